@@ -1,0 +1,81 @@
+/**
+ * Which field manager made a change, read from `metadata.managedFields`: the owner of every changed field, when they all name the
+ * same one. It is never a guess: two possible owners, or fields that nobody owns any more, give `null`.
+ * Source: Kubernetes "Server-Side Apply, field management" (the API server stamps an entry whenever a write of its manager
+ * changes a value), structured-merge-diff's FieldsV1 keys (`f:<field>`, `k:<keys of a list element>`, `v:<set element>`).
+ */
+import type { Actor, PatchOperation } from "./change.ts";
+import { parsePointer, type Segments, valueAt } from "./field-path.ts";
+import type { KubeObject, ManagedFieldsEntry } from "./kube-object.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The manager that made this patch; for a creation (no patch) the manager of the first and only write. `null`: cannot be told. */
+export function actorOf(object: KubeObject, patch: readonly PatchOperation[] | undefined): Actor | null {
+  const entries = object.metadata.managedFields ?? [];
+  if (patch === undefined) return entries.length === 1 && entries[0] !== undefined ? toActor(entries[0]) : null;
+  let actor: ManagedFieldsEntry | undefined;
+  for (const operation of patch) {
+    const owner = newestOwner(object, entries, parsePointer(operation.path));
+    if (owner === undefined || (actor !== undefined && owner !== actor)) return null;
+    actor = owner;
+  }
+  return actor === undefined ? null : toActor(actor);
+}
+
+/** The one entry with the newest time among those that own something on this path; a tie names nobody. */
+function newestOwner(
+  object: KubeObject,
+  entries: readonly ManagedFieldsEntry[],
+  path: Segments,
+): ManagedFieldsEntry | undefined {
+  let newest: ManagedFieldsEntry | undefined;
+  let tied = false;
+  for (const entry of entries) {
+    if (entry.time === undefined || !owns(entry.fieldsV1 ?? {}, path, object, [])) continue;
+    if (newest?.time !== undefined && entry.time < newest.time) continue;
+    tied = newest !== undefined && entry.time === newest.time;
+    newest = entry;
+  }
+  return tied ? undefined : newest;
+}
+
+/** Whether the field set reaches the path, or anything below it: an added map is owned field by field. */
+function owns(fields: Fields, path: Segments, parent: unknown, walked: Segments): boolean {
+  const [key, ...rest] = path;
+  if (key === undefined) return true;
+  const here = valueAt(parent, walked);
+  for (const [name, below] of Object.entries(fields)) {
+    if (!names(name, key, here)) continue;
+    const children = (below ?? {}) as Fields;
+    if (Object.keys(children).length === 0) return true;
+    return owns(children, rest, parent, [...walked, key]);
+  }
+  return false;
+}
+
+/** Whether one FieldsV1 key names this key of a map, or the list element at this position. */
+function names(fieldKey: string, key: string, container: unknown): boolean {
+  if (fieldKey === `f:${key}`) return true;
+  if (!Array.isArray(container)) return false;
+  const element = container[Number(key)];
+  if (fieldKey.startsWith("v:")) return fieldKey.slice(2) === JSON.stringify(element);
+  if (!fieldKey.startsWith("k:") || element === null || typeof element !== "object") return false;
+  const keys = parseKeys(fieldKey.slice(2));
+  return keys !== undefined && Object.entries(keys).every(([name, value]) => (element as Fields)[name] === value);
+}
+
+function parseKeys(text: string): Fields | undefined {
+  try {
+    return JSON.parse(text) as Fields;
+  } catch {
+    return undefined;
+  }
+}
+
+function toActor(entry: ManagedFieldsEntry): Actor | null {
+  const { manager, operation, subresource = "", time } = entry;
+  return manager === undefined || operation === undefined || time === undefined
+    ? null
+    : { manager, operation, subresource, time };
+}

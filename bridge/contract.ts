@@ -1,0 +1,28 @@
+/**
+ * The only door between the bridge and the functions: the event, its subject, and the way to NATS. What is not exported here is
+ * the bridge's own.
+ */
+
+export type { Backoff, BackoffOptions } from "./backoff.ts";
+export { createBackoff } from "./backoff.ts";
+export type { Actor, PatchOperation } from "./change.ts";
+export { beforeOf, Change, Op } from "./change.ts";
+export { CLOUDEVENTS_JSON, Envelope, MalformedEventError, opOf, parseEnvelope } from "./envelope.ts";
+export { FieldPath, parseFieldPath, toPointer, valueAt } from "./field-path.ts";
+export type { JetStream, NatsMessage } from "./jetstream.ts";
+export { connectJetStream, JetStreamApiError, NatsUnusableError, RequestLostError } from "./jetstream.ts";
+export { groupOf, type Json, KubeObject } from "./kube-object.ts";
+export { createLogger, type Logger } from "./logger.ts";
+export { NatsSettings, resolveNatsSettings, shownServer } from "./nats-settings.ts";
+export type { Delivered } from "./pull.ts";
+export { ConsumerGoneError, pull } from "./pull.ts";
+export { readSecret, SecretError, SecretSource } from "./secret.ts";
+export {
+  DEAD_LETTERS_ROOT,
+  DEAD_LETTERS_STREAM,
+  deadLettersStream,
+  EVENTS_STREAM,
+  ensureStream,
+  StreamSettings,
+} from "./stream.ts";
+export { encodePhase, encodeToken, objectPart, parseObjectSubject, SUBJECT_ROOT } from "./subject.ts";

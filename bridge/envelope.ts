@@ -1,0 +1,84 @@
+/**
+ * The event on the wire: a CloudEvent 1.0 in structured JSON mode, one NATS message with the header
+ * `content-type: application/cloudevents+json` and no `ce-*` headers, so that every reader takes it. This file is its schema
+ * and its reader; `seal.ts` writes it.
+ * Source: CloudEvents 1.0.2 core and JSON format; its extensions partitioning, sequence, recordedtime, distributed tracing;
+ * the attribute names `apiversion`, `kind`, `name`, `namespace` are Knative ApiServerSource's.
+ */
+import { z } from "zod";
+import { Change, Op } from "./change.ts";
+
+/** The media type of a structured CloudEvent; the header name is lower-case because Go's SDK compares it so. */
+export const CLOUDEVENTS_JSON = "application/cloudevents+json";
+/** Every event's type is this followed by what happened. */
+export const TYPE_PREFIX = "dev.cr-reactor.resource.";
+/** Names version 1 of the JSON Schema of `data`, which `cr-reactor schema change` prints. */
+export const DATA_SCHEMA = "urn:cr-reactor:schema:change:1";
+
+const timestamp = z.iso.datetime({ offset: true });
+
+/** One event. Extension attributes that we do not know pass through. */
+export const Envelope = z.looseObject({
+  specversion: z.literal("1.0"),
+  id: z.string().min(1),
+  source: z.string().min(1),
+  type: z.templateLiteral([TYPE_PREFIX, Op]),
+  /** `/apis/<group>/<version>/namespaces/<ns>/<plural>/<name>` */
+  subject: z.string().min(1),
+  /** When the change happened, where the object tells it; else when it was seen. */
+  time: timestamp,
+  /** When the bridge captured it. */
+  recordedtime: timestamp,
+  datacontenttype: z.literal("application/json"),
+  dataschema: z.string(),
+  apiversion: z.string().min(1),
+  kind: z.string().min(1),
+  name: z.string().min(1),
+  /** Left out for cluster-scoped kinds. */
+  namespace: z.string().optional(),
+  cluster: z.string().min(1),
+  /** Sorted list of `metadata`, `spec`, `status`; left out when empty. */
+  changed: z.string().optional(),
+  phase: z.string().optional(),
+  phasefrom: z.string().optional(),
+  phasesince: timestamp.optional(),
+  manager: z.string().optional(),
+  partitionkey: z.string().min(1),
+  sequence: z.string().min(1),
+  traceparent: z.string().optional(),
+  data: Change,
+});
+export type Envelope = z.infer<typeof Envelope>;
+
+/** The message is not an event of ours. `problem` is a sentence that quotes no content, because content may be secret. */
+export class MalformedEventError extends Error {
+  readonly code = "MALFORMED_EVENT";
+  override readonly name = "MalformedEventError";
+}
+
+/** What happened, read from an event's type. */
+export function opOf(envelope: Pick<Envelope, "type">): Op {
+  return envelope.type.slice(TYPE_PREFIX.length) as Op;
+}
+
+/** Parses a message's payload. Throws MalformedEventError, which names the first attributes that are wrong. */
+export function parseEnvelope(payload: Uint8Array | string): Envelope {
+  const text =
+    typeof payload === "string"
+      ? payload
+      : Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString("utf8");
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new MalformedEventError("the message is not JSON; events are CloudEvents 1.0 in structured JSON mode", {
+      cause,
+    });
+  }
+  const parsed = Envelope.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues
+    .slice(0, 3)
+    .map((issue) => `${issue.path.join(".") || "event"}: ${issue.message}`);
+  throw new MalformedEventError(`the message is not an event of cr-reactor: ${problems.join("; ")}`);
+}

@@ -1,0 +1,140 @@
+/**
+ * Pulls messages of a JetStream consumer as an async iterable: the reader's pace is the demand, so nothing is fetched that is not
+ * wanted yet. It does not stall: a watchdog asks again, on a new inbox, when neither message nor heartbeat came for two
+ * heartbeats, and after every reconnect. It ends when `signal` aborts, and throws ConsumerGoneError when the consumer was deleted.
+ * Source: JetStream API, `$JS.API.CONSUMER.MSG.NEXT`; ADR-13 (pull subscribe, idle heartbeats, status codes).
+ */
+import type { JetStream, NatsMessage } from "./jetstream.ts";
+
+/** A stored message as a consumer delivers it. */
+export interface Delivered {
+  readonly message: NatsMessage;
+  readonly streamSequence: number;
+  /** 1 at first; more when it is delivered again. */
+  readonly deliveryCount: number;
+  /** When the stream stored it, epoch milliseconds. */
+  readonly storedAtMs: number;
+  /** Messages of this consumer still to come after this one. */
+  readonly pendingCount: number;
+  /** Where acknowledgements go. */
+  readonly ackSubject: string;
+}
+
+/** The consumer to pull from, and how. */
+export interface PullOptions {
+  readonly stream: string;
+  readonly consumer: string;
+  /** At most this many messages requested and not yet read; default 256. */
+  readonly demandMax?: number;
+  readonly signal: AbortSignal;
+}
+
+/** The consumer was deleted, or its stream was: create it again. */
+export class ConsumerGoneError extends Error {
+  readonly code = "CONSUMER_GONE";
+  override readonly name = "ConsumerGoneError";
+}
+
+/** The server ends a pull request after this time; the loop then asks again. */
+const EXPIRES_MS = 30_000;
+/** The server's sign of life on a request that waits; two missed ones mean that the request is lost. */
+const HEARTBEAT_MS = 5_000;
+const NANOSECONDS_PER_MS = 1_000_000;
+
+/** Yields the consumer's messages until `signal` aborts. Throws ConsumerGoneError. */
+export async function* pull(jetStream: JetStream, options: PullOptions): AsyncGenerator<Delivered, void, void> {
+  const { stream, consumer, signal, demandMax = 256 } = options;
+  const buffer: Delivered[] = [];
+  let requested = 0;
+  let failure: Error | undefined;
+  let lastSignMs = Date.now();
+  let wake = Promise.withResolvers<void>();
+  let unsubscribe: () => void = () => undefined;
+  let inbox = "";
+
+  const receive = (message: NatsMessage) => {
+    lastSignMs = Date.now();
+    if (message.status === 100) return;
+    if (message.status === 0) {
+      requested = Math.max(0, requested - 1);
+      const delivered = toDelivered(message);
+      if (delivered !== undefined) buffer.push(delivered);
+    } else if (isGone(message)) {
+      failure = new ConsumerGoneError(
+        `consumer ${consumer} of stream ${stream} is gone: ${message.description || message.status}`,
+      );
+    } else {
+      requested = 0;
+    }
+    wake.resolve();
+  };
+  const renewInbox = () => {
+    unsubscribe();
+    inbox = jetStream.newInbox();
+    unsubscribe = jetStream.subscribe(inbox, receive);
+    requested = 0;
+    lastSignMs = Date.now();
+  };
+  const stopListening = jetStream.onConnection((event) => {
+    if (event.type === "connected") renewInbox();
+    wake.resolve();
+  });
+  const watchdog = setInterval(() => {
+    if (requested > 0 && jetStream.connected && Date.now() - lastSignMs > 2 * HEARTBEAT_MS) renewInbox();
+    wake.resolve();
+  }, HEARTBEAT_MS);
+  const onAbort = () => wake.resolve();
+  signal.addEventListener("abort", onAbort);
+  renewInbox();
+  try {
+    while (!signal.aborted) {
+      const next = buffer.shift();
+      if (next !== undefined) {
+        yield next;
+        continue;
+      }
+      if (failure !== undefined) throw failure;
+      wake = Promise.withResolvers<void>();
+      if (requested === 0 && jetStream.connected) {
+        requested = demandMax;
+        const request = {
+          batch: demandMax,
+          expires: EXPIRES_MS * NANOSECONDS_PER_MS,
+          idle_heartbeat: HEARTBEAT_MS * NANOSECONDS_PER_MS,
+        };
+        jetStream.send(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), inbox);
+      }
+      await wake.promise;
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    clearInterval(watchdog);
+    stopListening();
+    unsubscribe();
+  }
+}
+
+/** 409 "Consumer Deleted" ends a request in flight; 503 answers one that nobody serves any more. */
+function isGone(message: NatsMessage): boolean {
+  return message.status === 503 || (message.status === 409 && /consumer deleted/i.test(message.description));
+}
+
+/**
+ * Reads the acknowledgement subject: `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<ns>.<pending>`, with
+ * domain and account hash before the stream on newer servers (ADR-15).
+ */
+function toDelivered(message: NatsMessage): Delivered | undefined {
+  const tokens = message.reply?.split(".") ?? [];
+  if (tokens[0] !== "$JS" || tokens[1] !== "ACK" || tokens.length < 9) return undefined;
+  const [deliveryCount, streamSequence, , nanoseconds, pendingCount] = tokens
+    .slice(tokens.length >= 11 ? 6 : 4)
+    .map(Number);
+  return {
+    message,
+    streamSequence: streamSequence ?? 0,
+    deliveryCount: deliveryCount ?? 1,
+    storedAtMs: Math.floor((nanoseconds ?? 0) / NANOSECONDS_PER_MS),
+    pendingCount: pendingCount ?? 0,
+    ackSubject: message.reply ?? "",
+  };
+}

@@ -1,0 +1,186 @@
+/**
+ * The streams, as data, and the one way to make them: a missing one is created, an existing one is compared and never changed
+ * silently. A difference that would break a guarantee (the log forgetting an object's last event) is refused; any other is told.
+ * Source: DESIGN "NATS"; JetStream API `$JS.API.STREAM.*`, ADR-8 for key-value buckets.
+ */
+import { z } from "zod";
+import { type JetStream, JetStreamApiError } from "./jetstream.ts";
+import { SUBJECT_ROOT } from "./subject.ts";
+
+/** The log of all changes, and at the same time the state: of each object each kind of change keeps its newest events. */
+export const EVENTS_STREAM = "CR_EVENTS";
+/** Events that a function gave up on, with the reason. */
+export const DEAD_LETTERS_STREAM = "CR_DEAD_LETTERS";
+/** The key-value bucket of the bridge's checkpoints. */
+export const CHECKPOINTS_BUCKET = "CR_CHECKPOINTS";
+/** What the subjects of dead letters begin with: `crdead.<subscription>.<subject of the event>`. */
+export const DEAD_LETTERS_ROOT = "crdead";
+
+/** What an operator may choose about the streams. */
+export const StreamSettings = z
+  .strictObject({
+    /** Copies of each stream: 1, 3 or 5; default 1. */
+    replicas: z.union([z.literal(1), z.literal(3), z.literal(5)]).default(1),
+    /** The log's size limit; when it is reached the bridge stops and says so. Default 4 GiB. */
+    eventsBytesMax: z
+      .int()
+      .positive()
+      .default(4 * 1024 ** 3),
+    /** How many events of each object and kind of change are kept; default 32. */
+    eventsPerSubjectMax: z.int().min(1).default(32),
+  })
+  .prefault({});
+export type StreamSettings = z.infer<typeof StreamSettings>;
+
+/** A stream's configuration as the JetStream API takes it, and which of its fields carry a guarantee. */
+export interface StreamDefinition {
+  readonly config: Readonly<Record<string, unknown>> & { readonly name: string };
+  readonly guarded: readonly string[];
+}
+
+/** A stream exists with settings under which cr-reactor's guarantees do not hold. */
+export class StreamMismatchError extends Error {
+  readonly code = "STREAM_MISMATCH";
+  override readonly name = "StreamMismatchError";
+}
+
+const STREAM_NOT_FOUND = 10059;
+const STREAM_EXISTS_WITH_OTHER_CONFIG = 10058;
+const DAY_NS = 86_400 * 1e9;
+/** The duplicate window is a second net behind the fence; more would cost 229 bytes of server memory per event in it. */
+const DUPLICATE_WINDOW_NS = 120 * 1e9;
+/** Dead letters wait for a person: a month, and little room. */
+const DEAD_LETTERS_AGE_NS = 30 * DAY_NS;
+const DEAD_LETTERS_BYTES_MAX = 256 * 1024 ** 2;
+
+/** CR_EVENTS. No age limit: once an object's events are gone, its fence would accept a replay. */
+export function eventsStream(settings: StreamSettings): StreamDefinition {
+  return {
+    config: {
+      name: EVENTS_STREAM,
+      description: "cr-reactor: every change of every captured custom resource, as CloudEvents",
+      subjects: [`${SUBJECT_ROOT}.>`],
+      storage: "file",
+      retention: "limits",
+      discard: "new",
+      compression: "s2",
+      num_replicas: settings.replicas,
+      max_age: 0,
+      max_msgs: -1,
+      max_bytes: settings.eventsBytesMax,
+      max_msgs_per_subject: settings.eventsPerSubjectMax,
+      duplicate_window: DUPLICATE_WINDOW_NS,
+      allow_direct: true,
+    },
+    guarded: ["subjects", "storage", "retention", "discard", "max_age", "max_msgs", "discard_new_per_subject"],
+  };
+}
+
+/** CR_DEAD_LETTERS. */
+export function deadLettersStream(settings: StreamSettings): StreamDefinition {
+  return {
+    config: {
+      name: DEAD_LETTERS_STREAM,
+      description: "cr-reactor: events a function gave up on, with the reason",
+      subjects: [`${DEAD_LETTERS_ROOT}.>`],
+      storage: "file",
+      retention: "limits",
+      discard: "old",
+      compression: "s2",
+      num_replicas: settings.replicas,
+      max_age: DEAD_LETTERS_AGE_NS,
+      max_bytes: DEAD_LETTERS_BYTES_MAX,
+      duplicate_window: DUPLICATE_WINDOW_NS,
+      allow_direct: true,
+    },
+    guarded: ["subjects", "retention"],
+  };
+}
+
+/** The checkpoints' key-value bucket, as ADR-8 lays it out, so that `nats kv` reads it. */
+export function checkpointsStream(settings: StreamSettings): StreamDefinition {
+  return {
+    config: {
+      name: `KV_${CHECKPOINTS_BUCKET}`,
+      description: "cr-reactor: how far each watch of the bridge is",
+      subjects: [`$KV.${CHECKPOINTS_BUCKET}.>`],
+      storage: "file",
+      retention: "limits",
+      discard: "new",
+      num_replicas: settings.replicas,
+      max_age: 0,
+      max_msgs_per_subject: 1,
+      allow_rollup_hdrs: true,
+      deny_delete: true,
+      allow_direct: true,
+    },
+    guarded: ["subjects", "max_age", "max_msgs_per_subject"],
+  };
+}
+
+/**
+ * Creates the stream when it is missing. Returns sentences about harmless differences of an existing one.
+ * Throws StreamMismatchError about one that breaks a guarantee, JetStreamApiError when the server refuses.
+ */
+export async function ensureStream(
+  jetStream: JetStream,
+  { config, guarded }: StreamDefinition,
+): Promise<readonly string[]> {
+  const existing = (await findStream(jetStream, config.name)) ?? (await createStream(jetStream, config));
+  if (existing === undefined) return [];
+  const remarks: string[] = [];
+  for (const field of new Set([...Object.keys(config), ...guarded])) {
+    const [wanted, found] = [config[field] ?? zeroOf(existing[field]), existing[field] ?? zeroOf(config[field])];
+    if (field === "description" || JSON.stringify(wanted) === JSON.stringify(found)) continue;
+    const remark = `stream ${config.name} has ${field} ${JSON.stringify(found)}, the configuration says ${JSON.stringify(wanted)}`;
+    if (guarded.includes(field)) {
+      throw new StreamMismatchError(
+        `${remark}: events could be lost or doubled. Change it with \`nats stream edit ${config.name}\`, or remove the stream if it is not cr-reactor's`,
+      );
+    }
+    remarks.push(
+      `${remark}; it was left as it is: change either with \`nats stream edit ${config.name}\` or in the configuration`,
+    );
+  }
+  return remarks;
+}
+
+type StreamConfig = Readonly<Record<string, unknown>>;
+
+async function findStream(jetStream: JetStream, name: string): Promise<StreamConfig | undefined> {
+  try {
+    return (await jetStream.api<{ config: StreamConfig }>(`STREAM.INFO.${name}`)).config;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.errCode === STREAM_NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+/** Creates it; when another process was faster, with other settings, returns what is there. */
+async function createStream(
+  jetStream: JetStream,
+  config: StreamDefinition["config"],
+): Promise<StreamConfig | undefined> {
+  try {
+    await jetStream.api(`STREAM.CREATE.${config.name}`, config);
+    return undefined;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.errCode === STREAM_EXISTS_WITH_OTHER_CONFIG)
+      return await findStream(jetStream, config.name);
+    throw error;
+  }
+}
+
+/** The server leaves out what is zero; a left-out field equals the zero of its kind. */
+function zeroOf(value: unknown): unknown {
+  switch (typeof value) {
+    case "number":
+      return 0;
+    case "boolean":
+      return false;
+    case "string":
+      return "";
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * What a function is: a name, a schema of its settings, and what to do with one change. Functions keep no state of their own, so
+ * any number of processes may run one.
+ */
+import type { Change, Envelope, KubeObject, Logger } from "#contract";
+import type { z } from "zod";
+import type { Selection } from "./filter.ts";
+
+/** What a function is called with, once for each matching event, in order for each object. */
+export interface FunctionContext<Config> {
+  /** The CloudEvent: its attributes, and `data` with the change. */
+  readonly event: Envelope;
+  /** The object after the change; for a deletion its last known state. */
+  readonly object: KubeObject;
+  /** The object before the change; `null` when there was none or none is told. Computed when it is first read. */
+  readonly before: KubeObject | null;
+  readonly change: Change;
+  readonly config: Config;
+  /** The name of the subscription that brought the event. */
+  readonly subscription: string;
+  /** 1 at first; more when it is tried again. */
+  readonly attempt: number;
+  /** `<subscription>/<event id>`: the same on every try, for receivers that can tell a repetition. */
+  readonly idempotencyKey: string;
+  readonly log: Logger;
+  /** Aborts when the time is up or the process stops. */
+  readonly signal: AbortSignal;
+}
+
+/** A function. Throw PermanentError or RetryAfterError to say how a failure is to be treated; any other error is tried again. */
+export interface FunctionDefinition<Schema extends z.ZodType = z.ZodType> {
+  /** Kebab-case, unique among the functions of a process. */
+  readonly name: string;
+  /** One sentence for lists and `--help`. */
+  readonly description: string;
+  /** The schema of its settings; they are checked at start. */
+  readonly config: Schema;
+  /** What it reacts to when no subscription says otherwise. */
+  readonly subscription?: Selection;
+  /** Time for one try; default 30,000. */
+  readonly timeoutMs?: number;
+  /** May return a note on what it did, for the log. */
+  run(context: FunctionContext<z.output<Schema>>): Promise<string | undefined> | Promise<void>;
+}
+
+/** Defines a function; the settings' type comes from their schema. */
+export function defineFunction<Schema extends z.ZodType>(definition: FunctionDefinition<Schema>): FunctionDefinition<Schema> {
+  return definition;
+}
