@@ -14,6 +14,7 @@ export { connectJetStream, JetStreamApiError, NatsUnusableError, RequestLostErro
 export { groupOf, type Json, KubeObject } from "./kube-object.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { NatsSettings, resolveNatsSettings, shownServer } from "./nats-settings.ts";
+export { didYouMean } from "./nearest-name.ts";
 export type { Delivered } from "./pull.ts";
 export { ConsumerGoneError, pull } from "./pull.ts";
 export { readSecret, SecretError, SecretSource } from "./secret.ts";
@@ -26,3 +27,4 @@ export {
   StreamSettings,
 } from "./stream.ts";
 export { encodePhase, encodeToken, objectPart, parseObjectSubject, SUBJECT_ROOT } from "./subject.ts";
+export { ConfigError, type ConfigProblem, parseYamlConfig } from "./yaml-config.ts";

@@ -16,6 +16,7 @@ import {
   type NatsConnection,
   NatsError,
 } from "nats";
+import { createBackoff } from "./backoff.ts";
 import { type NatsSettings, shownServer } from "./nats-settings.ts";
 import { readSecret } from "./secret.ts";
 
@@ -86,7 +87,13 @@ export class JetStreamApiError extends Error {
   }
 }
 
-/** NATS cannot be used as it is: unreachable, wrong credentials, too old, or without JetStream. The message says what to do. */
+/** NATS cannot be reached; it may come. The message says where it was looked for. */
+export class NatsUnreachableError extends Error {
+  readonly code = "NATS_UNREACHABLE";
+  override readonly name = "NatsUnreachableError";
+}
+
+/** NATS cannot be used as it is: wrong credentials, too old, or without JetStream. The message says what to do. */
 export class NatsUnusableError extends Error {
   readonly code = "NATS_UNUSABLE";
   override readonly name = "NatsUnusableError";
@@ -103,6 +110,7 @@ const SWEEP_INTERVAL_MS = 1_000;
 /** Two silent pings find a half-open connection in 20–30 s; the client's default takes 4–6 minutes. */
 const PING_INTERVAL_MS = 10_000;
 const RECONNECT_WAIT_MS = 500;
+const CONNECT_BACKOFF = { firstMs: 500, maxMs: 10_000, resetAfterMs: 60_000 } as const;
 
 interface Pending {
   readonly resolve: (message: NatsMessage) => void;
@@ -111,7 +119,26 @@ interface Pending {
   readonly deadlineMs: number;
 }
 
-/** Connects and checks the server. Throws NatsUnusableError. */
+/** Connects like `connectJetStream`, but waits for a server that cannot be reached yet; `onWait` hears why. */
+export async function awaitJetStream(
+  settings: NatsSettings,
+  clientName: string,
+  options: { readonly signal: AbortSignal; readonly onWait: (error: Error) => void },
+): Promise<JetStream> {
+  const backoff = createBackoff(CONNECT_BACKOFF);
+  for (;;) {
+    options.signal.throwIfAborted();
+    try {
+      return await connectJetStream(settings, clientName);
+    } catch (error) {
+      if (!(error instanceof NatsUnreachableError)) throw error;
+      options.onWait(error);
+      await backoff.wait(options.signal);
+    }
+  }
+}
+
+/** Connects and checks the server. Throws NatsUnreachableError or NatsUnusableError. */
 export async function connectJetStream(settings: NatsSettings, clientName: string): Promise<JetStream> {
   const connection = await openConnection(settings, clientName);
   const version = connection.info?.version ?? "0.0.0";
@@ -151,18 +178,22 @@ async function openConnection(settings: NatsSettings, clientName: string): Promi
   try {
     return await connect(options);
   } catch (error) {
-    throw new NatsUnusableError(whyNoConnection(error, settings), { cause: error });
+    const code = error instanceof NatsError ? error.code : "";
+    const where = serversOf(settings);
+    if (/AUTHORIZATION|AUTHENTICATION|BAD_CREDS/.test(code)) {
+      throw new NatsUnusableError(
+        `NATS at ${where} refused the credentials: check user and password, token or credsFile (NATS_USER, NATS_PASSWORD, NATS_TOKEN, NATS_CREDS)`,
+        { cause: error },
+      );
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new NatsUnreachableError(
+      `no connection to NATS at ${where} (${reason}): start it, or set nats.servers or NATS_URL`,
+      {
+        cause: error,
+      },
+    );
   }
-}
-
-function whyNoConnection(error: unknown, settings: NatsSettings): string {
-  const code = error instanceof NatsError ? error.code : "";
-  const where = serversOf(settings);
-  if (/AUTHORIZATION|AUTHENTICATION|BAD_CREDS/.test(code)) {
-    return `NATS at ${where} refused the credentials: check user and password, token or credsFile (NATS_USER, NATS_PASSWORD, NATS_TOKEN, NATS_CREDS)`;
-  }
-  const reason = error instanceof Error ? error.message : String(error);
-  return `no connection to NATS at ${where} (${reason}): start it, or set nats.servers or NATS_URL`;
 }
 
 function overConnection(connection: NatsConnection, serverVersion: string): JetStream {

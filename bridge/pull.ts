@@ -10,6 +10,8 @@ import type { JetStream, NatsMessage } from "./jetstream.ts";
 export interface Delivered {
   readonly message: NatsMessage;
   readonly streamSequence: number;
+  /** Counts the deliveries of the consumer, without holes. */
+  readonly consumerSequence: number;
   /** 1 at first; more when it is delivered again. */
   readonly deliveryCount: number;
   /** When the stream stored it, epoch milliseconds. */
@@ -126,12 +128,13 @@ function isGone(message: NatsMessage): boolean {
 function toDelivered(message: NatsMessage): Delivered | undefined {
   const tokens = message.reply?.split(".") ?? [];
   if (tokens[0] !== "$JS" || tokens[1] !== "ACK" || tokens.length < 9) return undefined;
-  const [deliveryCount, streamSequence, , nanoseconds, pendingCount] = tokens
+  const [deliveryCount, streamSequence, consumerSequence, nanoseconds, pendingCount] = tokens
     .slice(tokens.length >= 11 ? 6 : 4)
     .map(Number);
   return {
     message,
     streamSequence: streamSequence ?? 0,
+    consumerSequence: consumerSequence ?? 0,
     deliveryCount: deliveryCount ?? 1,
     storedAtMs: Math.floor((nanoseconds ?? 0) / NANOSECONDS_PER_MS),
     pendingCount: pendingCount ?? 0,

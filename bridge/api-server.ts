@@ -1,0 +1,210 @@
+/**
+ * The connection to one Kubernetes API server: client-node reads the kubeconfig (or the pod's service account) and supplies
+ * credentials, one long-lived agent carries every request. Each watch has a socket of its own (no HTTP/2), so that one that is
+ * not read cannot hold up another.
+ * Source: Kubernetes API concepts (Status objects, Retry-After); client-node `KubeConfig.applySecurityAuthentication`.
+ */
+import type { RequestOptions } from "node:https";
+import type { Readable } from "node:stream";
+import { HttpMethod, KubeConfig, RequestContext } from "@kubernetes/client-node";
+import { Agent, type buildConnector, type Dispatcher, ProxyAgent, request } from "undici";
+import { z } from "zod";
+
+/** Where the cluster is; left out, the usual places: KUBECONFIG, ~/.kube/config, the pod's service account. */
+export const KubernetesSettings = z
+  .strictObject({ kubeconfig: z.string().min(1).exactOptional(), context: z.string().min(1).exactOptional() })
+  .prefault({});
+export type KubernetesSettings = z.infer<typeof KubernetesSettings>;
+
+/** One request's parts beyond its path. */
+export interface ApiRequest {
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly contentType?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A way to ask the API server. */
+export interface ApiServer {
+  readonly url: string;
+  readonly context: string;
+  /** Opens a response as a stream of bytes; the reader's pace is the server's. Throws ApiStatusError. */
+  open(path: string, options?: ApiRequest): Promise<Readable>;
+  /** Reads a whole JSON answer. Throws ApiStatusError. */
+  json<T>(path: string, options?: ApiRequest): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** The API server refused: `status` is HTTP's, `reason` the Status object's, such as `Expired` or `Forbidden`. */
+export class ApiStatusError extends Error {
+  readonly code = "API_STATUS";
+  override readonly name = "ApiStatusError";
+  readonly status: number;
+  readonly reason: string;
+  readonly retryAfterMs: number;
+  constructor(status: number, reason: string, message: string, retryAfterMs = 0) {
+    super(message);
+    this.status = status;
+    this.reason = reason;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** No kubeconfig, no such context, or credentials that cannot be had. */
+export class KubeconfigError extends Error {
+  readonly code = "KUBECONFIG";
+  override readonly name = "KubeconfigError";
+}
+
+/** Bookmarks come every 60 s on an idle watch; a connection silent for longer than this is half-open. */
+const BODY_TIMEOUT_MS = 90_000;
+/** A list of 500 large objects may take the server a while before the first byte. */
+const HEADERS_TIMEOUT_MS = 60_000;
+/** An error's body is a Status object; more than this is a proxy's page. */
+const ERROR_BODY_BYTES_MAX = 64 * 1024;
+
+const Status = z.object({
+  message: z.string().default(""),
+  reason: z.string().default(""),
+  details: z.object({ retryAfterSeconds: z.number().optional() }).optional(),
+});
+
+/** Loads the credentials and prepares the connection; nothing is sent yet. Throws KubeconfigError. */
+export async function connectApiServer(settings: KubernetesSettings): Promise<ApiServer> {
+  let session = await openSession(settings);
+
+  const send = async (path: string, options: ApiRequest): Promise<Dispatcher.ResponseData> => {
+    const headers = await credentialHeaders(session.config);
+    if (options.body !== undefined) headers["content-type"] = options.contentType ?? "application/json";
+    return await request(session.url + path, {
+      method: options.method ?? "GET",
+      headers: { accept: "application/json", ...headers },
+      dispatcher: session.dispatcher,
+      ...(options.query && { query: options.query }),
+      ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
+      ...(options.signal && { signal: options.signal }),
+    });
+  };
+  const open = async (path: string, options: ApiRequest = {}): Promise<Readable> => {
+    let response = await send(path, options);
+    if (response.statusCode === 401) {
+      await response.body.dump();
+      const expired = session;
+      session = await openSession(settings);
+      void expired.dispatcher.close();
+      response = await send(path, options);
+    }
+    if (response.statusCode >= 300) throw await toStatusError(response);
+    return response.body;
+  };
+  return {
+    url: session.url,
+    context: session.config.getCurrentContext(),
+    open,
+    async json<T>(path: string, options?: ApiRequest) {
+      const chunks: Buffer[] = [];
+      for await (const chunk of await open(path, options)) chunks.push(chunk as Buffer);
+      return JSON.parse(Buffer.concat(chunks).toString("utf8")) as T;
+    },
+    async close() {
+      await session.dispatcher.destroy();
+    },
+  };
+}
+
+interface Session {
+  readonly config: KubeConfig;
+  readonly url: string;
+  readonly dispatcher: Dispatcher;
+}
+
+async function openSession(settings: KubernetesSettings): Promise<Session> {
+  const config = loadConfig(settings);
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) {
+    throw new KubeconfigError(
+      `kubeconfig has no cluster for the context "${config.getCurrentContext()}": name one of ${config.contexts.map(({ name }) => name).join(", ") || "its contexts (it has none)"}`,
+    );
+  }
+  return { config, url: cluster.server.replace(/\/$/, ""), dispatcher: await createDispatcher(config) };
+}
+
+function loadConfig({ kubeconfig, context }: KubernetesSettings): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    if (kubeconfig === undefined) config.loadFromDefault();
+    else config.loadFromFile(kubeconfig);
+  } catch (cause) {
+    throw new KubeconfigError(
+      `the kubeconfig${kubeconfig ? ` ${kubeconfig}` : ""} cannot be read: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+  if (context !== undefined) {
+    if (config.getContextObject(context) === null) {
+      const names = config.contexts.map(({ name }) => name).join(", ");
+      throw new KubeconfigError(`the kubeconfig has no context "${context}": it has ${names || "none"}`);
+    }
+    config.setCurrentContext(context);
+  }
+  return config;
+}
+
+/** One agent for all requests to this cluster; client-node alone would open a TLS connection for each. */
+async function createDispatcher(config: KubeConfig): Promise<Dispatcher> {
+  const tls: RequestOptions = {};
+  await config.applyToHTTPSOptions(tls);
+  const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = tls;
+  const agent = config.createDispatcherOptions(config.getCurrentCluster(), {
+    ca,
+    cert,
+    key,
+    pfx,
+    passphrase,
+    rejectUnauthorized,
+    servername,
+  });
+  const shared = { allowH2: false, bodyTimeout: BODY_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS } as const;
+  switch (agent.type) {
+    case "proxy":
+      return new ProxyAgent({ ...shared, uri: agent.uri, requestTls: agent.requestTls as buildConnector.BuildOptions });
+    case "agent":
+      return new Agent({ ...shared, connect: agent.connect as buildConnector.BuildOptions });
+    case "none":
+      return new Agent(shared);
+    case "socks":
+      throw new KubeconfigError(
+        "a SOCKS proxy-url is not supported: use an HTTP proxy, or run inside the cluster's network",
+      );
+    default:
+      return agent satisfies never;
+  }
+}
+
+async function credentialHeaders(config: KubeConfig): Promise<Record<string, string>> {
+  const context = new RequestContext("https://credentials.invalid/", HttpMethod.GET);
+  await config.applySecurityAuthentication(context);
+  return { ...context.getHeaders() };
+}
+
+async function toStatusError(response: Dispatcher.ResponseData): Promise<ApiStatusError> {
+  let text = "";
+  for await (const chunk of response.body) {
+    text += String(chunk);
+    if (text.length > ERROR_BODY_BYTES_MAX) break;
+  }
+  const status = Status.safeParse(parseOrEmpty(text));
+  const { message = "", reason = "", details } = status.success ? status.data : {};
+  const header = Number(response.headers["retry-after"]);
+  const retryAfterMs = 1000 * (Number.isFinite(header) ? header : (details?.retryAfterSeconds ?? 0));
+  return new ApiStatusError(response.statusCode, reason, message || `HTTP ${response.statusCode}`, retryAfterMs);
+}
+
+function parseOrEmpty(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}

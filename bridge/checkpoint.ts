@@ -1,0 +1,76 @@
+/**
+ * How far a watch is: the low-water resourceVersion below which every event is acknowledged by NATS, kept in a key-value bucket so
+ * that a restart resumes instead of listing. It belongs to one watch and to a hash of its settings; with other settings it does
+ * not count, and the log is compared with a list.
+ * Source: NATS ADR-8 (key-value), which is a stream with one message per subject.
+ */
+import { z } from "zod";
+import { type JetStream, JetStreamApiError } from "./jetstream.ts";
+import { CHECKPOINTS_BUCKET } from "./stream.ts";
+
+/** What is stored for a watch. */
+export const Checkpoint = z.object({
+  version: z.literal(1),
+  settingsHash: z.string(),
+  resourceVersion: z.string().regex(/^[0-9]+$/),
+  /** The newest acknowledged event: its sequence and id are the witness that the log still is what it was. */
+  sequence: z.int().nonnegative(),
+  id: z.string(),
+  savedAt: z.iso.datetime(),
+});
+export type Checkpoint = z.infer<typeof Checkpoint>;
+
+const NO_MESSAGE = 10037;
+/** Finished entries are cut off the front in batches, so that each costs the same however many wait. */
+const COMPACT_AFTER = 1_024;
+
+/** Reads a watch's checkpoint; `undefined` when there is none, or none that can be read. */
+export async function loadCheckpoint(jetStream: JetStream, key: string): Promise<Checkpoint | undefined> {
+  try {
+    const { message } = await jetStream.api<{ message: { data?: string } }>(`STREAM.MSG.GET.KV_${CHECKPOINTS_BUCKET}`, {
+      last_by_subj: `$KV.${CHECKPOINTS_BUCKET}.${key}`,
+    });
+    const json: unknown = JSON.parse(Buffer.from(message.data ?? "", "base64").toString("utf8"));
+    return Checkpoint.safeParse(json).data;
+  } catch (error) {
+    if (error instanceof SyntaxError || (error instanceof JetStreamApiError && error.errCode === NO_MESSAGE))
+      return undefined;
+    throw error;
+  }
+}
+
+/** Stores a watch's checkpoint. Throws JetStreamApiError or RequestLostError; an older one then stays, which is harmless. */
+export async function saveCheckpoint(jetStream: JetStream, key: string, checkpoint: Checkpoint): Promise<void> {
+  await jetStream.publish(`$KV.${CHECKPOINTS_BUCKET}.${key}`, JSON.stringify(checkpoint), {});
+}
+
+/** The low-water mark of versions that are handled out of order. */
+export interface LowWater {
+  /** Everything up to here is done; `undefined` before the first. */
+  readonly resourceVersion: string | undefined;
+  /** Announces a version, in the order of the watch; call the result when it is done. */
+  begin(resourceVersion: string): () => void;
+}
+
+/** Starts at `initial`. Versions are announced in order, so the mark is the newest one with nothing unfinished before it. */
+export function createLowWater(initial: string | undefined): LowWater {
+  const open: { readonly resourceVersion: string; done: boolean }[] = [];
+  let mark = initial;
+  let finished = 0;
+  return {
+    get resourceVersion() {
+      return mark;
+    },
+    begin(resourceVersion) {
+      const entry = { resourceVersion, done: false };
+      open.push(entry);
+      return () => {
+        entry.done = true;
+        for (let next = open[finished]; next?.done; next = open[++finished]) mark = next.resourceVersion;
+        if (finished < open.length && finished < COMPACT_AFTER) return;
+        open.splice(0, finished);
+        finished = 0;
+      };
+    },
+  };
+}

@@ -1,0 +1,75 @@
+/**
+ * The bridge's configuration file: one zod schema gives the checks, the defaults, and the JSON Schema for editors
+ * (`cr-reactor schema bridge`). Mistakes are told all at once, with line and field.
+ */
+import { z } from "zod";
+import { KubernetesSettings } from "./api-server.ts";
+import { FieldPath } from "./field-path.ts";
+import { groupOf } from "./kube-object.ts";
+import { NatsSettings } from "./nats-settings.ts";
+import { StreamSettings } from "./stream.ts";
+import { parsePhaseSource } from "./transitions.ts";
+
+const PhasePath = z.string().superRefine((text, context) => {
+  try {
+    parsePhaseSource(text);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: (error as Error).message });
+  }
+});
+
+const ResourceEntry = z.strictObject({
+  apiVersion: z.string().regex(/^([a-z0-9.-]+\/)?v[a-z0-9]+$/, "expected an API version such as demo.example.com/v1"),
+  kind: z.string().regex(/^[A-Z][A-Za-z0-9]*$/, "expected a kind such as Database (the singular, as in manifests)"),
+  /** Left out: all namespaces. */
+  namespaces: z.array(z.string().min(1)).min(1).optional(),
+  /** Where the phase is: a path, or `condition:Ready`; default status.phase. */
+  phase: PhasePath.default("status.phase"),
+  /** Paths whose changes make no event on their own; `*` is any key. */
+  ignore: z.array(FieldPath).default([]),
+});
+type ResourceEntry = z.infer<typeof ResourceEntry>;
+
+/** The bridge's configuration. */
+export const BridgeConfig = z.strictObject({
+  /** Names the cluster in every event and subject, so that several can share one NATS. */
+  cluster: z.string().regex(/^[a-z0-9-]{1,63}$/, "expected 1 to 63 of a-z, 0-9 and -"),
+  resources: z.array(ResourceEntry).min(1).superRefine(refuseOverlap),
+  /** Ignored for every resource. */
+  ignore: z.array(FieldPath).default([]),
+  nats: NatsSettings,
+  kubernetes: KubernetesSettings,
+  streams: StreamSettings,
+  /** Memory for the last states of objects, in bytes of heap; what does not fit is read from NATS. Default 64 MiB. */
+  stateBytesMax: z
+    .int()
+    .nonnegative()
+    .default(64 * 1024 ** 2),
+  /** Where /livez, /readyz and /metrics are served; port 0 picks a free one. */
+  health: z
+    .strictObject({ host: z.string().default("0.0.0.0"), port: z.int().min(0).max(65_535).default(8080) })
+    .prefault({}),
+});
+export type BridgeConfig = z.infer<typeof BridgeConfig>;
+
+/** Each object has one owner: two entries for it would publish everything twice with different settings. */
+function refuseOverlap(entries: readonly ResourceEntry[], context: z.RefinementCtx): void {
+  for (const [index, entry] of entries.entries()) {
+    const earlier = entries.slice(0, index).find((other) => overlaps(other, entry));
+    if (earlier === undefined) continue;
+    context.addIssue({
+      code: "custom",
+      path: [index],
+      message: `${entry.kind} of ${entry.apiVersion} is covered by an earlier entry: join the two, or give them different namespaces`,
+    });
+  }
+}
+
+function overlaps(a: ResourceEntry, b: ResourceEntry): boolean {
+  if (a.kind !== b.kind || groupOf(a.apiVersion) !== groupOf(b.apiVersion)) return false;
+  return (
+    a.namespaces === undefined ||
+    b.namespaces === undefined ||
+    a.namespaces.some((name) => b.namespaces?.includes(name))
+  );
+}

@@ -1,0 +1,61 @@
+/**
+ * The HTTP endpoints that Kubernetes and Prometheus ask: /livez (the process runs), /readyz (it does its work, or says what
+ * keeps it from it) and /metrics. Read-only, without secrets, on a port of its own.
+ */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** Whether the process does its work; `details` is shown to whoever asks. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** What the endpoints answer from. */
+export interface HealthOptions {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly readiness: () => Readiness;
+  readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
+}
+
+/** The endpoints, listening. */
+export interface Health {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Starts to listen. Rejects when the port is taken. */
+export async function serveHealth({ host, port, readiness, metrics }: HealthOptions): Promise<Health> {
+  const server = createServer(async (request, response) => {
+    const json = { "content-type": "application/json" };
+    switch (request.url?.split("?")[0]) {
+      case "/livez":
+        return response.writeHead(200, json).end('{"live":true}\n');
+      case "/readyz": {
+        const { ready, details } = readiness();
+        return response.writeHead(ready ? 200 : 503, json).end(`${JSON.stringify({ ready, ...details }, null, 2)}\n`);
+      }
+      case "/metrics": {
+        const { text, contentType } = await metrics();
+        return response.writeHead(200, { "content-type": contentType }).end(text);
+      }
+      default:
+        return response.writeHead(404, json).end('{"error":"ask /livez, /readyz or /metrics"}\n');
+    }
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", (cause: Error) =>
+    reject(new Error(`cannot listen on ${host}:${port} (${cause.message}): set health.port to a free port`, { cause })),
+  );
+  server.listen(port, host, resolve);
+  await promise;
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * The bridge: connects to the API server and to NATS, makes the streams, and captures each configured resource until it is told
+ * to stop. Each watch lives on its own: one that cannot go on says why and tries again, and never holds up another.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ApiServer, connectApiServer } from "./api-server.ts";
+import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
+import { type CaptureState, capture } from "./capture.ts";
+import type { BridgeConfig } from "./config.ts";
+import { discover } from "./discovery.ts";
+import { openEventLog } from "./event-log.ts";
+import { serveHealth } from "./health.ts";
+import { awaitJetStream, type JetStream } from "./jetstream.ts";
+import type { Logger } from "./logger.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
+import { resolveNatsSettings } from "./nats-settings.ts";
+import { describeProblem } from "./reflector.ts";
+import { type ResourceSettings, resourceTitle, watchedResource } from "./resource.ts";
+import { createSink } from "./sink.ts";
+import { checkpointsStream, ensureStream, eventsStream } from "./stream.ts";
+
+/** What a running bridge is given. */
+export interface BridgeOptions {
+  readonly logger: Logger;
+  /** Stops it: what was read is still published, for at most ten seconds. */
+  readonly signal: AbortSignal;
+  /** Called once the health endpoints listen. */
+  readonly onListening?: (port: number) => void;
+}
+
+/** One watch for /readyz: its resource and what it is doing. */
+type WatchStates = Map<string, CaptureState>;
+
+/** Time to publish what was read before the stop; Kubernetes kills after 30 s. */
+const DRAIN_MS = 10_000;
+
+/** Runs until `signal` aborts. Rejects at start when NATS or the kubeconfig cannot be used, or a stream has unsafe settings. */
+export async function runBridge(config: BridgeConfig, { logger, signal, onListening }: BridgeOptions): Promise<void> {
+  const metrics = createMetrics();
+  const states: WatchStates = new Map();
+  let jetStream: JetStream | undefined;
+  const health = await serveHealth({
+    ...config.health,
+    metrics: metrics.expose,
+    readiness: () => readiness(jetStream, states),
+  });
+  onListening?.(health.port);
+  const apiServer = await connectApiServer(config.kubernetes);
+  try {
+    jetStream = await awaitJetStream(resolveNatsSettings(config.nats), `cr-reactor bridge ${config.cluster}`, {
+      signal,
+      onWait: (error) => logger.warn(error.message),
+    });
+    await ensureStreams(jetStream, config, logger);
+    const connectedTo = { cluster: config.cluster, apiServer: apiServer.url, natsServer: jetStream.serverVersion };
+    logger.info(connectedTo, "the bridge is connected");
+    jetStream.onConnection((event) => logger.warn(event, "the connection to NATS changed"));
+    const deadline = new AbortController();
+    const context: WatchContext = {
+      config,
+      apiServer,
+      jetStream,
+      logger,
+      metrics,
+      states,
+      signal,
+      deadline: deadline.signal,
+    };
+    const watches = config.resources.flatMap((entry) =>
+      (entry.namespaces ?? [undefined]).map((namespace) => keepWatching(context, entry, namespace)),
+    );
+    const drained = new AbortController();
+    void sleepAfter(signal, DRAIN_MS, drained.signal).then(() => deadline.abort());
+    await Promise.all(watches);
+    drained.abort();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    await Promise.all([health.close(), apiServer.close(), jetStream?.close()]);
+  }
+  logger.info("the bridge has stopped");
+}
+
+async function ensureStreams(jetStream: JetStream, { streams }: BridgeConfig, logger: Logger): Promise<void> {
+  for (const definition of [eventsStream(streams), checkpointsStream(streams)]) {
+    for (const remark of await ensureStream(jetStream, definition)) logger.warn(remark);
+  }
+}
+
+interface WatchContext {
+  readonly config: BridgeConfig;
+  readonly apiServer: ApiServer;
+  readonly jetStream: JetStream;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly states: WatchStates;
+  readonly signal: AbortSignal;
+  readonly deadline: AbortSignal;
+}
+
+/** One watch, started again whenever it fails. */
+async function keepWatching(
+  context: WatchContext,
+  entry: BridgeConfig["resources"][number],
+  namespace: string | undefined,
+): Promise<void> {
+  const { config, apiServer, jetStream, logger, metrics, states, signal } = context;
+  const settings: ResourceSettings = { ...entry, ignore: [...config.ignore, ...entry.ignore] };
+  const backoff = createBackoff(REFLECTOR_BACKOFF);
+  let title = `${entry.kind} of ${entry.apiVersion}${namespace === undefined ? "" : ` in ${namespace}`}`;
+  const setState = (state: CaptureState) => {
+    states.set(title, state);
+    metrics.state(title, state.type === "watching");
+  };
+  for (let attempt = 1; !signal.aborted; attempt++) {
+    try {
+      setState({ type: "starting" });
+      const discovered = await discover(apiServer, entry.apiVersion, entry.kind, signal);
+      if (discovered === undefined) {
+        throw new Error(
+          `${title} is not served: waiting for its CustomResourceDefinition (check apiVersion and kind if it should be there)`,
+        );
+      }
+      const resource = watchedResource(config.cluster, settings, discovered, namespace);
+      states.delete(title);
+      title = resourceTitle(resource);
+      const log = openEventLog(jetStream);
+      const sink = createSink(jetStream, log, logger, metrics.publishTrouble);
+      await capture({ ...context, resource, log, sink, stateBytesMax: config.stateBytesMax, onState: setState });
+    } catch (error) {
+      if (signal.aborted)
+        return logger.warn(
+          { resource: title, error: (error as Error).message },
+          "stopped before everything was published; the next start goes on there",
+        );
+      const problem = describeProblem(error, { plural: title, group: "", namespace: undefined });
+      setState({ type: "waiting", problem, attempt });
+      logger.warn({ resource: title, attempt }, problem);
+      await backoff.wait(signal).catch(() => undefined);
+      await jetStream.whenConnected(signal).catch(() => undefined);
+    }
+  }
+}
+
+/** Ready while NATS is connected and at least one watch is live: one missing resource is told, not a reason to restart. */
+function readiness(jetStream: JetStream | undefined, states: WatchStates) {
+  const live = [...states.values()].some((state) => state.type === "watching");
+  const nats = jetStream?.connected === true;
+  return {
+    ready: nats && live,
+    details: { nats: nats ? "connected" : "disconnected", watches: Object.fromEntries(states) },
+  };
+}
+
+/** Resolves `ms` after `signal` aborted; never, if `cancel` aborts first. */
+async function sleepAfter(signal: AbortSignal, ms: number, cancel: AbortSignal): Promise<void> {
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  await sleep(ms, undefined, { signal: cancel, ref: false });
+}

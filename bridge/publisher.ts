@@ -1,0 +1,162 @@
+/**
+ * Brings the log up to what was seen of one object: decides what happened, makes the event from the last published state, and
+ * publishes it behind the fence, until there is nothing more to tell. When the log turns out to know better (another leader, an
+ * earlier life of this process), its word is taken over and the decision made again, never the other way round.
+ */
+import { type ApiServer, ApiStatusError } from "./api-server.ts";
+import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
+import { type EventLog, stateAfter } from "./event-log.ts";
+import type { JetStream } from "./jetstream.ts";
+import { compareResourceVersions, type KubeObject } from "./kube-object.ts";
+import type { Logger } from "./logger.ts";
+import type { Metrics } from "./metrics.ts";
+import { type Decision, decide, type Sighting } from "./occurrence.ts";
+import { describeProblem } from "./reflector.ts";
+import { resourcePath, resourceTitle, type WatchedResource } from "./resource.ts";
+import { type ObservedState, type Occurrence, type SealedEvent, seal } from "./seal.ts";
+import type { Sink } from "./sink.ts";
+import type { KnownObject, Store } from "./store.ts";
+import { parseObjectSubject } from "./subject.ts";
+
+/** What the publisher of one watch works with. */
+export interface PublisherOptions {
+  readonly resource: WatchedResource;
+  readonly apiServer: ApiServer;
+  readonly jetStream: JetStream;
+  readonly log: EventLog;
+  readonly sink: Sink;
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Aborts what cannot be finished any more. */
+  readonly deadline: AbortSignal;
+  /** Hears of every event the log acknowledged. */
+  readonly onStored: (id: string, sequence: number) => void;
+}
+
+/** One object at a time: calls for the same object must not overlap. Both reject only when `deadline` aborts. */
+export interface Publisher {
+  /** Publishes what the sighting tells that the log does not have yet. */
+  publish(object: string, sighting: Sighting): Promise<void>;
+  /** Publishes the deletion of an object that a list of this version did not have, if it is really gone. */
+  publishAbsence(object: string, listVersion: string): Promise<void>;
+}
+
+/** Makes the publisher of one watch. */
+export function createPublisher(options: PublisherOptions): Publisher {
+  const { resource, log, sink, store, metrics, deadline } = options;
+  const title = resourceTitle(resource);
+
+  const publish = async (object: string, sighting: Sighting) => {
+    for (
+      let decision = decide(store.get(object), sighting);
+      decision !== undefined;
+      decision = decide(store.get(object), sighting)
+    ) {
+      await publishNext(object, sighting, decision);
+    }
+  };
+  const publishNext = async (object: string, sighting: Sighting, decision: Decision) => {
+    const known = store.get(object);
+    const before = known === undefined || known.deleted ? undefined : await lastState(object, known);
+    if (known?.deleted === false && before === undefined) return await adopt(object);
+    const seenAtMs = Date.now();
+    const event = seal(resource, occurrenceOf(sighting, decision, before, seenAtMs));
+    if (event === undefined) return nothingToTell(object, sighting);
+    const result = await sink.publish(object, event, known?.sequence ?? 0, deadline);
+    if (result.type === "conflict") return await adopt(object);
+    remember(object, event, result.sequence);
+    options.onStored(event.id, result.sequence);
+    metrics.published(title, event.op, Date.now() - seenAtMs);
+  };
+  /** Only ignored paths changed: the log keeps its event, memory the newer version, so that it is not compared again. */
+  const nothingToTell = (object: string, sighting: Sighting) => {
+    const known = store.get(object);
+    if (known !== undefined) store.set(object, { ...known, resourceVersion: versionOf(sighting) });
+  };
+  const remember = (object: string, event: SealedEvent, sequence: number) => {
+    const { uid, resourceVersion } = event.after.object.metadata;
+    store.set(
+      object,
+      { uid, resourceVersion, sequence, deleted: event.op === "deleted" },
+      event.after,
+      event.payload.length,
+    );
+  };
+  /** Takes over what the log says about the object. */
+  const adopt = async (object: string) => {
+    const last = await answerOf(() => log.lastEvent(object));
+    if (last === undefined) return store.delete(object);
+    const state = stateAfter(last);
+    const { uid, resourceVersion } = last.envelope.data.object.metadata;
+    store.set(
+      object,
+      { uid, resourceVersion, sequence: last.sequence, deleted: state === undefined },
+      state,
+      last.bytes,
+    );
+  };
+  const lastState = async (object: string, { sequence }: KnownObject): Promise<ObservedState | undefined> => {
+    const cached = store.stateOf(object);
+    if (cached !== undefined) return cached;
+    const logged = await answerOf(() => log.eventAt(sequence));
+    return logged && stateAfter(logged);
+  };
+  /** Asks until there is an answer: without it the object cannot go on. */
+  const answerOf = async <T>(ask: () => Promise<T>): Promise<T> => {
+    const backoff = createBackoff(REFLECTOR_BACKOFF);
+    for (;;) {
+      deadline.throwIfAborted();
+      try {
+        return await ask();
+      } catch (error) {
+        options.logger.warn({ resource: title, error: (error as Error).message }, "no answer yet: asking again");
+        await backoff.wait(deadline);
+        await options.jetStream.whenConnected(deadline);
+      }
+    }
+  };
+  return {
+    publish,
+    async publishAbsence(object, listVersion) {
+      const known = store.get(object);
+      if (known === undefined || known.deleted || compareResourceVersions(known.resourceVersion, listVersion) > 0)
+        return;
+      const current = await answerOf(() => readObject(options.apiServer, resource, object, deadline));
+      if (current?.metadata.uid === known.uid) return;
+      await publish(object, { type: "absent", uid: known.uid, resourceVersion: listVersion });
+    },
+  };
+}
+
+function versionOf(sighting: Sighting): string {
+  return sighting.type === "absent" ? sighting.resourceVersion : sighting.object.metadata.resourceVersion;
+}
+
+/** What `seal` needs; of a vanished object its last published state is all there is. */
+function occurrenceOf(
+  sighting: Sighting,
+  { op, gap }: Decision,
+  before: ObservedState | undefined,
+  seenAtMs: number,
+): Occurrence {
+  const common = { before, gap, seenAtMs, resourceVersion: versionOf(sighting) };
+  if (op !== "gone" && sighting.type !== "absent") return { ...common, op, object: sighting.object };
+  if (before === undefined) throw new Error("a deletion is inferred from a known state only");
+  return { ...common, op: "deleted", object: before.object };
+}
+
+/** A consistent read (a GET without resourceVersion); `undefined` when the object is not there. */
+async function readObject(
+  apiServer: ApiServer,
+  resource: WatchedResource,
+  object: string,
+  signal: AbortSignal,
+): Promise<KubeObject | undefined> {
+  try {
+    return await apiServer.json<KubeObject>(resourcePath(resource, parseObjectSubject(object)), { signal });
+  } catch (error) {
+    if (error instanceof ApiStatusError && error.status === 404) return undefined;
+    throw new Error(describeProblem(error, resource), { cause: error });
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * Follows one resource of the API server for ever, as an async iterable: a list when there is nothing to resume from, then the
+ * watch, resumed from the last resourceVersion however often it ends, and a new list when that version is too old. It is pulled,
+ * so a slow reader slows the server down and memory stays bounded. It never gives up: every failure is waited out with
+ * client-go's backoff, and told through `onState`.
+ * Source: client-go `tools/cache/reflector.go`; KEP-3157 (streaming list), KEP-956 (bookmarks); Kubernetes API concepts,
+ * "Efficient detection of changes".
+ */
+import { type ApiServer, ApiStatusError } from "./api-server.ts";
+import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
+import { KubeObject } from "./kube-object.ts";
+import { readLines } from "./line.ts";
+import { resourcePath, resourceTitle, type WatchedResource } from "./resource.ts";
+
+/** What is seen of the resource. A list is `listing`, its objects, and `listed`; if it fails it starts over with `listing`. */
+export type WatchEvent =
+  | { readonly type: "listing" }
+  | { readonly type: "initial"; readonly object: KubeObject }
+  | { readonly type: "listed"; readonly resourceVersion: string }
+  | { readonly type: "added" | "modified" | "deleted"; readonly object: KubeObject }
+  | { readonly type: "bookmark"; readonly resourceVersion: string };
+
+/** What the reflector is doing, for health and logs; `waiting` says why and what to do about it. */
+export type ReflectorState =
+  | { readonly type: "listing" | "watching" }
+  | { readonly type: "waiting"; readonly problem: string; readonly attempt: number };
+
+/** Injected: the connection, the clock's jitter, and whom to tell. */
+export interface ReflectorOptions {
+  readonly apiServer: ApiServer;
+  readonly resource: WatchedResource;
+  /** Resume the watch behind this resourceVersion; left out: list first. */
+  readonly resumeFrom?: string;
+  readonly signal: AbortSignal;
+  readonly onState: (state: ReflectorState) => void;
+  readonly random?: () => number;
+}
+
+/** Pages of a list: client-go's default, and small enough that one fits in memory many times over. */
+const PAGE_OBJECTS_MAX = 500;
+/** The server ends a watch after a random 5 to 10 minutes, so that load spreads over its replicas again (client-go). */
+const WATCH_SECONDS_MIN = 300;
+/** A watch that ended sooner than this without an event is a failure in disguise (client-go's VeryShortWatchError). */
+const WATCH_SHORT_MS = 1_000;
+const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
+
+/** The version to resume from is too old for the server: list again. */
+class ExpiredError extends Error {}
+/** The server does not know streaming lists. */
+class NoStreamingListError extends Error {}
+/** What the server sent is not what the protocol says. */
+class ProtocolError extends Error {}
+
+interface Position {
+  resourceVersion: string | undefined;
+  streamingList: boolean;
+}
+
+/** Follows the resource until `signal` aborts. */
+export async function* reflect(options: ReflectorOptions): AsyncGenerator<WatchEvent, void, void> {
+  const { signal, onState, random = Math.random } = options;
+  const backoff = createBackoff(REFLECTOR_BACKOFF, random);
+  const position: Position = { resourceVersion: options.resumeFrom, streamingList: true };
+  let attempt = 0;
+  while (!signal.aborted) {
+    const startedMs = Date.now();
+    let events = 0;
+    try {
+      for await (const event of position.resourceVersion === undefined
+        ? list(options, position)
+        : watch(options, position)) {
+        events++;
+        attempt = 0;
+        yield event;
+      }
+      if (events > 0 || Date.now() - startedMs >= WATCH_SHORT_MS) continue;
+      throw new ProtocolError("the API server ended the watch at once");
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof ExpiredError) {
+        position.resourceVersion = undefined;
+        continue;
+      }
+      if (error instanceof NoStreamingListError) {
+        position.streamingList = false;
+        continue;
+      }
+      onState({ type: "waiting", problem: describeProblem(error, options.resource), attempt: ++attempt });
+      const retryAfterMs = error instanceof ApiStatusError ? error.retryAfterMs : 0;
+      await backoff.wait(signal, retryAfterMs).catch(() => undefined);
+    }
+  }
+}
+
+/** A list: streamed where the server can, else in pages. Leaves the position at the list's version. */
+async function* list(options: ReflectorOptions, position: Position): AsyncGenerator<WatchEvent> {
+  options.onState({ type: "listing" });
+  yield { type: "listing" };
+  if (position.streamingList) yield* streamedList(options, position);
+  else yield* pagedList(options, position);
+}
+
+/** Synthetic "added" events up to the bookmark that ends them; the stream then goes on as the watch. */
+async function* streamedList(options: ReflectorOptions, position: Position): AsyncGenerator<WatchEvent> {
+  const query = { sendInitialEvents: "true", resourceVersionMatch: "NotOlderThan", resourceVersion: "" };
+  let initial = true;
+  for await (const event of watchEvents(options, query)) {
+    if (initial && event.type === "added") {
+      yield { type: "initial", object: event.object };
+    } else if (initial && event.type === "bookmark") {
+      if (!event.endsInitial) continue;
+      initial = false;
+      position.resourceVersion = event.resourceVersion;
+      yield { type: "listed", resourceVersion: event.resourceVersion };
+      options.onState({ type: "watching" });
+    } else if (!initial) {
+      position.resourceVersion = versionOf(event);
+      yield event;
+    }
+  }
+  if (initial) throw new ProtocolError("the list ended before it was complete");
+}
+
+async function* pagedList(
+  { apiServer, resource, signal }: ReflectorOptions,
+  position: Position,
+): AsyncGenerator<WatchEvent> {
+  let token = "";
+  let resourceVersion = "";
+  do {
+    const page = await apiServer
+      .json<ListPage>(resourcePath(resource), {
+        signal,
+        query: { limit: String(PAGE_OBJECTS_MAX), ...(token && { continue: token }) },
+      })
+      .catch((error: unknown) => {
+        throw isExpired(error) ? new ExpiredError("the list's continue token is too old") : error;
+      });
+    for (const item of page.items ?? []) {
+      yield { type: "initial", object: toObject({ apiVersion: apiVersionOf(resource), kind: resource.kind, ...item }) };
+    }
+    resourceVersion = page.metadata.resourceVersion;
+    token = page.metadata.continue ?? "";
+  } while (token !== "");
+  position.resourceVersion = resourceVersion;
+  yield { type: "listed", resourceVersion };
+}
+
+async function* watch(options: ReflectorOptions, position: Position): AsyncGenerator<WatchEvent> {
+  for await (const event of watchEvents(options, { resourceVersion: position.resourceVersion ?? "" })) {
+    position.resourceVersion = versionOf(event);
+    yield event;
+  }
+}
+
+interface ListPage {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly items: readonly Record<string, unknown>[] | null;
+}
+
+type StreamedEvent =
+  | { readonly type: "added" | "modified" | "deleted"; readonly object: KubeObject }
+  | { readonly type: "bookmark"; readonly resourceVersion: string; readonly endsInitial: boolean };
+
+async function* watchEvents(
+  options: ReflectorOptions,
+  query: Readonly<Record<string, string>>,
+): AsyncGenerator<StreamedEvent> {
+  const { apiServer, resource, signal, random = Math.random } = options;
+  const timeoutSeconds = String(Math.floor(WATCH_SECONDS_MIN * (1 + random())));
+  const streaming = query["sendInitialEvents"] !== undefined;
+  const body = await apiServer
+    .open(resourcePath(resource), {
+      signal,
+      query: { watch: "true", allowWatchBookmarks: "true", timeoutSeconds, ...query },
+    })
+    .catch((error: unknown) => {
+      if (isExpired(error)) throw new ExpiredError("the resourceVersion is too old");
+      const refused = error instanceof ApiStatusError && (error.status === 400 || error.status === 422);
+      throw streaming && refused ? new NoStreamingListError("no streaming list") : error;
+    });
+  if (!streaming) options.onState({ type: "watching" });
+  try {
+    for await (const line of readLines(body)) yield toStreamedEvent(line);
+  } finally {
+    body.destroy();
+  }
+}
+
+function toStreamedEvent(line: string): StreamedEvent {
+  let event: { type?: unknown; object?: Record<string, unknown> };
+  try {
+    event = JSON.parse(line) as typeof event;
+  } catch (cause) {
+    throw new ProtocolError(`a line of the watch is not JSON (${line.length} characters)`, { cause });
+  }
+  switch (event.type) {
+    case "ADDED":
+      return { type: "added", object: toObject(event.object) };
+    case "MODIFIED":
+      return { type: "modified", object: toObject(event.object) };
+    case "DELETED":
+      return { type: "deleted", object: toObject(event.object) };
+    case "BOOKMARK": {
+      const { resourceVersion, annotations } = (event.object?.["metadata"] ?? {}) as {
+        resourceVersion?: string;
+        annotations?: Record<string, string>;
+      };
+      if (resourceVersion === undefined) throw new ProtocolError("a bookmark has no resourceVersion");
+      return { type: "bookmark", resourceVersion, endsInitial: annotations?.[INITIAL_EVENTS_END] === "true" };
+    }
+    case "ERROR": {
+      const status = event.object as { code?: number; reason?: string; message?: string } | undefined;
+      if (status?.code === 410) throw new ExpiredError(status.message);
+      throw new ApiStatusError(
+        status?.code ?? 500,
+        status?.reason ?? "",
+        status?.message ?? "the watch ended with an error",
+      );
+    }
+    default:
+      throw new ProtocolError(`a watch event has the unknown type ${JSON.stringify(event.type)}`);
+  }
+}
+
+/** The hot path checks identity only: the rest of the object is the API server's word. */
+function toObject(value: unknown): KubeObject {
+  const object = value as KubeObject | undefined;
+  const { uid, name, resourceVersion } = object?.metadata ?? {};
+  if (typeof uid === "string" && typeof name === "string" && typeof resourceVersion === "string")
+    return object as KubeObject;
+  const problem = KubeObject.safeParse(value).error?.issues[0];
+  throw new ProtocolError(`an object lacks its identity: ${problem?.path.join(".")}: ${problem?.message}`);
+}
+
+function versionOf(event: StreamedEvent): string {
+  return event.type === "bookmark" ? event.resourceVersion : event.object.metadata.resourceVersion;
+}
+
+function isExpired(error: unknown): boolean {
+  return error instanceof ApiStatusError && (error.status === 410 || error.reason === "Expired");
+}
+
+function apiVersionOf({ group, version }: WatchedResource): string {
+  return group === "" ? version : `${group}/${version}`;
+}
+
+/** A sentence that names the resource and the next step. */
+export function describeProblem(
+  error: unknown,
+  resource: Pick<WatchedResource, "group" | "plural" | "namespace">,
+): string {
+  const title = resourceTitle(resource);
+  if (!(error instanceof ApiStatusError)) return `${title}: ${error instanceof Error ? error.message : String(error)}`;
+  switch (error.status) {
+    case 401:
+      return `${title}: the API server does not accept the credentials (401): renew the token or kubeconfig`;
+    case 403: {
+      const rule = `{apiGroups: ["${resource.group}"], resources: ["${resource.plural}"], verbs: ["get", "list", "watch"]}`;
+      return `${title}: forbidden (403). Add this rule to the ${resource.namespace === undefined ? "ClusterRole" : `Role in ${resource.namespace}`} of the bridge: ${rule}`;
+    }
+    case 404:
+      return `${title}: not served (404): waiting for its CustomResourceDefinition`;
+    case 429:
+      return `${title}: the API server is busy (429): trying again`;
+    default:
+      return `${title}: the API server answers ${error.status} ${error.reason}: ${error.message}`;
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * What one watch covers: a resource of one cluster, in one namespace or in all, with the settings that shape its events. Its
+ * checkpoint belongs to it and to a hash of these settings.
+ */
+import { hash } from "node:crypto";
+import { type IgnoredPaths, ignoring } from "./diff.ts";
+import { encodeToken, SUBJECT_ROOT } from "./subject.ts";
+import { type PhaseSource, parsePhaseSource } from "./transitions.ts";
+
+/** The settings of one watch, as the configuration names them. */
+export interface ResourceSettings {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly phase: string;
+  readonly ignore: readonly string[];
+}
+
+/** What discovery knows of a resource. */
+export interface DiscoveredResource {
+  readonly plural: string;
+  readonly namespaced: boolean;
+}
+
+/** One watch, ready to start. */
+export interface WatchedResource {
+  readonly cluster: string;
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  /** `undefined`: all namespaces, or a cluster-scoped kind. */
+  readonly namespace: string | undefined;
+  readonly phase: PhaseSource;
+  readonly ignored: IgnoredPaths;
+  /** Changes when a setting changes that shapes events: then the log is compared with a list. */
+  readonly settingsHash: string;
+}
+
+/** Never a change on their own: bookkeeping of the API server. */
+export const ALWAYS_IGNORED = ["/metadata/managedFields", "/metadata/resourceVersion", "/metadata/generation"] as const;
+
+/** Joins settings with what discovery found. */
+export function watchedResource(
+  cluster: string,
+  settings: ResourceSettings,
+  discovered: DiscoveredResource,
+  namespace: string | undefined,
+): WatchedResource {
+  const { apiVersion, kind, phase } = settings;
+  const ignore = [...ALWAYS_IGNORED, ...settings.ignore];
+  const slash = apiVersion.indexOf("/");
+  return {
+    cluster,
+    group: slash < 0 ? "" : apiVersion.slice(0, slash),
+    version: apiVersion.slice(slash + 1),
+    kind,
+    plural: discovered.plural,
+    namespace: discovered.namespaced ? namespace : undefined,
+    phase: parsePhaseSource(phase),
+    ignored: ignoring(ignore),
+    settingsHash: hash("sha256", JSON.stringify([apiVersion, kind, phase, ignore.toSorted()]), "hex").slice(0, 16),
+  };
+}
+
+/** The API path of the collection, or of one object in it. */
+export function resourcePath(
+  resource: WatchedResource,
+  object?: { readonly namespace: string; readonly name: string },
+): string {
+  const root = resource.group === "" ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
+  const namespace = object === undefined ? resource.namespace : object.namespace || undefined;
+  const scope = namespace === undefined ? "" : `/namespaces/${encodeURIComponent(namespace)}`;
+  return `${root}${scope}/${resource.plural}${object === undefined ? "" : `/${encodeURIComponent(object.name)}`}`;
+}
+
+/** The subjects of all events of this watch. */
+export function resourceSubjects(resource: WatchedResource): string {
+  const { cluster, group, kind, namespace } = resource;
+  const scope = namespace === undefined ? "*" : encodeToken(namespace);
+  return `${SUBJECT_ROOT}.${encodeToken(cluster)}.${encodeToken(group)}.${encodeToken(kind)}.${scope}.>`;
+}
+
+/** The watch's key in the bucket of checkpoints. */
+export function checkpointKey({ cluster, group, plural, namespace }: WatchedResource): string {
+  return [cluster, group, plural, namespace ?? "*"].map(encodeToken).join(".");
+}
+
+/** For people: `databases.demo.example.com`, with its namespace if it is limited to one. */
+export function resourceTitle({
+  plural,
+  group,
+  namespace,
+}: Pick<WatchedResource, "plural" | "group" | "namespace">): string {
+  const name = group === "" ? plural : `${plural}.${group}`;
+  return namespace === undefined ? name : `${name} in ${namespace}`;
+}
