@@ -9,12 +9,7 @@ import type { Readable } from "node:stream";
 import { HttpMethod, KubeConfig, RequestContext } from "@kubernetes/client-node";
 import { Agent, type buildConnector, type Dispatcher, ProxyAgent, request } from "undici";
 import { z } from "zod";
-
-/** Where the cluster is; left out, the usual places: KUBECONFIG, ~/.kube/config, the pod's service account. */
-export const KubernetesSettings = z
-  .strictObject({ kubeconfig: z.string().min(1).exactOptional(), context: z.string().min(1).exactOptional() })
-  .prefault({});
-export type KubernetesSettings = z.infer<typeof KubernetesSettings>;
+import type { KubernetesSettings } from "./kubernetes-settings.ts";
 
 /** One request's parts beyond its path. */
 export interface ApiRequest {

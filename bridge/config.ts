@@ -3,9 +3,9 @@
  * (`cr-reactor schema bridge`). Mistakes are told all at once, with line and field.
  */
 import { z } from "zod";
-import { KubernetesSettings } from "./api-server.ts";
 import { FieldPath } from "./field-path.ts";
 import { groupOf } from "./kube-object.ts";
+import { KubernetesSettings } from "./kubernetes-settings.ts";
 import { NatsSettings } from "./nats-settings.ts";
 import { StreamSettings } from "./stream.ts";
 import { parsePhaseSource } from "./transitions.ts";

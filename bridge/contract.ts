@@ -8,15 +8,23 @@ export { createBackoff } from "./backoff.ts";
 export type { Actor, PatchOperation } from "./change.ts";
 export { beforeOf, Change, Op } from "./change.ts";
 export { CLOUDEVENTS_JSON, Envelope, MalformedEventError, opOf, parseEnvelope } from "./envelope.ts";
-export { FieldPath, parseFieldPath, toPointer, valueAt } from "./field-path.ts";
+export { FieldPath, parseFieldPath, parsePointer, toDotted, toPointer, valueAt } from "./field-path.ts";
 export type { JetStream, NatsMessage } from "./jetstream.ts";
-export { connectJetStream, JetStreamApiError, NatsUnusableError, RequestLostError } from "./jetstream.ts";
+export {
+  awaitJetStream,
+  connectJetStream,
+  JetStreamApiError,
+  NatsUnreachableError,
+  NatsUnusableError,
+  RequestLostError,
+} from "./jetstream.ts";
 export { groupOf, type Json, KubeObject } from "./kube-object.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { NatsSettings, resolveNatsSettings, shownServer } from "./nats-settings.ts";
 export { didYouMean } from "./nearest-name.ts";
 export type { Delivered } from "./pull.ts";
 export { ConsumerGoneError, pull } from "./pull.ts";
+export { follow, type Reading } from "./reader.ts";
 export { readSecret, SecretError, SecretSource } from "./secret.ts";
 export {
   DEAD_LETTERS_ROOT,

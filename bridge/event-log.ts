@@ -8,7 +8,7 @@
 import { z } from "zod";
 import { CLOUDEVENTS_JSON, type Envelope, opOf, parseEnvelope } from "./envelope.ts";
 import { type JetStream, JetStreamApiError, type PubAck } from "./jetstream.ts";
-import { pull } from "./pull.ts";
+import { read } from "./reader.ts";
 import type { ObservedState, SealedEvent } from "./seal.ts";
 import { EVENTS_STREAM } from "./stream.ts";
 import { objectPart } from "./subject.ts";
@@ -35,7 +35,7 @@ export interface LoggedEvent {
 export interface EventLog {
   /**
    * Yields the newest entry of each subject, oldest first: of an object's entries the last one counts. Throws
-   * IndexInterruptedError, ConsumerGoneError or RequestLostError when it could not be read to its end.
+   * ReadInterruptedError, ConsumerGoneError or RequestLostError when it could not be read to its end.
    */
   readIndex(subjects: string, signal: AbortSignal): AsyncGenerator<IndexEntry, void, void>;
   /** The newest event of an object, or `undefined` when the log has none. */
@@ -53,18 +53,7 @@ const StoredMessage = z.object({
   message: z.object({ subject: z.string(), seq: z.int(), data: z.base64().default("") }),
 });
 
-/** The connection broke while the index was read, and entries are missing: read it again. */
-export class IndexInterruptedError extends Error {
-  readonly code = "INDEX_INTERRUPTED";
-  override readonly name = "IndexInterruptedError";
-}
-
 const NO_MESSAGE = 10037;
-/** The index reader cleans up after itself; a killed one is removed by the server after this time. */
-const INDEX_CONSUMER_IDLE_NS = 60 * 1e9;
-/** Headers only, so many fit at once. */
-const INDEX_DEMAND = 2_000;
-
 /** Opens the log; the stream must exist. */
 export function openEventLog(jetStream: JetStream): EventLog {
   const getMessage = async (query: Readonly<Record<string, unknown>>): Promise<LoggedEvent | undefined> => {
@@ -98,41 +87,10 @@ async function* readIndex(
   subjects: string,
   signal: AbortSignal,
 ): AsyncGenerator<IndexEntry, void, void> {
-  const config = {
-    deliver_policy: "last_per_subject",
-    filter_subject: subjects,
-    headers_only: true,
-    ack_policy: "none",
-    mem_storage: true,
-    num_replicas: 1,
-    inactive_threshold: INDEX_CONSUMER_IDLE_NS,
-  };
-  const created = await jetStream.api<{ name: string; num_pending: number }>(`CONSUMER.CREATE.${EVENTS_STREAM}`, {
-    stream_name: EVENTS_STREAM,
-    config,
-  });
-  try {
-    if (created.num_pending === 0) return;
-    let expected = 1;
-    for await (const delivered of pull(jetStream, {
-      stream: EVENTS_STREAM,
-      consumer: created.name,
-      demandMax: INDEX_DEMAND,
-      signal,
-    })) {
-      if (delivered.consumerSequence !== expected++)
-        throw new IndexInterruptedError("the index of the log was cut off while it was read");
-      const entry = toIndexEntry(
-        delivered.message.subject,
-        delivered.streamSequence,
-        delivered.message.header("Nats-Msg-Id"),
-      );
-      if (entry !== undefined) yield entry;
-      if (delivered.pendingCount === 0) return;
-    }
-  } finally {
-    if (jetStream.connected)
-      await jetStream.api(`CONSUMER.DELETE.${EVENTS_STREAM}.${created.name}`).catch(() => undefined);
+  const reading = { filter_subjects: [subjects], deliver_policy: "last_per_subject", headers_only: true } as const;
+  for await (const { message, streamSequence } of read(jetStream, reading, signal, false)) {
+    const entry = toIndexEntry(message.subject, streamSequence, message.header("Nats-Msg-Id"));
+    if (entry !== undefined) yield entry;
   }
 }
 

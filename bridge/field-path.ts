@@ -44,6 +44,17 @@ export function toPointer(segments: Segments): string {
   return pointer;
 }
 
+/** The path as people read it: `spec.replicas`, `metadata.labels["a.b/c"]`, `spec.containers[0]`. */
+export function toDotted(segments: Segments): string {
+  let path = "";
+  for (const segment of segments) {
+    if (/^\d+$/.test(segment) && path !== "") path += `[${segment}]`;
+    else if (/[^A-Za-z0-9_$-]/.test(segment) || segment === "") path += `[${JSON.stringify(segment)}]`;
+    else path += path === "" ? segment : `.${segment}`;
+  }
+  return path;
+}
+
 /** Escapes one key for a JSON Pointer: `~` is `~0`, `/` is `~1`. */
 export function escapePointerToken(key: string): string {
   return key.includes("~") || key.includes("/") ? key.replaceAll("~", "~0").replaceAll("/", "~1") : key;

@@ -2,7 +2,6 @@
  * The bridge: connects to the API server and to NATS, makes the streams, and captures each configured resource until it is told
  * to stop. Each watch lives on its own: one that cannot go on says why and tries again, and never holds up another.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { type ApiServer, connectApiServer } from "./api-server.ts";
 import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
 import { type CaptureState, capture } from "./capture.ts";
@@ -69,10 +68,9 @@ export async function runBridge(config: BridgeConfig, { logger, signal, onListen
     const watches = config.resources.flatMap((entry) =>
       (entry.namespaces ?? [undefined]).map((namespace) => keepWatching(context, entry, namespace)),
     );
-    const drained = new AbortController();
-    void sleepAfter(signal, DRAIN_MS, drained.signal).then(() => deadline.abort());
+    const stop = () => setTimeout(() => deadline.abort(), DRAIN_MS).unref();
+    signal.addEventListener("abort", stop, { once: true });
     await Promise.all(watches);
-    drained.abort();
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
@@ -150,10 +148,4 @@ function readiness(jetStream: JetStream | undefined, states: WatchStates) {
     ready: nats && live,
     details: { nats: nats ? "connected" : "disconnected", watches: Object.fromEntries(states) },
   };
-}
-
-/** Resolves `ms` after `signal` aborted; never, if `cancel` aborts first. */
-async function sleepAfter(signal: AbortSignal, ms: number, cancel: AbortSignal): Promise<void> {
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-  await sleep(ms, undefined, { signal: cancel, ref: false });
 }

@@ -7,7 +7,7 @@
  * "Efficient detection of changes".
  */
 import { type ApiServer, ApiStatusError } from "./api-server.ts";
-import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
+import { type BackoffOptions, createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
 import { KubeObject } from "./kube-object.ts";
 import { readLines } from "./line.ts";
 import { resourcePath, resourceTitle, type WatchedResource } from "./resource.ts";
@@ -34,6 +34,8 @@ export interface ReflectorOptions {
   readonly signal: AbortSignal;
   readonly onState: (state: ReflectorState) => void;
   readonly random?: () => number;
+  /** Default: client-go's. */
+  readonly backoff?: BackoffOptions;
 }
 
 /** Pages of a list: client-go's default, and small enough that one fits in memory many times over. */
@@ -59,7 +61,7 @@ interface Position {
 /** Follows the resource until `signal` aborts. */
 export async function* reflect(options: ReflectorOptions): AsyncGenerator<WatchEvent, void, void> {
   const { signal, onState, random = Math.random } = options;
-  const backoff = createBackoff(REFLECTOR_BACKOFF, random);
+  const backoff = createBackoff(options.backoff ?? REFLECTOR_BACKOFF, random);
   const position: Position = { resourceVersion: options.resumeFrom, streamingList: true };
   let attempt = 0;
   while (!signal.aborted) {

@@ -212,8 +212,10 @@ function knownKeys(schema: z.ZodType, path: Path): string[] {
   let level = alternatives(root, root);
   for (const step of path) {
     const next = level.flatMap((one) => {
-      if (typeof step === "number")
-        return typeof one.items === "object" && !Array.isArray(one.items) ? [one.items] : [];
+      if (typeof step === "number") {
+        const item = one.prefixItems?.[step] ?? one.items;
+        return typeof item === "object" && !Array.isArray(item) ? [item] : [];
+      }
       const below = one.properties?.[String(step)] ?? one.additionalProperties;
       return typeof below === "object" ? [below] : [];
     });

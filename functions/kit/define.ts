@@ -2,8 +2,9 @@
  * What a function is: a name, a schema of its settings, and what to do with one change. Functions keep no state of their own, so
  * any number of processes may run one.
  */
-import type { Change, Envelope, KubeObject, Logger } from "#contract";
+
 import type { z } from "zod";
+import type { Change, Envelope, KubeObject, Logger } from "#contract";
 import type { Selection } from "./filter.ts";
 
 /** What a function is called with, once for each matching event, in order for each object. */
@@ -44,6 +45,8 @@ export interface FunctionDefinition<Schema extends z.ZodType = z.ZodType> {
 }
 
 /** Defines a function; the settings' type comes from their schema. */
-export function defineFunction<Schema extends z.ZodType>(definition: FunctionDefinition<Schema>): FunctionDefinition<Schema> {
+export function defineFunction<Schema extends z.ZodType>(
+  definition: FunctionDefinition<Schema>,
+): FunctionDefinition<Schema> {
   return definition;
 }

@@ -1,0 +1,109 @@
+#!/usr/bin/env node
+/**
+ * The command line. Each command is a file that is loaded only when it is used, so that `tail` does not pay for the Kubernetes
+ * client. Results go to standard output, everything else to standard error; the exit code is 0 when it worked, 1 when it did
+ * not, 2 when the command or a configuration file is wrong.
+ */
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { failure } from "./terminal.ts";
+import { VERSION } from "./version.ts";
+
+const EXIT_USAGE = 2;
+
+const program = new Command("cr-reactor")
+  .description("Change data capture for Kubernetes custom resources, and small functions that react to it.")
+  .version(VERSION)
+  .exitOverride()
+  .showHelpAfterError("(add --help for the options)")
+  .addHelpText(
+    "after",
+    "\nExamples:\n  $ cr-reactor demo\n  $ cr-reactor bridge --config bridge.yaml\n  $ cr-reactor run --subscriptions subscriptions.yaml\n  $ cr-reactor tail Database -n prod",
+  );
+
+program
+  .command("bridge")
+  .description("Capture custom resources and publish their changes as CloudEvents on NATS.")
+  .requiredOption("-c, --config <file>", "configuration (YAML); its JSON Schema: cr-reactor schema bridge")
+  .addHelpText("after", "\nExample:\n  $ cr-reactor bridge --config bridge.yaml")
+  .action(async (options: { config: string }) => (await import("./bridge.ts")).bridgeCommand(options));
+
+program
+  .command("run")
+  .description("Run functions: each subscription is one durable consumer of the captured changes.")
+  .argument("[function...]", "run only the subscriptions of these functions (names, or paths of your own)")
+  .requiredOption(
+    "-s, --subscriptions <file>",
+    "subscriptions (YAML); its JSON Schema: cr-reactor schema subscriptions",
+  )
+  .addHelpText(
+    "after",
+    "\nExamples:\n  $ cr-reactor run --subscriptions subscriptions.yaml\n  $ cr-reactor run notify-slack --subscriptions subscriptions.yaml",
+  )
+  .action(async (functions: string[], options: { subscriptions: string }) =>
+    (await import("./run.ts")).runCommand(functions, options),
+  );
+
+program
+  .command("tail")
+  .description("Show changes as they happen: what changed from what to what, phase, and field manager.")
+  .argument(
+    "[kind]",
+    "a kind or plural, with its group if it is ambiguous: Database, databases, Database.demo.example.com",
+  )
+  .option("-n, --namespace <name>", "only this namespace")
+  .option("--name <name>", "only the object of this name")
+  .option("--since <duration>", "begin with the changes kept of this time, such as 30s, 10m, 2h or 7d", parseDuration)
+  .option("--count <n>", "end after so many changes", parseCount)
+  .option("--json", "one CloudEvent a line")
+  .option("--server <url...>", "NATS servers (default: NATS_URL, else nats://127.0.0.1:4222)")
+  .addHelpText(
+    "after",
+    "\nExamples:\n  $ cr-reactor tail\n  $ cr-reactor tail Database -n prod --since 10m\n  $ cr-reactor tail --json | jq .data.patch",
+  )
+  .action(async (kind: string | undefined, options: object) => (await import("./tail.ts")).tailCommand(kind, options));
+
+program
+  .command("schema")
+  .description("Print a JSON Schema, for editors and validators.")
+  .argument("<what>", "bridge, subscriptions, change (the data of an event) or event")
+  .addHelpText("after", "\nExample:\n  $ cr-reactor schema bridge > bridge.schema.json")
+  .action(async (what: string) => (await import("./schema.ts")).schemaCommand(what));
+
+program
+  .command("demo")
+  .description("See the whole loop in a minute: a database fails, a Slack message says so. No cluster, no account.")
+  .option(
+    "--context <name>",
+    "use your own cluster: this context of your kubeconfig, in a namespace that is removed again",
+  )
+  .option("--keep", "leave everything running at the end, and say how to reach it")
+  .addHelpText(
+    "after",
+    "\nExamples:\n  $ cr-reactor demo\n  $ cr-reactor demo --keep\n  $ cr-reactor demo --context kind-dev",
+  )
+  .action(async (options: { context?: string; keep?: true }) => (await import("./demo.ts")).demoCommand(options));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  failure(error);
+  return error instanceof Error && "code" in error && error.code === "CONFIG_INVALID" ? EXIT_USAGE : 1;
+}
+
+function parseDuration(text: string): number {
+  const match = /^(\d+)([smhd])$/.exec(text);
+  const seconds = { s: 1, m: 60, h: 3_600, d: 86_400 }[match?.[2] ?? ""];
+  if (seconds === undefined) throw new InvalidArgumentError("Expected a number and a unit: 30s, 10m, 2h or 7d.");
+  return Number(match?.[1]) * seconds * 1_000;
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError("Expected a whole number of at least 1.");
+  return count;
+}

@@ -1,0 +1,39 @@
+/**
+ * What every command does with a terminal: errors as one sentence that says what to do, and stopping at Ctrl-C. Colour only on a
+ * terminal, and not with NO_COLOR (no-color.org; node:util styleText keeps to it).
+ */
+import { styleText } from "node:util";
+
+/** A style of node:util's styleText. */
+export type Style = Parameters<typeof styleText>[0];
+
+/** Writes one line to standard output. */
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Writes one line to standard error. */
+export function report(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Colours text for a stream that is a terminal; other streams get the text alone. */
+export function paint(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
+  return styleText(style, text, { stream });
+}
+
+/** Reports an error: our own by their sentence, any other with its stack, because it is a defect. */
+export function failure(error: unknown): void {
+  const ours = error instanceof Error && "code" in error && typeof error.code === "string";
+  const text = ours ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
+  report(`${paint("red", "error:", process.stderr)} ${text}`);
+}
+
+/** Aborts at SIGINT or SIGTERM; at a second signal the process ends at once. */
+export function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  const stop = () => (controller.signal.aborted ? process.exit(130) : controller.abort());
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  return controller.signal;
+}

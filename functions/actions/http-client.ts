@@ -1,0 +1,207 @@
+/**
+ * The only way out for outbound HTTP: one call, one answer, within a time and a size. It tells apart what a retry can heal (an
+ * ordinary Error, or RetryAfterError when the receiver says when) from what it cannot (PermanentError). Paths, queries, headers
+ * and bodies may be secrets — a Slack webhook's path is one — so that errors name the host and nothing else of a request.
+ * Redirects are not followed: they would carry the body, and a token, to a host nobody configured.
+ *
+ * A guard against private addresses belongs between the URL's check and the call, where the host is known and nothing is sent.
+ * Source: RFC 9110 sections 10.2.3 (Retry-After) and 15 (status codes); the Fetch standard.
+ */
+import { z } from "zod";
+import { PermanentError, RetryAfterError } from "#kit";
+
+/** An `http` or `https` URL without credentials in it, for settings. */
+export const HttpUrl = z
+  .url({ protocol: /^https?$/, error: "expected an http or https URL" })
+  .refine((text) => !hasCredentials(URL.parse(text)), "credentials do not belong into a URL: name a secret instead");
+
+/** One call. */
+export interface HttpRequest {
+  /** `http` or `https`; a secret as far as errors and logs are concerned, apart from its host. */
+  readonly url: string;
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly headers?: Readonly<Record<string, string>>;
+  /** At most 1 MiB. */
+  readonly body?: string;
+  /** Sent as `idempotency-key`: the same on every try, so that the receiver can tell a repetition. */
+  readonly idempotencyKey?: string;
+  /** For the whole call, the answer's body included; default 10,000. */
+  readonly timeoutMs?: number;
+  /** What is read of the answer's body; default 262,144. */
+  readonly responseBytesMax?: number;
+  /** Statuses besides 2xx that mean success, such as 409 where a repeated creation says that it is there already. */
+  readonly acceptedStatuses?: readonly number[];
+  /** Makes the sentence for a refusal (4xx): what to do next. `undefined` leaves the general one. It must not quote `text` unseen. */
+  readonly explain?: (status: number, text: string) => string | undefined;
+  /** Cancels the call. */
+  readonly signal?: AbortSignal;
+  /** Default the global `fetch`, which honours HTTPS_PROXY and NO_PROXY when NODE_USE_ENV_PROXY=1 is set. */
+  readonly fetch?: typeof fetch;
+  /** The clock for a Retry-After date, in epoch milliseconds; default `Date.now`. */
+  readonly now?: () => number;
+}
+
+/** The answer to a call that succeeded. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** True when the body was longer than the limit or broke off; the status had arrived, so the call is not repeated for it. */
+  readonly truncated: boolean;
+}
+
+/** Longer than a healthy receiver needs, and well within a function's 30 s. */
+const TIMEOUT_MS = 10_000;
+/** Answers are receipts; what is longer is an error page. */
+const RESPONSE_BYTES_MAX = 256 * 1024;
+/** A Kubernetes object is at most about 1.5 MB in etcd, and receivers refuse bodies long before. */
+const REQUEST_BYTES_MAX = 1024 * 1024;
+/** A receiver that asks for more is down; the retry's own limits decide then. */
+const RETRY_AFTER_MS_MAX = 3_600_000;
+/** `Retry-After: 0` must not become a tight loop. */
+const RETRY_AFTER_MS_MIN = 1_000;
+/** Refusals that time heals: Request Timeout, Too Early, Too Many Requests. */
+const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
+
+/**
+ * Makes the call. Throws PermanentError (unusable URL, header or body; redirect; refusal), RetryAfterError (408, 425, 429, 5xx
+ * with a Retry-After), or an Error that is worth another try (the same without one; no answer; no connection).
+ */
+export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
+  const url = checkUrl(request.url);
+  const headers = checkHeaders(request, url.host);
+  if (request.body !== undefined) checkBody(request.body, url.host);
+  const response = await send(request, url, headers);
+  const { text, truncated } = await readText(response, request.responseBytesMax ?? RESPONSE_BYTES_MAX);
+  const { status } = response;
+  if (response.ok || request.acceptedStatuses?.includes(status)) {
+    return { status, headers: response.headers, text, truncated };
+  }
+  throw refusal(request, url.host, response, text);
+}
+
+/** The time that an answer asks to wait, between 1 s and 1 h; `undefined` when it names none that can be read. */
+export function retryAfterMs(headers: Headers, nowMs: number): number | undefined {
+  const value = headers.get("retry-after")?.trim() ?? "";
+  const seconds = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : undefined;
+  // RFC 9110's dates all end in GMT; Date.parse alone would take "1.5" for a date.
+  const wait = seconds ?? (value.endsWith("GMT") ? Date.parse(value) - nowMs : Number.NaN);
+  return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, RETRY_AFTER_MS_MIN), RETRY_AFTER_MS_MAX);
+}
+
+/** No `cause` here: Node's own error for an unusable URL quotes the URL. */
+function checkUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url === null)
+    throw new PermanentError("the URL to call cannot be read: set it to a whole one, https://host/path");
+  if (url.protocol !== "https:" && url.protocol !== "http:") {
+    throw new PermanentError("the URL to call is neither http nor https: set it to a whole one, https://host/path");
+  }
+  if (hasCredentials(url)) {
+    throw new PermanentError(
+      `the URL for ${url.host} has credentials in it: leave them out and name a secret for the token`,
+    );
+  }
+  return url;
+}
+
+function hasCredentials(url: URL | null): boolean {
+  return url !== null && `${url.username}${url.password}` !== "";
+}
+
+/** No `cause` here either: Node's error for an unusable header quotes its value. */
+function checkHeaders(request: HttpRequest, host: string): Headers {
+  const headers = new Headers({ "user-agent": "cr-reactor" });
+  const own = request.idempotencyKey === undefined ? {} : { "idempotency-key": request.idempotencyKey };
+  for (const [name, value] of Object.entries({ ...request.headers, ...own })) {
+    try {
+      headers.set(name, value);
+    } catch {
+      throw new PermanentError(
+        `the header ${name} for ${host} is not what HTTP allows (a line break, or a character outside Latin-1): check where its value comes from`,
+      );
+    }
+  }
+  return headers;
+}
+
+function checkBody(body: string, host: string): void {
+  const bytes = Buffer.byteLength(body);
+  if (bytes <= REQUEST_BYTES_MAX) return;
+  throw new PermanentError(
+    `the request for ${host} has ${bytes} bytes, more than the ${REQUEST_BYTES_MAX} that are sent: choose smaller parameters`,
+  );
+}
+
+async function send(request: HttpRequest, url: URL, headers: Headers): Promise<Response> {
+  const timeoutMs = request.timeoutMs ?? TIMEOUT_MS;
+  const timeout = AbortSignal.timeout(timeoutMs);
+  try {
+    return await (request.fetch ?? fetch)(url, {
+      method: request.method,
+      headers,
+      redirect: "manual",
+      signal: request.signal ? AbortSignal.any([request.signal, timeout]) : timeout,
+      ...(request.body !== undefined && { body: request.body }),
+    });
+  } catch (cause) {
+    if (request.signal?.aborted) throw new Error(`the call to ${url.host} was cancelled before it answered`, { cause });
+    if (timeout.aborted) throw new Error(`${url.host} did not answer within ${timeoutMs} ms`, { cause });
+    throw new Error(`${url.host} cannot be reached, or broke off before it answered${codeOf(cause)}`, { cause });
+  }
+}
+
+/** The system's word for it, such as ECONNREFUSED, which fetch hides one level down. */
+function codeOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
+}
+
+/** Reads at most that much; the rest is cancelled. The status is already known, so that a body that breaks off throws nothing. */
+async function readText(response: Response, bytesMax: number): Promise<{ text: string; truncated: boolean }> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  let truncated = false;
+  try {
+    for await (const chunk of response.body ?? []) {
+      chunks.push(chunk.subarray(0, bytesMax - bytes));
+      bytes += chunk.length;
+      truncated = bytes > bytesMax;
+      if (truncated) break;
+    }
+  } catch {
+    truncated = true;
+  }
+  return { text: new TextDecoder().decode(Buffer.concat(chunks)), truncated };
+}
+
+function refusal(request: HttpRequest, host: string, response: Response, text: string): Error {
+  const { status } = response;
+  if (status >= 300 && status < 400) {
+    return new PermanentError(
+      `${host} answered with a redirect (HTTP ${status}), which is not followed: configure the final URL`,
+    );
+  }
+  if (status >= 500 || RETRIED_STATUSES.has(status)) {
+    const afterMs = retryAfterMs(response.headers, (request.now ?? Date.now)());
+    const sentence = `${host} cannot take the request now (HTTP ${status})`;
+    return afterMs === undefined ? new Error(sentence) : new RetryAfterError(sentence, afterMs);
+  }
+  return new PermanentError(
+    request.explain?.(status, text) ?? `${host} refused the request (HTTP ${status}): ${nextStep(status)}`,
+  );
+}
+
+function nextStep(status: number): string {
+  switch (status) {
+    case 401:
+    case 403:
+      return "check the token, and what it is allowed to do";
+    case 404:
+    case 405:
+    case 410:
+      return "check the URL";
+    default:
+      return "compare what this function sends with what the receiver expects";
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * Delivers a subscription's events to its function: of one object one at a time and in the order of the log, of different objects
+ * in parallel. An event is acknowledged, and the server confirms it, when it is done, skipped, or stored as a dead letter, never
+ * before; until then the server is told that it is being worked on. Deliveries count as tries, so that an event that kills its
+ * process ends as a dead letter too: after its last try it gets one more alone, since it may only have been near the one to blame.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Delivered, type JetStream, type Logger, objectPart } from "#contract";
+import { createAcknowledgements } from "./acknowledgement.ts";
+import { publishDeadLetter, sealDeadLetter } from "./dead-letter.ts";
+import type { DeliveryLimits } from "./delivery-limits.ts";
+import { oldestSuspect, suspected, untilAllInHand } from "./recovery.ts";
+import { type DeliveryCounts, newCounts, report } from "./report.ts";
+import { type Settled, settle } from "./settle.ts";
+import { createSlots } from "./slots.ts";
+import type { Binding } from "./subscription.ts";
+
+/** The delivery of one subscription. */
+export interface Delivery {
+  readonly counts: Readonly<DeliveryCounts>;
+  /** Takes an event in hand; resolves when there is room for another. */
+  accept(delivered: Delivered): Promise<void>;
+  /** Begins nothing until every event that is out has come (again). */
+  recover(unacknowledged: () => Promise<number>): void;
+  /** Tells the server now that the events in hand are being worked on. */
+  showLife(): void;
+  /** The log is another one: what is in hand and not begun is no longer of it, and its sequences mean nothing. */
+  forget(): void;
+  /** Up to here nothing needs to be delivered again; 0 when nothing is known. */
+  floorSequence(): number;
+  /** Stops: running tries may end, what is left goes back to the server. */
+  drain(): Promise<void>;
+}
+
+/** Three signs of life within ack_wait: one may be lost. */
+const SIGNS_PER_ACK_WAIT = 3;
+/** Beyond ack_wait: the server looks for overdue events about once a second. */
+const RECOVERY_MARGIN_MS = 5_000;
+/** What is handed back comes again soon, but not to the process that is stopping. */
+const HAND_BACK = `-NAK {"delay": ${1e9}}`;
+/** A stopping process does not wait longer for the server to take events back; they come again after ack_wait anyway. */
+const HAND_BACK_MS_MAX = 2_000;
+
+interface Held {
+  readonly delivered: Delivered;
+  readonly sequence: number;
+  /** The newest one, when the server delivered it again meanwhile. */
+  ackSubject: string;
+  acknowledging: boolean;
+}
+
+/** The events of one object that wait, oldest first; `active` while one is being handled. */
+interface Lane {
+  readonly waiting: Held[];
+  active: boolean;
+}
+
+/** Starts delivering what `accept` takes in hand. */
+export function createDelivery(jetStream: JetStream, binding: Binding, log: Logger, limits: DeliveryLimits): Delivery {
+  const { concurrency, attempts } = binding.subscription;
+  const counts = newCounts();
+  const held = new Map<number, Held>();
+  const lanes = new Map<string, Lane>();
+  const acknowledgements = createAcknowledgements(jetStream, log);
+  const slots = createSlots(concurrency);
+  const running = new Set<AbortController>();
+  const stopping = new AbortController();
+  const ended = new AbortController();
+  let changed = Promise.withResolvers<void>();
+  let highestSequence = 0;
+  let recovery: AbortController | undefined;
+  /** After the start: the event that was running alone when the process before this one ended. */
+  let suspect: number | undefined;
+  let recoveredOnce = false;
+
+  const tell = () => {
+    changed.resolve();
+    changed = Promise.withResolvers<void>();
+  };
+  const inHand = () => [...held.values()].filter((event) => !event.acknowledging);
+  const showLife = () => {
+    for (const event of inHand()) jetStream.send(event.ackSubject, "+WPI");
+  };
+  const life = setInterval(showLife, limits.ackWaitMs / SIGNS_PER_ACK_WAIT);
+  const settleOptions = {
+    ...{ binding, log, slots, running, retry: limits.retry, graceMs: limits.graceMs, stopping: stopping.signal },
+    onRetry: (error: Error) => {
+      counts.retried++;
+      counts.lastError = error.message;
+    },
+    otherVersions: new Set<string>(),
+  };
+  const bury = ({ delivered, sequence }: Held, { attempts, error }: Settled & { type: "dead-letter" }) => {
+    const { subscription, functionName } = binding;
+    const reason = error.message || error.name;
+    const letter = {
+      subscription: subscription.name,
+      function: functionName,
+      streamSequence: sequence,
+      attempts,
+      reason,
+    };
+    const sealed = sealDeadLetter(letter, delivered.message, jetStream.payloadBytesMax);
+    return publishDeadLetter(jetStream, sealed, { log, signal: ended.signal });
+  };
+  const settleHeld = async ({ delivered, sequence }: Held, slotsTaken: number) => {
+    if (sequence !== suspect) return settle(delivered, slotsTaken, settleOptions);
+    slots.give(slotsTaken);
+    return suspected(delivered);
+  };
+  const handle = async (event: Held, slotsTaken: number) => {
+    const settled = await settleHeld(event, slotsTaken);
+    if (settled === undefined || ended.signal.aborted) return;
+    if (settled.type === "dead-letter" && !(await bury(event, settled))) return;
+    const { sequence, delivered } = event;
+    report(log, counts, { subject: delivered.message.subject, streamSequence: sequence }, settled);
+    if (held.get(sequence) !== event) return;
+    event.acknowledging = true;
+    await acknowledgements.finish(sequence, event.ackSubject);
+    held.delete(sequence);
+    tell();
+  };
+  const follow = async (object: string, lane: Lane) => {
+    lane.active = true;
+    for (let next = lane.waiting[0]; next !== undefined; next = lane.waiting[0]) {
+      const slotsWanted = next.delivered.deliveryCount > attempts ? concurrency : 1;
+      if (!(await slots.take(slotsWanted))) break;
+      const event = lane.waiting.shift();
+      if (event === undefined) slots.give(slotsWanted);
+      else await handle(event, slotsWanted);
+    }
+    lane.active = false;
+    if (lane.waiting.length === 0) lanes.delete(object);
+    tell();
+  };
+  const resume = () => {
+    recovery = undefined;
+    if (!recoveredOnce)
+      suspect = oldestSuspect(
+        inHand().map((event) => event.delivered),
+        attempts,
+      );
+    recoveredOnce = true;
+    slots.resume();
+    const first = ([, lane]: [string, Lane]) => lane.waiting[0]?.sequence ?? 0;
+    for (const [object, lane] of [...lanes].sort((a, b) => first(a) - first(b))) {
+      if (!lane.active) void follow(object, lane);
+    }
+  };
+
+  return {
+    counts,
+    showLife,
+    async accept(delivered) {
+      const { streamSequence: sequence, ackSubject, message } = delivered;
+      const known = held.get(sequence);
+      if (known !== undefined) known.ackSubject = ackSubject;
+      else if (acknowledgements.hasFinished(sequence)) await acknowledgements.finish(sequence, ackSubject);
+      else {
+        const event: Held = { delivered, sequence, ackSubject, acknowledging: false };
+        held.set(sequence, event);
+        highestSequence = Math.max(highestSequence, sequence);
+        const object = objectPart(message.subject);
+        const lane = lanes.get(object) ?? { waiting: [], active: false };
+        lanes.set(object, lane);
+        insertInOrder(lane.waiting, event);
+        if (!lane.active && recovery === undefined) void follow(object, lane);
+      }
+      while (held.size >= limits.heldMax && !stopping.signal.aborted) await changed.promise;
+    },
+    recover(unacknowledged) {
+      recovery?.abort();
+      const mine = new AbortController();
+      recovery = mine;
+      slots.pause();
+      const options = { unacknowledged, inHand: () => new Set(inHand().map((event) => event.sequence)) };
+      const timeoutMs = limits.ackWaitMs + RECOVERY_MARGIN_MS;
+      untilAllInHand({ ...options, timeoutMs, signal: mine.signal }).then(
+        (result) => {
+          if (mine.signal.aborted) return;
+          if (result === "timeout") log.info("some events that are out did not come: another process has them");
+          resume();
+        },
+        () => undefined,
+      );
+    },
+    forget() {
+      held.clear();
+      acknowledgements.forget();
+      highestSequence = 0;
+      for (const [object, lane] of lanes) {
+        lane.waiting.length = 0;
+        if (!lane.active) lanes.delete(object);
+      }
+      tell();
+    },
+    floorSequence() {
+      let floor = highestSequence;
+      for (const sequence of held.keys()) floor = Math.min(floor, sequence - 1);
+      return floor;
+    },
+    async drain() {
+      stopping.abort();
+      recovery?.abort();
+      slots.close();
+      tell();
+      const deadline = setTimeout(() => {
+        for (const controller of running) controller.abort(new Error("the process stops"));
+      }, limits.drainMs);
+      const allIdle = async () => {
+        while (!ended.signal.aborted && [...lanes.values()].some((lane) => lane.active)) await changed.promise;
+      };
+      await within(limits.drainMs + limits.graceMs, allIdle());
+      clearTimeout(deadline);
+      clearInterval(life);
+      ended.abort();
+      const left = inHand();
+      if (left.length > 0) log.info({ left: left.length }, "events that are not done go back and are delivered again");
+      const handedBack = left.map((event) => jetStream.request(event.ackSubject, HAND_BACK));
+      await within(HAND_BACK_MS_MAX, Promise.allSettled(handedBack));
+    },
+  };
+}
+
+/** Keeps a lane's events in the order of the log: what is delivered again may come behind newer ones. */
+function insertInOrder(waiting: Held[], event: Held): void {
+  let position = waiting.length;
+  while (position > 0 && (waiting[position - 1]?.sequence ?? 0) > event.sequence) position--;
+  waiting.splice(position, 0, event);
+}
+
+async function within(timeMs: number, work: Promise<unknown>): Promise<void> {
+  const timer = new AbortController();
+  try {
+    await Promise.race([work, sleep(timeMs, undefined, { signal: timer.signal })]);
+  } finally {
+    timer.abort();
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * After a start or a reconnect, events may be out that no living process holds: they went to one that was killed, or were on the
+ * wire when the connection broke. The server gives them again once their time is up, behind newer ones. So nothing new is begun
+ * until they are here: an older event is waited for, never overtaken by a newer one of its object.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Delivered } from "#contract";
+import type { Settled } from "./settle.ts";
+
+/** What waiting needs to know. */
+export interface RecoveryOptions {
+  /** How many events are delivered and not acknowledged, as the server sees it. */
+  readonly unacknowledged: () => Promise<number>;
+  /** Which events are here and not yet being acknowledged. */
+  readonly inHand: () => ReadonlySet<number>;
+  /** After this, what has not come again is in the hands of another process. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** The server takes its time anyway; a short one is for what comes at once. */
+const POLL_INTERVAL_MS = 100;
+
+/** Resolves when every event that is out is here, or the time is up. Rejects when `signal` aborts. */
+export async function untilAllInHand(options: RecoveryOptions): Promise<"all" | "timeout"> {
+  const { unacknowledged, inHand, timeoutMs, signal } = options;
+  const deadlineMs = performance.now() + timeoutMs;
+  for (;;) {
+    const before = inHand();
+    const count = await unacknowledged().catch(() => Number.POSITIVE_INFINITY);
+    // Only what was here before and still is counts for sure: the answer is as old as the question.
+    const now = inHand();
+    const certain = [...before].filter((sequence) => now.has(sequence)).length;
+    if (count <= certain) return "all";
+    if (performance.now() > deadlineMs) return "timeout";
+    await sleep(POLL_INTERVAL_MS, undefined, { signal });
+  }
+}
+
+/**
+ * The stream sequence of the event that ended the process before this one: the oldest of those that had their tries, and one alone.
+ * Those run one by one in the order of the log, so the oldest was running.
+ */
+export function oldestSuspect(
+  events: readonly Pick<Delivered, "streamSequence" | "deliveryCount">[],
+  attempts: number,
+): number | undefined {
+  const suspects = events.filter(({ deliveryCount }) => deliveryCount > attempts + 1);
+  return suspects.length === 0 ? undefined : Math.min(...suspects.map(({ streamSequence }) => streamSequence));
+}
+
+/** How the suspect ends. */
+export function suspected({ deliveryCount }: Pick<Delivered, "deliveryCount">): Settled {
+  const attempts = deliveryCount - 1;
+  const error = new Error(`the process ended ${attempts} times while it handled this event`);
+  return { type: "dead-letter", error, attempts };
+}

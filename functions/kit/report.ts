@@ -1,0 +1,47 @@
+/**
+ * What a subscription did: one log line for each event that ended, and counts for health and metrics.
+ */
+import type { Logger } from "#contract";
+import type { Settled } from "./settle.ts";
+
+/** Counted since the process started. */
+export interface DeliveryCounts {
+  done: number;
+  skipped: number;
+  /** Failed tries that are tried again. */
+  retried: number;
+  deadLetters: number;
+  lastError: string | undefined;
+}
+
+/** All zero. */
+export function newCounts(): DeliveryCounts {
+  return { done: 0, skipped: 0, retried: 0, deadLetters: 0, lastError: undefined };
+}
+
+/** Counts and logs how an event ended. */
+export function report(
+  log: Logger,
+  counts: DeliveryCounts,
+  event: { readonly subject: string; readonly streamSequence: number },
+  settled: Settled,
+): void {
+  const fields = { ...event, id: settled.eventId, attempt: settled.attempts };
+  switch (settled.type) {
+    case "done":
+      counts.done++;
+      log.info({ ...fields, ...(settled.note !== undefined && { note: settled.note }) }, "done");
+      break;
+    case "skipped":
+      counts.skipped++;
+      log.debug({ ...fields, reason: settled.reason }, "skipped");
+      break;
+    case "dead-letter":
+      counts.deadLetters++;
+      counts.lastError = settled.error.message;
+      log.error({ ...fields, err: settled.error }, "given up: the event is a dead letter now");
+      break;
+    default:
+      settled satisfies never;
+  }
+}

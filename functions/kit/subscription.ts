@@ -1,0 +1,141 @@
+/**
+ * Which function gets which events, with which settings: `subscriptions.yaml` as a schema, and the binding of one entry to its
+ * function. Everything that can be wrong is told here, before the first event.
+ */
+
+import { z } from "zod";
+import { beforeOf, type KubeObject, NatsSettings, opOf, parseYamlConfig } from "#contract";
+import type { FunctionContext, FunctionDefinition } from "./define.ts";
+import { Selection } from "./filter.ts";
+import { planSubjects } from "./plan.ts";
+
+/** One entry: a durable consumer of its own, scaled and retried on its own. */
+export const Subscription = z.strictObject({
+  /** Unique on this NATS: the consumer is called `cr-<name>`, and who runs the same name shares the events. */
+  name: z
+    .string()
+    .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, "expected lower-case words with - between them, such as database-failed")
+    .max(64, "expected at most 64 characters"),
+  /** The name of a built-in function, or the path of a module (`./my-function.ts`, from the file that says so). */
+  function: z.string().min(1, "expected the name of a function, or a path such as ./my-function.ts"),
+  ...Selection.shape,
+  /** Where a consumer that does not exist yet begins: at what comes, or at all that is retained; default `now`. */
+  start: z.enum(["now", "all"]).default("now"),
+  /** The function's own settings, checked by its schema. */
+  config: z.record(z.string(), z.json()).default({}),
+  /** Objects whose events are handled at the same time, 1 to 256; default 16. */
+  concurrency: z.int().min(1).max(256).default(16),
+  /** Tries of one event, after which it is a dead letter; default 8, which takes about four minutes. */
+  attempts: z.int().min(1).max(1_000).default(8),
+  /** Time for one try, up to an hour; default: the function's, else 30. */
+  timeoutSeconds: z.number().positive().max(3_600).optional(),
+});
+export type Subscription = z.infer<typeof Subscription>;
+
+/** The whole file. */
+export const SubscriptionsFile = z.strictObject({
+  nats: NatsSettings,
+  subscriptions: z.array(Subscription).min(1, "name at least one subscription").superRefine(refuseSameNames),
+});
+export type SubscriptionsFile = z.infer<typeof SubscriptionsFile>;
+
+/** A subscription that is ready to run: its settings are checked, and its plan is made. */
+export interface Binding {
+  readonly subscription: Subscription;
+  readonly functionName: string;
+  /** What the consumer filters on. */
+  readonly subjects: readonly string[];
+  readonly timeoutMs: number;
+  /** Calls the function once. */
+  run(call: FunctionCall): Promise<string | undefined>;
+}
+
+/** What differs from one call of a function to the next. */
+export type FunctionCall = Pick<FunctionContext<unknown>, "event" | "attempt" | "log" | "signal">;
+
+/** A subscription and its function do not fit together. The message names the subscription and the field. */
+export class SubscriptionError extends Error {
+  readonly code = "SUBSCRIPTION_INVALID";
+  override readonly name = "SubscriptionError";
+}
+
+/** A function's own limit for one try, when neither it nor the subscription says one. */
+const TIMEOUT_MS_DEFAULT = 30_000;
+
+/** Reads `subscriptions.yaml`. Throws ConfigError, which names line and field. */
+export function parseSubscriptions(text: string, fileName: string): SubscriptionsFile {
+  return parseYamlConfig(SubscriptionsFile, text, fileName);
+}
+
+/** The subscription of a function that says itself what it reacts to. Throws SubscriptionError when it does not, or needs settings. */
+export function ownSubscription(definition: FunctionDefinition): Subscription {
+  if (definition.subscription === undefined) {
+    throw new SubscriptionError(
+      `function "${definition.name}" does not say what it reacts to: bind it in a subscriptions file (apiVersion, kind, when)`,
+    );
+  }
+  return Subscription.parse({ name: definition.name, function: definition.name, ...definition.subscription });
+}
+
+/** Joins a subscription with its function. Throws SubscriptionError. */
+export function bind<Schema extends z.ZodType>(
+  subscription: Subscription,
+  definition: FunctionDefinition<Schema>,
+): Binding {
+  const { name, timeoutSeconds } = subscription;
+  const parsed = definition.config.safeParse(subscription.config);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${["config", ...issue.path].join(".")}: ${issue.message}`);
+    throw new SubscriptionError(
+      `subscription "${name}": the settings do not fit the function ${definition.name}: ${problems.join("; ")}`,
+    );
+  }
+  const config = parsed.data;
+  const { subjects } = planSubjects(subscription);
+  if (subjects.length === 0) {
+    throw new SubscriptionError(
+      `subscription "${name}": when: no event can ever match, because its parts exclude each other`,
+    );
+  }
+  return {
+    subscription,
+    functionName: definition.name,
+    subjects,
+    timeoutMs: timeoutSeconds === undefined ? (definition.timeoutMs ?? TIMEOUT_MS_DEFAULT) : timeoutSeconds * 1_000,
+    async run(call) {
+      return (await definition.run(contextOf(name, config, call))) ?? undefined;
+    },
+  };
+}
+
+/** `before` costs a copy of the object, so it is computed when it is first asked for. */
+function contextOf<Config>(subscription: string, config: Config, call: FunctionCall): FunctionContext<Config> {
+  const { event } = call;
+  let before: KubeObject | null | undefined;
+  return {
+    ...call,
+    object: event.data.object,
+    get before() {
+      before ??= beforeOf(opOf(event), event.data);
+      return before;
+    },
+    change: event.data,
+    config,
+    subscription,
+    idempotencyKey: `${subscription}/${event.id}`,
+  };
+}
+
+function refuseSameNames(subscriptions: readonly Subscription[], context: z.RefinementCtx): void {
+  const seen = new Set<string>();
+  for (const [index, { name }] of subscriptions.entries()) {
+    if (seen.has(name)) {
+      context.addIssue({
+        code: "custom",
+        path: [index, "name"],
+        message: `"${name}" is the name of another one too: choose another`,
+      });
+    }
+    seen.add(name);
+  }
+}

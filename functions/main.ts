@@ -1,0 +1,184 @@
+/**
+ * Runs functions: reads which subscriptions there are, loads only the functions they name, checks everything, connects to NATS, and
+ * keeps every subscription going by itself until it is told to stop. What is wrong at start is told at once, with the
+ * subscription's name and line; later one subscription's trouble never stops another.
+ */
+import { dirname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { z } from "zod";
+import {
+  connectJetStream,
+  didYouMean,
+  type Logger,
+  NatsSettings,
+  parseYamlConfig,
+  resolveNatsSettings,
+} from "#contract";
+import {
+  type Binding,
+  bind,
+  type FunctionDefinition,
+  ownSubscription,
+  parseSubscriptions,
+  type Subscription,
+  SubscriptionError,
+  type SubscriptionStatus,
+  type SubscriptionsFile,
+  subscribe,
+} from "#kit";
+
+/** Names of functions, and how to load each: nothing that no subscription uses is loaded. */
+export type FunctionRegistry = Readonly<Record<string, () => Promise<{ readonly default: unknown }>>>;
+
+/** The functions that come with cr-reactor. */
+export const BUILT_IN_FUNCTIONS: FunctionRegistry = {
+  "notify-slack": () => import("./notify-slack.ts"),
+  "trigger-workflow": () => import("./trigger-workflow.ts"),
+};
+
+/** What to run, and with what. */
+export interface RunFunctionsOptions {
+  /**
+   * The subscriptions: a file's text (its name is for errors, and what paths start from), or already read. Left out: each selected
+   * function runs with the subscription it brings along.
+   */
+  readonly subscriptions?: { readonly text: string; readonly fileName: string } | SubscriptionsFile;
+  /** Default: the built-in ones. */
+  readonly functions?: FunctionRegistry;
+  /** Names of subscriptions or functions; left out: every subscription. */
+  readonly select?: readonly string[];
+  /** Goes before the file's. */
+  readonly nats?: NatsSettings;
+  readonly log: Logger;
+  /** Aborts to stop: running tries may end, then `done` resolves. */
+  readonly signal: AbortSignal;
+}
+
+/** Functions that run. */
+export interface RunningFunctions {
+  /** Resolves when everything has drained after `signal` aborted. */
+  readonly done: Promise<void>;
+  status(): { readonly connected: boolean; readonly subscriptions: readonly SubscriptionStatus[] };
+}
+
+/** Starts functions. Throws ConfigError, SubscriptionError or NatsUnusableError; resolves once all of them are started. */
+export async function runFunctions(options: RunFunctionsOptions): Promise<RunningFunctions> {
+  const { log, signal } = options;
+  const bindings = await bindAll(options);
+  const nats = resolveNatsSettings(options.nats ?? fileOf(options)?.nats ?? NatsSettings.parse({}));
+  const jetStream = await connectJetStream(nats, "cr-reactor functions");
+  const subscriptions = bindings.map((binding) => subscribe(jetStream, binding, { log, signal }));
+  const drained = async () => {
+    await Promise.all(subscriptions.map(({ done }) => done));
+    await jetStream.close();
+  };
+  return {
+    done: drained(),
+    status: () => ({ connected: jetStream.connected, subscriptions: subscriptions.map(({ status }) => status()) }),
+  };
+}
+
+/** Everything that can be checked without NATS. Throws ConfigError or SubscriptionError. */
+export async function bindAll(
+  options: Pick<RunFunctionsOptions, "subscriptions" | "functions" | "select">,
+): Promise<readonly Binding[]> {
+  const { subscriptions: source, functions = BUILT_IN_FUNCTIONS, select } = options;
+  const file = fileOf(options);
+  if (file === undefined) return await bindOwn(functions, select ?? []);
+  const directory = source !== undefined && "text" in source ? dirname(resolve(source.fileName)) : process.cwd();
+  const found = await Promise.all(
+    selected(file.subscriptions, select).map(async (subscription) => {
+      return { subscription, loaded: await load(subscription, functions, directory) };
+    }),
+  );
+  if (source !== undefined && "text" in source) checkInPlace(file, found, source);
+  return found.map(({ subscription, loaded }) => {
+    if ("problem" in loaded) throw new SubscriptionError(`subscription "${subscription.name}": ${loaded.problem}`);
+    return bind(subscription, loaded.definition);
+  });
+}
+
+function fileOf({ subscriptions: source }: Pick<RunFunctionsOptions, "subscriptions">): SubscriptionsFile | undefined {
+  return source !== undefined && "text" in source ? parseSubscriptions(source.text, source.fileName) : source;
+}
+
+async function bindOwn(functions: FunctionRegistry, names: readonly string[]): Promise<readonly Binding[]> {
+  if (names.length === 0) throw new SubscriptionError("nothing to run: name functions, or give a subscriptions file");
+  return await Promise.all(
+    names.map(async (name) => {
+      const loaded = await load({ function: name }, functions, process.cwd());
+      if ("problem" in loaded) throw new SubscriptionError(loaded.problem);
+      return bind(ownSubscription(loaded.definition), loaded.definition);
+    }),
+  );
+}
+
+/** The subscriptions that are named, or whose function is; each name must find one. */
+function selected(
+  subscriptions: readonly Subscription[],
+  names: readonly string[] | undefined,
+): readonly Subscription[] {
+  if (names === undefined || names.length === 0) return subscriptions;
+  for (const name of names) {
+    if (subscriptions.some((each) => each.name === name || each.function === name)) continue;
+    const known = subscriptions.flatMap((each) => [each.name, each.function]);
+    throw new SubscriptionError(
+      `no subscription is called "${name}" or uses a function of that name${didYouMean(name, known)}: add one to the subscriptions file`,
+    );
+  }
+  return subscriptions.filter((each) => names.includes(each.name) || names.includes(each.function));
+}
+
+type Loaded = { readonly definition: FunctionDefinition } | { readonly problem: string };
+
+async function load(
+  { function: name }: Pick<Subscription, "function">,
+  functions: FunctionRegistry,
+  directory: string,
+): Promise<Loaded> {
+  const isPath = /^\.{0,2}\//.test(name);
+  const module = Object.hasOwn(functions, name) ? functions[name] : undefined;
+  if (module === undefined && !isPath) {
+    const known = Object.keys(functions);
+    return {
+      problem: `there is no function "${name}"${didYouMean(name, known)}: known are ${known.join(", ")}; your own is named by its path, such as ./my-function.ts`,
+    };
+  }
+  try {
+    const loaded: { readonly default?: unknown } = await (module ?? (() => importPath(resolve(directory, name))))();
+    if (isDefinition(loaded.default)) return { definition: loaded.default };
+    return {
+      problem: `the default export of "${name}" is no function definition: write export default defineFunction({ … })`,
+    };
+  } catch (error) {
+    return {
+      problem: `the function "${name}" cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
+    };
+  }
+}
+
+async function importPath(path: string): Promise<{ readonly default?: unknown }> {
+  return (await import(pathToFileURL(path).href)) as { readonly default?: unknown };
+}
+
+function isDefinition(value: unknown): value is FunctionDefinition {
+  const { name, config, run } = (value ?? {}) as Partial<Record<keyof FunctionDefinition, unknown>>;
+  return typeof name === "string" && typeof run === "function" && config instanceof z.ZodType;
+}
+
+/** Reads the file once more with each function's own schema in its place, so that an error names the line. Throws ConfigError. */
+function checkInPlace(
+  file: SubscriptionsFile,
+  found: readonly { readonly subscription: Subscription; readonly loaded: Loaded }[],
+  source: { readonly text: string; readonly fileName: string },
+): void {
+  const entries = file.subscriptions.map(({ name }) => {
+    const loaded = found.find((each) => each.subscription.name === name)?.loaded;
+    if (loaded === undefined) return z.any();
+    if ("problem" in loaded) return z.looseObject({ function: z.never({ error: loaded.problem }) });
+    return z.looseObject({ config: loaded.definition.config.prefault({} as never) });
+  });
+  const [first, ...rest] = entries;
+  if (first === undefined) return;
+  parseYamlConfig(z.looseObject({ subscriptions: z.tuple([first, ...rest]) }), source.text, source.fileName);
+}

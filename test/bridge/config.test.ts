@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { z } from "zod";
+import { BridgeConfig } from "../../bridge/config.ts";
+import { parseYamlConfig } from "../../bridge/yaml-config.ts";
+
+const read = (text: string) => parseYamlConfig(BridgeConfig, text, "bridge.yaml");
+
+describe("the bridge's configuration", () => {
+  test("needs a cluster and a resource, and nothing else", () => {
+    const config = read("cluster: dev\nresources:\n  - apiVersion: demo.example.com/v1\n    kind: Database\n");
+    assert.deepEqual(config.resources[0], {
+      apiVersion: "demo.example.com/v1",
+      kind: "Database",
+      phase: "status.phase",
+      ignore: [],
+    });
+    assert.deepEqual(config.streams, { replicas: 1, eventsBytesMax: 4 * 1024 ** 3, eventsPerSubjectMax: 32 });
+    assert.deepEqual(config.health, { host: "0.0.0.0", port: 8080 });
+  });
+
+  const resource = "{apiVersion: demo.example.com/v1, kind: Database";
+  const rows = [
+    {
+      name: "an unknown key, with the one that was meant",
+      text: `cluster: dev\nresources:\n  - apiVersion: demo.example.com/v1\n    kind: Database\n    namespace: [a]\n`,
+      expected: /^bridge\.yaml:5:5 resources\[0\]\.namespace: unknown key \(did you mean "namespaces"\?\)/,
+    },
+    {
+      name: "a cluster name that no subject could carry",
+      text: `cluster: Prod EU\nresources: [${resource}}]\n`,
+      expected: /^bridge\.yaml:1:10 cluster: expected 1 to 63 of a-z, 0-9 and -/,
+    },
+    {
+      name: "a plural where a kind is expected",
+      text: `cluster: dev\nresources:\n  - {apiVersion: demo.example.com/v1, kind: databases}\n`,
+      expected: /:3:\d+ resources\[0\]\.kind: expected a kind such as Database/,
+    },
+    { name: "no resources", text: "cluster: dev\nresources: []\n", expected: /:2:\d+ resources:/ },
+    {
+      name: "two entries for the same objects",
+      text: `cluster: dev\nresources:\n  - ${resource}}\n  - ${resource}, namespaces: [a]}\n`,
+      expected: /:4:\d+ resources\[1\]: .*covered by an earlier entry/,
+    },
+    {
+      name: "a phase that is no path",
+      text: `cluster: dev\nresources: [${resource}, phase: 'condition:'}]\n`,
+      expected: /resources\[0\]\.phase: .*condition:Ready/,
+    },
+    {
+      name: "an ignored path that cannot be read",
+      text: `cluster: dev\nresources: [${resource}}]\nignore: ['a[']\n`,
+      expected: /ignore\[0\]: .*cannot be read/,
+    },
+    {
+      name: "a password in the file",
+      text: `cluster: dev\nresources: [${resource}}]\nnats: {user: u, password: hunter2}\n`,
+      expected: /nats\.password: (?!.*hunter2).*\{ env: NAME \}/,
+    },
+  ];
+  for (const { name, text, expected } of rows) {
+    test(`refuses ${name}`, () =>
+      assert.throws(
+        () => read(text),
+        (error) =>
+          error instanceof Error && "code" in error && error.code === "CONFIG_INVALID" && expected.test(error.message),
+      ));
+  }
+
+  test("allows one kind in different namespaces, and one kind of different groups", () => {
+    read(
+      `cluster: dev\nresources:\n  - ${resource}, namespaces: [a]}\n  - ${resource}, namespaces: [b]}\n  - {apiVersion: other.example.com/v1, kind: Database}\n`,
+    );
+  });
+
+  test("has a JSON Schema for editors", () => {
+    const schema = z.toJSONSchema(BridgeConfig, { io: "input" });
+    assert.deepEqual(schema.required, ["cluster", "resources"]);
+    assert.equal(schema.additionalProperties, false);
+  });
+});

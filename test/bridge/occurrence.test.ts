@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { KubeObject } from "../../bridge/kube-object.ts";
+import { decide, type Sighting } from "../../bridge/occurrence.ts";
+import type { KnownObject } from "../../bridge/store.ts";
+
+const object = (uid: string, resourceVersion: string): KubeObject => ({
+  apiVersion: "v1",
+  kind: "K",
+  metadata: { name: "a", uid, resourceVersion },
+});
+const known = (uid: string, resourceVersion: string, deleted = false): KnownObject => ({
+  uid,
+  resourceVersion,
+  sequence: 7,
+  deleted,
+});
+const live = known("one", "100");
+const dead = known("one", "", true);
+
+function sighting(
+  type: "initial" | "added" | "modified" | "deleted",
+  uid: string,
+  resourceVersion: string,
+  firstSight = false,
+): Sighting {
+  return type === "initial"
+    ? { type, object: object(uid, resourceVersion), firstSight }
+    : { type, object: object(uid, resourceVersion) };
+}
+
+describe("what a sighting means", () => {
+  const rows = [
+    {
+      name: "the first list finds what was there before us",
+      known: undefined,
+      sighting: sighting("initial", "one", "5", true),
+      expected: { op: "existing", gap: false },
+    },
+    {
+      name: "a later list finds what was created meanwhile",
+      known: undefined,
+      sighting: sighting("initial", "one", "5"),
+      expected: { op: "created", gap: true },
+    },
+    {
+      name: "a live creation",
+      known: undefined,
+      sighting: sighting("added", "one", "5"),
+      expected: { op: "created", gap: false },
+    },
+    {
+      name: "a change of an object without history is no creation",
+      known: undefined,
+      sighting: sighting("modified", "one", "5"),
+      expected: { op: "existing", gap: true },
+    },
+    {
+      name: "a deletion of an object without history is told all the same",
+      known: undefined,
+      sighting: sighting("deleted", "one", "5"),
+      expected: { op: "deleted", gap: true },
+    },
+    {
+      name: "a live change",
+      known: live,
+      sighting: sighting("modified", "one", "101"),
+      expected: { op: "updated", gap: false },
+    },
+    {
+      name: "a change that a list reveals",
+      known: live,
+      sighting: sighting("initial", "one", "101"),
+      expected: { op: "updated", gap: true },
+    },
+    {
+      name: "an unchanged object in a list",
+      known: live,
+      sighting: sighting("initial", "one", "100"),
+      expected: undefined,
+    },
+    {
+      name: "a watch event that the log already has",
+      known: live,
+      sighting: sighting("modified", "one", "100"),
+      expected: undefined,
+    },
+    {
+      name: "a watch event older than the log",
+      known: live,
+      sighting: sighting("modified", "one", "99"),
+      expected: undefined,
+    },
+    {
+      name: "versions are numbers, not text",
+      known: known("one", "99"),
+      sighting: sighting("modified", "one", "100"),
+      expected: { op: "updated", gap: false },
+    },
+    {
+      name: "an object that comes back into a selection",
+      known: live,
+      sighting: sighting("added", "one", "101"),
+      expected: { op: "updated", gap: false },
+    },
+    {
+      name: "a live deletion",
+      known: live,
+      sighting: sighting("deleted", "one", "101"),
+      expected: { op: "deleted", gap: false },
+    },
+    {
+      name: "a late event of an object that is gone",
+      known: dead,
+      sighting: sighting("modified", "one", "101"),
+      expected: undefined,
+    },
+    {
+      name: "a deletion that was already told",
+      known: dead,
+      sighting: sighting("deleted", "one", "101"),
+      expected: undefined,
+    },
+    {
+      name: "another object under the name: first the old one is gone",
+      known: live,
+      sighting: sighting("added", "two", "105"),
+      expected: { op: "gone", gap: true },
+    },
+    {
+      name: "… and then the new one is created",
+      known: dead,
+      sighting: sighting("added", "two", "105"),
+      expected: { op: "created", gap: false },
+    },
+    {
+      name: "… with a gap, if a list revealed it",
+      known: dead,
+      sighting: sighting("initial", "two", "105"),
+      expected: { op: "created", gap: true },
+    },
+    {
+      name: "… with a gap, if its creation was missed",
+      known: dead,
+      sighting: sighting("modified", "two", "105"),
+      expected: { op: "created", gap: true },
+    },
+    {
+      name: "a recreated object that is already gone again",
+      known: dead,
+      sighting: sighting("deleted", "two", "105"),
+      expected: { op: "deleted", gap: true },
+    },
+    {
+      name: "an object that a list did not have",
+      known: live,
+      sighting: { type: "absent", uid: "one", resourceVersion: "200" },
+      expected: { op: "gone", gap: true },
+    },
+    {
+      name: "an absence that was already told",
+      known: dead,
+      sighting: { type: "absent", uid: "one", resourceVersion: "200" },
+      expected: undefined,
+    },
+    {
+      name: "an absence of another object of the name",
+      known: live,
+      sighting: { type: "absent", uid: "two", resourceVersion: "200" },
+      expected: undefined,
+    },
+  ] satisfies { name: string; known: KnownObject | undefined; sighting: Sighting; expected: unknown }[];
+  for (const { name, known, sighting, expected } of rows) {
+    test(name, () => assert.deepEqual(decide(known, sighting), expected));
+  }
+});

