@@ -39,7 +39,7 @@ program
     "after",
     "\nExamples:\n  $ cr-reactor run --subscriptions subscriptions.yaml\n  $ cr-reactor run notify-slack --subscriptions subscriptions.yaml",
   )
-  .action(async (functions: string[], options: { subscriptions: string }) =>
+  .action(async (functions: string[], options: { subscriptions?: string }) =>
     (await import("./run.ts")).runCommand(functions, options),
   );
 

@@ -19,7 +19,7 @@ export interface OwnedChildOptions {
   readonly detached?: boolean;
 }
 
-/** Starts `command` as a child that is killed with this process. As with `spawn`, a missing command is an "error" event. */
+/** Starts `command`, the path of an executable, as a child that is killed with this process. */
 export function spawnOwned(command: string, args: readonly string[], options: OwnedChildOptions = {}): OwnedChild {
   const [program, ...rest] = [...deathSignal(), command, ...args] as [string, ...string[]];
   const spawnOptions: SpawnOptions = { ...options, stdio: ["ignore", "pipe", "pipe"] };
@@ -30,12 +30,15 @@ export function spawnOwned(command: string, args: readonly string[], options: Ow
   return child;
 }
 
+/** Where util-linux puts it; not looked up on PATH, because a child may be given another PATH. */
+const SETPRIV = "/usr/bin/setpriv";
+
 let deathSignalPrefix: readonly string[] | undefined; // asked for once: it costs a process
 
 function deathSignal(): readonly string[] {
   if (deathSignalPrefix === undefined) {
-    const help = process.platform === "linux" ? spawnSync("setpriv", ["--help"], { encoding: "utf8" }).stdout : "";
-    deathSignalPrefix = help?.includes("--pdeathsig") ? ["setpriv", "--pdeathsig", "KILL", "--"] : [];
+    const help = process.platform === "linux" ? spawnSync(SETPRIV, ["--help"], { encoding: "utf8" }).stdout : "";
+    deathSignalPrefix = help?.includes("--pdeathsig") ? [SETPRIV, "--pdeathsig", "KILL", "--"] : [];
   }
   return deathSignalPrefix;
 }

@@ -1,0 +1,122 @@
+/**
+ * The cluster of the demo: an API server of its own, or the user's by a context of their kubeconfig. Either way it works in a
+ * namespace of its own, and everything it made is removed at the end.
+ */
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ApiServer, ApiStatusError, connectApiServer } from "../bridge/api-server.ts";
+import { discover } from "../bridge/discovery.ts";
+import type { KubernetesSettings } from "../bridge/kubernetes-settings.ts";
+import { databaseCrd, databasePath } from "../test/kit/database-crd.ts";
+import type { Report } from "../test/kit/install/progress.ts";
+import { startKube } from "../test/kit/kube-apiserver.ts";
+
+/** A cluster with the demo's CustomResourceDefinition and namespace in it. */
+export interface DemoCluster {
+  /** For people: which API server this is. */
+  readonly title: string;
+  readonly settings: KubernetesSettings;
+  readonly namespace: string;
+  /** How to reach it with kubectl. */
+  readonly kubectl: string;
+  create(path: string, body: object, manager: string): Promise<void>;
+  /** A JSON merge patch (RFC 7386). */
+  patch(path: string, body: object, manager: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  /** Removes what the demo made. */
+  close(): Promise<void>;
+}
+
+/** Another program's CustomResourceDefinition stands where ours would. */
+class ForeignCrdError extends Error {
+  readonly code = "FOREIGN_CRD";
+}
+
+const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+const OURS = { "app.kubernetes.io/managed-by": "cr-reactor-demo" };
+const SERVED_WITHIN_MS = 30_000;
+const POLL_MS = 50;
+
+/** Starts or connects to the cluster. Throws BinaryMissingError, KubeconfigError or ApiStatusError. */
+export async function openDemoCluster(
+  context: string | undefined,
+  signal: AbortSignal,
+  report: Report,
+): Promise<DemoCluster> {
+  const server = context === undefined ? await startKube({ report }) : undefined;
+  const settings: KubernetesSettings =
+    server === undefined ? { ...(context && { context }) } : { kubeconfig: server.kubeconfigPath };
+  const apiServer = await connectApiServer(settings);
+  const namespace = `cr-reactor-demo-${randomBytes(3).toString("hex")}`;
+  const send = async (
+    method: "POST" | "PATCH" | "DELETE",
+    path: string,
+    body?: object,
+    manager = "cr-reactor-demo",
+  ) => {
+    const contentType = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+    const query = method === "DELETE" ? {} : { fieldManager: manager };
+    await apiServer.json(path, { method, query, contentType, ...(body && { body }) });
+  };
+  const madeCrd = await ensureCrd(apiServer, send, signal);
+  await send("POST", "/api/v1/namespaces", { metadata: { name: namespace, labels: OURS } });
+  const { version } = await apiServer
+    .json<{ gitVersion: string }>("/version")
+    .then(({ gitVersion }) => ({ version: gitVersion }));
+  return {
+    title:
+      server === undefined
+        ? `your cluster, context ${apiServer.context} (${version})`
+        : `kube-apiserver ${version} (the real one)`,
+    settings,
+    namespace,
+    kubectl: `kubectl ${server === undefined ? `--context ${apiServer.context}` : `--kubeconfig ${server.kubeconfigPath}`} -n ${namespace}`,
+    create: (path, body, manager) => send("POST", path, body, manager),
+    patch: (path, body, manager) => send("PATCH", path, body, manager),
+    remove: (path) => send("DELETE", path),
+    async close() {
+      if (server === undefined) {
+        await send("DELETE", databasePath(namespace)).catch(unlessGone);
+        await send("DELETE", `/api/v1/namespaces/${namespace}`).catch(unlessGone);
+        if (madeCrd) await send("DELETE", `${CRDS}/${databaseCrd.metadata.name}`).catch(unlessGone);
+      }
+      await apiServer.close();
+      await server?.stop();
+    },
+  };
+}
+
+type Send = (method: "POST" | "PATCH" | "DELETE", path: string, body?: object) => Promise<void>;
+
+/** Makes the CustomResourceDefinition if it is missing; true if it did. One of another origin is left alone. */
+async function ensureCrd(apiServer: ApiServer, send: Send, signal: AbortSignal): Promise<boolean> {
+  const { name } = databaseCrd.metadata;
+  const existing = await apiServer
+    .json<{ metadata: { labels?: object } }>(`${CRDS}/${name}`, { signal })
+    .catch(unlessGone);
+  if (
+    existing !== undefined &&
+    !Object.entries(OURS).every(([key, value]) =>
+      Object.entries(existing.metadata.labels ?? {}).some(([k, v]) => k === key && v === value),
+    )
+  ) {
+    throw new ForeignCrdError(
+      `the cluster has a CustomResourceDefinition ${name} that is not the demo's: use another cluster, or the demo without --context`,
+    );
+  }
+  if (existing === undefined) await send("POST", CRDS, { ...databaseCrd, metadata: { name, labels: OURS } });
+  const { group, names } = databaseCrd.spec;
+  for (
+    const deadline = Date.now() + SERVED_WITHIN_MS;
+    Date.now() < deadline;
+    await sleep(POLL_MS, undefined, { signal })
+  ) {
+    if (await discover(apiServer, `${group}/v1`, names.kind, signal)) return existing === undefined;
+  }
+  throw new Error(`the API server does not serve ${name} after ${SERVED_WITHIN_MS / 1000} s`);
+}
+
+function unlessGone(error: unknown): undefined {
+  if (error instanceof ApiStatusError && error.status === 404) return undefined;
+  throw error;
+}

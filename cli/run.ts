@@ -1,0 +1,24 @@
+/** `cr-reactor run`: runs functions until it is told to stop, then lets what runs come to its end. */
+import { createLogger } from "#contract";
+import { runFunctions } from "../functions/main.ts";
+import { readTextFile } from "./file.ts";
+import { stopSignal } from "./terminal.ts";
+
+/** Throws ConfigError, SubscriptionError, or what keeps NATS from being used. */
+export async function runCommand(
+  functions: readonly string[],
+  options: { readonly subscriptions?: string },
+): Promise<void> {
+  const fileName = options.subscriptions;
+  const log = createLogger("functions");
+  const running = await runFunctions({
+    ...(fileName !== undefined && { subscriptions: { text: await readTextFile(fileName), fileName } }),
+    select: functions,
+    log,
+    signal: stopSignal(),
+  });
+  for (const { name, state } of running.status().subscriptions)
+    log.info({ subscription: name, state }, "the subscription is started");
+  await running.done;
+  log.info("the functions have stopped");
+}

@@ -1,0 +1,288 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { parse } from "yaml";
+import {
+  all,
+  any,
+  created,
+  deleted,
+  Filter,
+  field,
+  labels,
+  namespaces,
+  not,
+  phase,
+  type Selection,
+} from "../../../functions/kit/filter.ts";
+import { globFits, matches, matchesSelection } from "../../../functions/kit/match.ts";
+import * as event from "./event-factory.ts";
+
+const running = { phase: "Running" };
+const failed = { phase: "Failed" };
+const events = {
+  "created without a phase": event.created({}),
+  "created Failed": event.created(failed),
+  "existing Failed": event.existing(failed),
+  "Running to Failed": event.updated(running, failed),
+  "Failed to Running": event.updated(failed, running),
+  "Failed to no phase": event.updated(failed, {}),
+  "no phase to Failed": event.updated({}, failed),
+  "replicas 3 to 5": event.updated({ spec: { replicas: 3 } }, { spec: { replicas: 5 } }),
+  "replicas 5 to 3 while Failed": event.updated(
+    { ...failed, spec: { replicas: 5 } },
+    { ...failed, spec: { replicas: 3 } },
+  ),
+  "created with 5 replicas": event.created({ spec: { replicas: 5 } }),
+  "replicas added": event.updated({ spec: {} }, { spec: { replicas: 5 } }),
+  "replicas removed": event.updated({ spec: { replicas: 5 } }, { spec: {} }),
+  "annotation changed": event.updated({ annotations: { a: "1" } }, { annotations: { a: "2" } }),
+  "deleted Failed": event.deleted(failed),
+  "unselected Failed": event.unselected(failed),
+};
+type EventName = keyof typeof events;
+
+const rows: { name: string; filter: Filter; yaml: string; expected: EventName[] }[] = [
+  {
+    name: "created: births only, the first sight of an object included",
+    filter: created(),
+    yaml: "created: true",
+    expected: ["created without a phase", "created Failed", "existing Failed", "created with 5 replicas"],
+  },
+  { name: "deleted: deletions only", filter: deleted(), yaml: "deleted: true", expected: ["deleted Failed"] },
+  {
+    name: "phase to: transitions into it, and births in it",
+    filter: phase({ to: "Failed" }),
+    yaml: "phase: { to: Failed }",
+    expected: ["created Failed", "existing Failed", "Running to Failed", "no phase to Failed"],
+  },
+  {
+    name: "phase from: transitions out of it, to none too",
+    filter: phase({ from: "Failed" }),
+    yaml: "phase: { from: Failed }",
+    expected: ["Failed to Running", "Failed to no phase"],
+  },
+  {
+    name: "phase from and to: only from the one to the other, never a birth",
+    filter: phase({ from: "Running", to: "Failed" }),
+    yaml: "phase: { from: Running, to: Failed }",
+    expected: ["Running to Failed"],
+  },
+  {
+    name: "phase with lists: any of them",
+    filter: phase({ from: ["Running", "Failed"], to: ["Failed", "Running"] }),
+    yaml: "phase: { from: [Running, Failed], to: [Failed, Running] }",
+    expected: ["Running to Failed", "Failed to Running"],
+  },
+  {
+    name: "phase without from and to: any transition, and births with a phase",
+    filter: phase(),
+    yaml: "phase: {}",
+    expected: [
+      "created Failed",
+      "existing Failed",
+      "Running to Failed",
+      "Failed to Running",
+      "Failed to no phase",
+      "no phase to Failed",
+    ],
+  },
+  {
+    name: "field: updates in which the value differs, came or went; births are no change",
+    filter: field({ path: "spec.replicas" }),
+    yaml: "field: { path: spec.replicas }",
+    expected: ["replicas 3 to 5", "replicas 5 to 3 while Failed", "replicas added", "replicas removed"],
+  },
+  {
+    name: "field to: updates that changed it to this value, and births with it",
+    filter: field({ path: "/spec/replicas", to: 5 }),
+    yaml: "field: { path: /spec/replicas, to: 5 }",
+    expected: ["replicas 3 to 5", "created with 5 replicas", "replicas added"],
+  },
+  {
+    name: "field from: updates that changed it from this value",
+    filter: field({ path: "spec.replicas", from: 5 }),
+    yaml: "field: { path: spec.replicas, from: 5 }",
+    expected: ["replicas 5 to 3 while Failed", "replicas removed"],
+  },
+  {
+    name: "field from and to: only from the one to the other",
+    filter: field({ path: "spec.replicas", from: 3, to: 5 }),
+    yaml: "field: { path: spec.replicas, from: 3, to: 5 }",
+    expected: ["replicas 3 to 5"],
+  },
+  {
+    name: "field with a value of another type: the text 5 is not the number 5",
+    filter: field({ path: "spec.replicas", to: "5" }),
+    yaml: 'field: { path: spec.replicas, to: "5" }',
+    expected: [],
+  },
+  {
+    name: "field of a whole part: anything below it, its coming and going included",
+    filter: field({ path: "status" }),
+    yaml: "field: { path: status }",
+    expected: ["Running to Failed", "Failed to Running", "Failed to no phase", "no phase to Failed"],
+  },
+  {
+    name: "field of a whole part with a value: deep equality",
+    filter: field({ path: "spec", to: { replicas: 5 } }),
+    yaml: "field: { path: spec, to: { replicas: 5 } }",
+    expected: ["replicas 3 to 5", "created with 5 replicas", "replicas added"],
+  },
+  {
+    name: "several keys: all of them",
+    filter: { ...field({ path: "spec.replicas" }), ...namespaces("prod"), not: { phase: {} } },
+    yaml: "{ field: { path: spec.replicas }, namespaces: [prod], not: { phase: {} } }",
+    expected: ["replicas 3 to 5", "replicas 5 to 3 while Failed", "replicas added", "replicas removed"],
+  },
+  {
+    name: "all: every one",
+    filter: all(phase({ to: "Failed" }), created()),
+    yaml: "all: [{ phase: { to: Failed } }, { created: true }]",
+    expected: ["created Failed", "existing Failed"],
+  },
+  {
+    name: "any: at least one",
+    filter: any(deleted(), field({ path: "metadata.annotations.a" })),
+    yaml: "any: [{ deleted: true }, { field: { path: metadata.annotations.a } }]",
+    expected: ["annotation changed", "deleted Failed"],
+  },
+  {
+    name: "not: everything else, except an object that left the selection",
+    filter: not(any(created(), phase(), field({ path: "spec" }))),
+    yaml: "not: { any: [{ created: true }, { phase: {} }, { field: { path: spec } }] }",
+    expected: ["annotation changed", "deleted Failed"],
+  },
+  {
+    name: "namespaces: deletions too",
+    filter: all(namespaces("pr*"), deleted()),
+    yaml: "all: [{ namespaces: ['pr*'] }, { deleted: true }]",
+    expected: ["deleted Failed"],
+  },
+  { name: "namespaces: another one", filter: namespaces("dev"), yaml: "namespaces: [dev]", expected: [] },
+];
+
+describe("filters", () => {
+  for (const { name, filter, yaml, expected } of rows) {
+    test(name, () => {
+      const matched = Object.entries(events).filter(([, { envelope }]) => matches(filter, envelope));
+      assert.deepEqual(
+        matched.map(([eventName]) => eventName),
+        expected,
+      );
+    });
+    test(`the builder and YAML give the same data: ${yaml}`, () => {
+      assert.deepEqual(Filter.parse(parse(yaml)), filter);
+      assert.deepEqual(Filter.parse(filter), filter);
+    });
+  }
+
+  const labelled = event.created({ labels: { "app.kubernetes.io/name": "db", tier: "gold" } }).envelope;
+  for (const { name, filter, expected } of [
+    { name: "a label with this value", filter: labels({ tier: "gold" }), expected: true },
+    { name: "a label with one of these values", filter: labels({ tier: ["silver", "gold"] }), expected: true },
+    { name: "a label with another value", filter: labels({ tier: "silver" }), expected: false },
+    { name: "a label that is not there", filter: labels({ zone: "a" }), expected: false },
+    { name: "a label with dots and slashes", filter: labels({ "app.kubernetes.io/name": "db" }), expected: true },
+    { name: "all labels, of which one is wrong", filter: labels({ tier: "gold", zone: "a" }), expected: false },
+    { name: "a name of JavaScript's own", filter: labels({ constructor: "x" }), expected: false },
+  ]) {
+    test(`labels: ${name}: ${expected}`, () => assert.equal(matches(filter, labelled), expected));
+  }
+
+  test("labels are those after the change", () => {
+    const moved = event.updated({ labels: { tier: "gold" } }, { labels: { tier: "silver" } }).envelope;
+    assert.equal(matches(labels({ tier: "silver" }), moved), true);
+    assert.equal(matches(labels({ tier: "gold" }), moved), false);
+  });
+
+  test("an element that goes moves its neighbours: the field behind it counts as changed", () => {
+    const shorter = event.updated({ spec: { zones: ["a", "b", "c"] } }, { spec: { zones: ["b", "c"] } }).envelope;
+    assert.equal(matches(field({ path: "spec.zones[0]", from: "a", to: "b" }), shorter), true);
+    const inMiddle = structuredClone(shorter);
+    inMiddle.data.patch = [{ op: "remove", path: "/spec/zones/0", oldValue: "a" }];
+    assert.equal(matches(field({ path: "spec.zones[1]", from: "b", to: "c" }), inMiddle), true);
+  });
+});
+
+describe("matchesSelection", () => {
+  const selection: Selection = { apiVersion: "demo.example.com/v1", kind: "Database" };
+  for (const { name, given, on, expected } of [
+    { name: "everything that happens to the kind", given: selection, on: event.created({}), expected: true },
+    { name: "not another kind", given: { ...selection, kind: "Cache" }, on: event.created({}), expected: false },
+    {
+      name: "not another version",
+      given: { ...selection, apiVersion: "demo.example.com/v2" },
+      on: event.created({}),
+      expected: false,
+    },
+    {
+      name: "only the named cluster",
+      given: { ...selection, cluster: "prod" },
+      on: event.created({}),
+      expected: false,
+    },
+    { name: "the named cluster", given: { ...selection, cluster: "lab" }, on: event.created({}), expected: true },
+    { name: "not what was already there", given: selection, on: event.existing({}), expected: false },
+    {
+      name: "what was already there, when asked for",
+      given: { ...selection, includeExisting: true },
+      on: event.existing({}),
+      expected: true,
+    },
+    {
+      name: "not what left the selection of the bridge",
+      given: { ...selection, includeExisting: true },
+      on: event.unselected({}),
+      expected: false,
+    },
+    {
+      name: "not what was already there, whatever the filter says",
+      given: { ...selection, when: not(deleted()) },
+      on: event.existing({}),
+      expected: false,
+    },
+  ]) {
+    test(name, () => assert.equal(matchesSelection(given, on.envelope), expected));
+  }
+});
+
+describe("the filter's schema refuses", () => {
+  for (const { name, yaml, problem } of [
+    { name: "an empty filter", yaml: "{}", problem: /is empty: name a condition/ },
+    { name: "an unknown condition", yaml: "{ phse: { to: x } }", problem: /Unrecognized key: "phse"/ },
+    { name: "an unknown key of a condition", yaml: "{ phase: { too: x } }", problem: /Unrecognized key: "too"/ },
+    { name: "created: false", yaml: "{ created: false }", problem: /write not: \{/ },
+    {
+      name: "a path that cannot be read",
+      yaml: "{ field: { path: 'spec..x' } }",
+      problem: /write it as spec\.replicas/,
+    },
+    { name: "an empty list", yaml: "{ any: [] }", problem: /name at least one filter/ },
+    { name: "an empty filter deep inside", yaml: "{ not: { all: [{}] } }", problem: /is empty/ },
+  ]) {
+    test(name, () => {
+      const parsed = Filter.safeParse(parse(yaml));
+      assert.match(parsed.error?.issues.map((issue) => issue.message).join() ?? "accepted", problem);
+    });
+  }
+});
+
+describe("globs", () => {
+  for (const [glob, text, expected] of [
+    ["prod", "prod", true],
+    ["prod", "prod-1", false],
+    ["*", "", true],
+    ["*", "anything", true],
+    ["prod-*", "prod-1", true],
+    ["prod-*", "prod", false],
+    ["*-eu", "prod-eu", true],
+    ["a*a", "a", false],
+    ["a*b*c", "a-b-b-c", true],
+    ["a*b*c", "a-c", false],
+    ["*b*b*", "b", false],
+    ["a.c", "abc", false],
+    [`${"a*".repeat(30)}b`, "a".repeat(63), false],
+  ] as const) {
+    test(`${glob} ${expected ? "fits" : "does not fit"} "${text}"`, () => assert.equal(globFits(glob, text), expected));
+  }
+});
