@@ -10,7 +10,7 @@ const EDITS_PER_LETTERS = 3;
 const NAME_LENGTH_MAX = 64;
 
 /** The nearest of `known`, or `undefined` when none is near. Letter case and `-`, `_` and spaces do not count. */
-export function nearestName(name: string, known: readonly string[]): string | undefined {
+function nearestName(name: string, known: readonly string[]): string | undefined {
   if (name.length > NAME_LENGTH_MAX) return undefined;
   let nearest: string | undefined;
   let fewest = Math.max(1, Math.floor(name.length / EDITS_PER_LETTERS)) + 1;

@@ -46,6 +46,7 @@ export const Filter = z
   .refine((filter) => Object.values(filter).some((value) => value !== undefined), {
     error:
       "is empty: name a condition (phase, field, created, deleted, labels, namespaces, all, any, not), or leave it out",
+    when: ({ issues }) => issues.length === 0,
   });
 export interface Filter extends z.infer<z.ZodObject<typeof plainFilter>> {
   all?: Filter[] | undefined;

@@ -51,7 +51,7 @@ export interface Binding {
 }
 
 /** What differs from one call of a function to the next. */
-export type FunctionCall = Pick<FunctionContext<unknown>, "event" | "attempt" | "log" | "signal">;
+type FunctionCall = Pick<FunctionContext<unknown>, "event" | "attempt" | "log" | "signal">;
 
 /** A subscription and its function do not fit together. The message names the subscription and the field. */
 export class SubscriptionError extends Error {

@@ -124,6 +124,13 @@ for (const { name, binary, expected } of missing) {
   });
 }
 
+test("a cache folder that cannot be made is one more reason why the server is missing", async (t) => {
+  const file = join(temporaryFolder(t), "file");
+  writeFileSync(file, "");
+  const found = findBinary("etcd", { env: { CR_REACTOR_CACHE: file }, report: silent });
+  await assert.rejects(found, { code: "BINARY_MISSING", message: /installation: .*ENOTDIR/ });
+});
+
 /** A process that asks for etcd; its recipe notes that it runs, then waits for the file `gate`. */
 function installer(folder: string) {
   const source = `

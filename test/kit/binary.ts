@@ -16,6 +16,7 @@ import { type Attempt, BinaryMissingError } from "./missing-binary.ts";
 
 export { BinaryMissingError } from "./missing-binary.ts";
 
+/** The servers by the names of their executables. */
 export type BinaryName = "nats-server" | "etcd" | "kube-apiserver";
 
 interface Pin {
@@ -77,6 +78,7 @@ export interface Recipe {
   make(out: string): Promise<void>;
 }
 
+/** All optional: the defaults are what tests and demo use. */
 export interface FindBinaryOptions {
   /** Where progress is told. @default standard error */
   readonly report?: Report;
@@ -103,7 +105,11 @@ export async function findBinary(name: BinaryName, options: FindBinaryOptions = 
   if (cached !== undefined) return cached;
   attempts.push({ place: "cache", reason: `not in ${folder}` });
 
-  await mkdir(folder, { recursive: true });
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw new BinaryMissingError(name, [...attempts, { place: "installation", reason: String(error) }]);
+  }
   return withCacheLock(join(folder, "install.lock"), name, report, async () => {
     const installed = findCached(); // by the process that this one waited for
     if (installed !== undefined) return installed;

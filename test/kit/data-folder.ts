@@ -2,7 +2,7 @@
  * A temporary folder for one server's data. Its name carries the id of the process that made it, so that a later run can tell
  * which folders were left behind by a process that was SIGKILLed, and remove them.
  */
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onExit } from "./exit-cleanup.ts";
@@ -44,12 +44,21 @@ export function sweepDataFolders(now: number = Date.now()): void {
   }
 }
 
-/** Whether a process with this id runs on this machine, whoever owns it. */
+/** Whether a process with this id runs on this machine, whoever owns it. One that has ended and was not yet waited for does not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
+  }
+  return !isZombie(pid);
+}
+
+/** Known on Linux only, where a container's first process may take its time to wait for orphans. */
+function isZombie(pid: number): boolean {
+  try {
+    return /\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
   }
 }

@@ -72,6 +72,7 @@ export const databaseCrd = {
   },
 };
 
+/** What a user asks for. */
 export interface DatabaseSpec {
   engine: "postgres" | "mysql";
   version?: string;
@@ -79,7 +80,7 @@ export interface DatabaseSpec {
   storageGb?: number;
 }
 
-export interface DatabaseCondition {
+interface DatabaseCondition {
   type: string;
   status: "True" | "False" | "Unknown";
   reason?: string;
@@ -87,13 +88,14 @@ export interface DatabaseCondition {
   lastTransitionTime?: string;
 }
 
-export interface DatabaseStatus {
+interface DatabaseStatus {
   phase?: "Pending" | "Provisioning" | "Running" | "Failed";
   message?: string;
   observedGeneration?: number;
   conditions?: DatabaseCondition[];
 }
 
+/** The custom resource as the tests write it. */
 export interface Database {
   apiVersion: "demo.example.com/v1";
   kind: "Database";

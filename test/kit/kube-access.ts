@@ -6,6 +6,7 @@ import { stringify } from "yaml";
 import { z } from "zod";
 import { type KubeClient, kubeClient } from "./kube-client.ts";
 
+/** What has to be known to reach the server; it crosses processes. */
 export const KubeAccessData = z.object({
   url: z.url(),
   caPem: z.string(),

@@ -15,6 +15,7 @@ import { type KubeAccess, kubeAccess, kubeconfigText } from "./kube-access.ts";
 import { kubeClient } from "./kube-client.ts";
 import { type ServerProcess, startServer } from "./server-process.ts";
 
+/** All optional: without them a server with the release's own defaults. */
 export interface KubeOptions {
   /** `{ WatchList: false }`. @default the release's own */
   readonly featureGates?: Readonly<Record<string, boolean>>;

@@ -24,18 +24,19 @@ export interface KubeObject {
   [part: string]: any;
 }
 
-export interface PatchOptions {
+interface PatchOptions {
   /** `status` or `scale`. */
   readonly subresource?: string;
   /** Recorded in managedFields. @default cr-reactor-test */
   readonly fieldManager?: string;
 }
 
-export interface WaitOptions {
+interface WaitOptions {
   /** @default 20_000 */
   readonly waitMsMax?: number;
 }
 
+/** Every method rejects with KubeStatusError for an answer that is not 2xx, and with undici's error when there is no answer. */
 export interface KubeClient {
   /** Any request. A string `body` is sent as it is, anything else as JSON; an answer that is not JSON is its text. */
   request<T = KubeObject>(method: string, path: string, body?: unknown, contentType?: string): Promise<T>;
@@ -66,7 +67,7 @@ export interface KubeClient {
 }
 
 /** The part of a CustomResourceDefinition that is needed to find its resource. */
-export interface Crd {
+interface Crd {
   readonly metadata: { readonly name: string };
   readonly spec: {
     readonly group: string;

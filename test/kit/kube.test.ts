@@ -41,7 +41,12 @@ test("a minted user may do what a test grants, and nothing else", async (t) => {
   const subjects = [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: user }];
   await kube.client.create(`${rbac}/rolebindings`, { metadata: { name: "lister" }, roleRef, subjects });
   // The server learns of its own role bindings through a watch, so a moment later.
-  await until(() => client.list(databasePath(namespace)).then(() => true, () => false));
+  await until(() =>
+    client.list(databasePath(namespace)).then(
+      () => true,
+      () => false,
+    ),
+  );
   await assert.rejects(client.create(databasePath(namespace), database("a", namespace)), { status: 403 });
 });
 
@@ -57,7 +62,12 @@ const objects: { name: string; spec: object; status?: object; expected: 201 | 42
   {
     name: "one condition of a type twice",
     spec: {},
-    status: { conditions: [{ type: "Ready", status: "True" }, { type: "Ready", status: "False" }] },
+    status: {
+      conditions: [
+        { type: "Ready", status: "True" },
+        { type: "Ready", status: "False" },
+      ],
+    },
     expected: 422,
   },
 ];
@@ -68,8 +78,13 @@ for (const { name, spec, status, expected } of objects) {
     if (kube === undefined) return;
     const namespace = await uniqueNamespace(kube);
     const written = kube.client
-      .create(databasePath(namespace), { ...database("a", namespace), spec: { ...database("a", namespace).spec, ...spec } })
-      .then((created) => (status ? kube.client.patch(databasePath(namespace, "a"), { status }, { subresource: "status" }) : created));
+      .create(databasePath(namespace), {
+        ...database("a", namespace),
+        spec: { ...database("a", namespace).spec, ...spec },
+      })
+      .then((created) =>
+        status ? kube.client.patch(databasePath(namespace, "a"), { status }, { subresource: "status" }) : created,
+      );
     if (expected === 422) await assert.rejects(written, { status: 422, reason: "Invalid" });
     else assert.deepEqual((await written)["status"], status);
   });
@@ -82,17 +97,30 @@ test("the client patches status as a field manager, replaces with a precondition
   const path = databasePath(namespace, "a");
   const { client } = kube;
   const created = await client.create(databasePath(namespace), database("a", namespace));
-  const failed = await client.patch(path, { status: { phase: "Failed" } }, { subresource: "status", fieldManager: "operator" });
+  const failed = await client.patch(
+    path,
+    { status: { phase: "Failed" } },
+    { subresource: "status", fieldManager: "operator" },
+  );
   const managers = failed.metadata["managedFields"] as { manager: string; subresource?: string }[];
   assert.deepEqual(
     managers.map(({ manager, subresource }) => [manager, subresource]),
-    [["cr-reactor-test", undefined], ["operator", "status"]],
+    [
+      ["cr-reactor-test", undefined],
+      ["operator", "status"],
+    ],
   );
-  await assert.rejects(client.replace(path, { ...created, spec: { engine: "mysql" } }), { status: 409, reason: "Conflict" });
+  await assert.rejects(client.replace(path, { ...created, spec: { engine: "mysql" } }), {
+    status: 409,
+    reason: "Conflict",
+  });
   assert.equal((await client.replace(path, { ...failed, spec: { engine: "mysql" } }))["spec"].engine, "mysql");
   await client.delete(path);
   assert.equal(await client.waitFor(path, (object) => object === undefined), undefined);
-  await assert.rejects(client.waitFor(path, (object) => object !== undefined, { waitMsMax: 10 }), /did not hold within/);
+  await assert.rejects(
+    client.waitFor(path, (object) => object !== undefined, { waitMsMax: 10 }),
+    /did not hold within/,
+  );
 });
 
 test("a kubeconfig has a context for each user", async (t) => {
@@ -118,7 +146,8 @@ test("kube-apiserver keeps its objects, port and certificate over a kill and a r
   assert.equal(kube.etcd.pid, pids[1]);
 
   // The feature gate reached the server: a streaming list is refused.
-  const streaming = "/api/v1/namespaces?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&timeoutSeconds=1";
+  const streaming =
+    "/api/v1/namespaces?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&timeoutSeconds=1";
   await assert.rejects(kube.client.get(streaming), { status: 422 });
   const guest = kubeClient({ ...kube, token: kube.token("guest") });
   await assert.rejects(guest.get(path), /User "guest" cannot get/);

@@ -11,6 +11,7 @@ const LINES_MAX = 200;
 /** kube-apiserver can log whole objects on one line. */
 const LINE_CHARS_MAX = 2000;
 
+/** Fed with streams, asked for lines. */
 export interface LogTail {
   /** Takes in a stream's lines until it ends. */
   add(stream: Readable): void;

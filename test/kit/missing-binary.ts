@@ -1,4 +1,7 @@
-/** A server that is nowhere to be found and could not be installed: the message says what was tried, why each failed, and what to do. */
+/**
+ * The error for a server that is nowhere to be found and could not be installed. Its message names what was tried, why each try
+ * failed in the tool's own last words, and what to do about it; nobody has to read our sources to get the tests running.
+ */
 import type { BinaryName } from "./binary.ts";
 
 /** One place that was looked at, or one way of installing, and why it did not help. */
@@ -14,6 +17,7 @@ const REMEDIES: Readonly<Record<BinaryName, string>> = {
   "kube-apiserver": "install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a folder that has it",
 };
 
+/** A server is missing: `summary` for one line, `message` for all that was tried. */
 export class BinaryMissingError extends Error {
   readonly code = "BINARY_MISSING";
   override readonly name = "BinaryMissingError";

@@ -10,6 +10,7 @@ import { withFreePorts } from "./free-port.ts";
 import type { Report } from "./install/progress.ts";
 import { type ServerProcess, startServer } from "./server-process.ts";
 
+/** All optional: without them an open server with JetStream. */
 export interface NatsOptions {
   /** Further configuration, at top level: `max_payload: 64KB`, `cluster { … }`, `accounts { … }`. */
   readonly config?: string;

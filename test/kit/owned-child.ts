@@ -9,6 +9,7 @@ import { onExit } from "./exit-cleanup.ts";
 /** A running child with its output as streams and no standard input. */
 export type OwnedChild = ChildProcessByStdio<null, Readable, Readable>;
 
+/** Where a child runs and whom it listens to. */
 export interface OwnedChildOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;

@@ -1,6 +1,7 @@
 /** Waits for a condition instead of sleeping: it is asked until it holds, and the wait fails after a deadline. */
 import { setTimeout as delay } from "node:timers/promises";
 
+/** How long and how often to ask. */
 export interface UntilOptions {
   /** @default 20_000 */
   readonly waitMsMax?: number;

@@ -291,7 +291,7 @@ describe("delivery", () => {
     const rig = await startRig(t);
     if (rig === undefined) return;
     const gate = door();
-    await rig.publish(...Array.from({ length: 50 }, (_, i) => scaled("a", i + 1)));
+    await rig.publish(...Array.from({ length: 50 }, (_, i) => scaled(`a${i % 2}`, i + 1)));
     const running = rig.start(() => gate.passed, { limits: { heldMax: 10 } });
     await until(async () => running.status().state === "running" && (await rig.consumer()).num_ack_pending === 10);
     assert.equal((await rig.consumer()).num_pending, 40);

@@ -7,6 +7,7 @@ import { delimiter, isAbsolute, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { spawnOwned } from "../owned-child.ts";
 
+/** Where and how long a command runs. */
 export interface CommandOptions {
   readonly cwd?: string;
   /** @default process.env */
