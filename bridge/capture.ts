@@ -66,8 +66,10 @@ export async function capture(options: CaptureOptions): Promise<void> {
     for await (const event of reflect({ ...options, onState: tell, ...(resumeFrom !== undefined && { resumeFrom }) })) {
       metrics.seen(title, event.type);
       await pipe(event);
-      if (event.type === "listed")
-        logger.info({ resource: title, known: store.size }, "the list is compared with the log");
+      if (event.type !== "listed") continue;
+      logger.info({ resource: title, known: store.size }, "the list is compared with the log");
+      // At once: from here on an unknown object is a new one, also for the next process.
+      await save();
     }
     await lanes.idle();
     await save();

@@ -17,8 +17,6 @@ export async function runCommand(
     log,
     signal: stopSignal(),
   });
-  for (const { name, state } of running.status().subscriptions)
-    log.info({ subscription: name, state }, "the subscription is started");
   await running.done;
   log.info("the functions have stopped");
 }

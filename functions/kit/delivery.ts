@@ -170,6 +170,7 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
     },
     recover(unacknowledged) {
       recovery?.abort();
+      if (stopping.signal.aborted) return;
       const mine = new AbortController();
       recovery = mine;
       slots.pause();

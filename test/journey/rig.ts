@@ -92,8 +92,8 @@ export async function startJourney(
         isReady,
       ),
     /** Starts the functions: Slack when a Database becomes Failed, a workflow when its replicas change. */
-    startFunctions: () =>
-      startCommand(
+    startFunctions: async () => {
+      const functions = await startCommand(
         t,
         "run",
         "--subscriptions",
@@ -121,8 +121,12 @@ export async function startJourney(
             },
           ],
         },
-        /the subscription is started/,
-      ),
+        /"consumer created"/,
+      );
+      const jetStream = connections[0] ?? (await connect());
+      await until(async () => (await jetStream.api<{ total: number }>("CONSUMER.NAMES.CR_EVENTS")).total === 2);
+      return functions;
+    },
     connect,
     /** Every event in the log, in the order of the stream. */
     async events(): Promise<Envelope[]> {
