@@ -4,9 +4,10 @@
  * Source: Kubernetes "Server-Side Apply, field management" (the API server stamps an entry whenever a write of its manager
  * changes a value), structured-merge-diff's FieldsV1 keys (`f:<field>`, `k:<keys of a list element>`, `v:<set element>`).
  */
-import type { Actor, PatchOperation } from "./change.ts";
+import type { Actor } from "./change.ts";
 import { parsePointer, type Segments, valueAt } from "./field-path.ts";
 import type { KubeObject, ManagedFieldsEntry } from "./kube-object.ts";
+import type { PatchOperation } from "./patch.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -1,26 +1,14 @@
 /**
  * What happened to one object, and exactly what is different: the `data` of every event. This file is the schema; `diff.ts` and
  * `transitions.ts` compute it. The state before is never sent: it is the object with the patch undone.
- * Source: RFC 6902 (JSON Patch); `oldValue` is our addition, which RFC 6902 section 4 allows ("members that are not
- * explicitly defined … MUST be ignored").
  */
 import { z } from "zod";
-import { undoPatch } from "./diff.ts";
 import { type Json, KubeObject } from "./kube-object.ts";
+import { PatchOperation, undoPatch } from "./patch.ts";
 
 /** What happened. `existing` is the first sight of an object that was already there; `unselected` left its watch's selection. */
 export const Op = z.enum(["created", "updated", "deleted", "existing", "unselected"]);
 export type Op = z.infer<typeof Op>;
-
-const value = z.json() as z.ZodType<Json>;
-
-/** One operation of the patch, with what it replaced, so that it can be undone. */
-export const PatchOperation = z.discriminatedUnion("op", [
-  z.object({ op: z.literal("add"), path: z.string(), value }),
-  z.object({ op: z.literal("remove"), path: z.string(), oldValue: value }),
-  z.object({ op: z.literal("replace"), path: z.string(), value, oldValue: value }),
-]);
-export type PatchOperation = z.infer<typeof PatchOperation>;
 
 /** From one phase to another; `null` means that there was none. `heldSeconds` is how long `from` had held, if known. */
 export const PhaseTransition = z.object({

@@ -5,7 +5,8 @@
  * Source: NATS ADR-8 (key-value), which is a stream with one message per subject.
  */
 import { z } from "zod";
-import { type JetStream, JetStreamApiError } from "./jetstream.ts";
+import type { JetStream } from "./jetstream.ts";
+import { JetStreamApiError } from "./jetstream-error.ts";
 import { CHECKPOINTS_BUCKET } from "./stream.ts";
 
 /** What is stored for a watch. */

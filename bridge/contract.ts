@@ -5,23 +5,18 @@
 
 export type { Backoff, BackoffOptions } from "./backoff.ts";
 export { createBackoff } from "./backoff.ts";
-export type { Actor, PatchOperation } from "./change.ts";
+export type { Actor } from "./change.ts";
 export { beforeOf, Change, Op } from "./change.ts";
 export { CLOUDEVENTS_JSON, Envelope, MalformedEventError, opOf, parseEnvelope } from "./envelope.ts";
 export { FieldPath, parseFieldPath, parsePointer, toDotted, toPointer, valueAt } from "./field-path.ts";
 export type { JetStream, NatsMessage } from "./jetstream.ts";
-export {
-  awaitJetStream,
-  connectJetStream,
-  JetStreamApiError,
-  NatsUnreachableError,
-  NatsUnusableError,
-  RequestLostError,
-} from "./jetstream.ts";
+export { awaitJetStream, connectJetStream } from "./jetstream.ts";
+export { JetStreamApiError, NatsUnreachableError, NatsUnusableError, RequestLostError } from "./jetstream-error.ts";
 export { groupOf, type Json, KubeObject } from "./kube-object.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { NatsSettings, resolveNatsSettings, shownServer } from "./nats-settings.ts";
 export { didYouMean } from "./nearest-name.ts";
+export type { PatchOperation } from "./patch.ts";
 export type { Delivered } from "./pull.ts";
 export { ConsumerGoneError, pull } from "./pull.ts";
 export { follow, type Reading } from "./reader.ts";

@@ -7,7 +7,8 @@
  */
 import { z } from "zod";
 import { CLOUDEVENTS_JSON, type Envelope, opOf, parseEnvelope } from "./envelope.ts";
-import { type JetStream, JetStreamApiError, type PubAck } from "./jetstream.ts";
+import type { JetStream, PubAck } from "./jetstream.ts";
+import { JetStreamApiError } from "./jetstream-error.ts";
 import { read } from "./reader.ts";
 import type { ObservedState, SealedEvent } from "./seal.ts";
 import { EVENTS_STREAM } from "./stream.ts";

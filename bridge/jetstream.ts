@@ -17,7 +17,9 @@ import {
   NatsError,
 } from "nats";
 import { createBackoff } from "./backoff.ts";
+import { JetStreamApiError, NatsUnreachableError, NatsUnusableError, RequestLostError } from "./jetstream-error.ts";
 import { type NatsSettings, shownServer } from "./nats-settings.ts";
+import { createReplyBox } from "./reply-box.ts";
 import { readSecret } from "./secret.ts";
 
 /** A message as it arrives: `header` finds a value by its exact name; `status` is the code of a reply without content. */
@@ -68,56 +70,16 @@ export interface JetStream {
   close(): Promise<void>;
 }
 
-/** No answer: the connection broke, or the server kept silent for the whole time. Whether it acted is unknown. */
-export class RequestLostError extends Error {
-  readonly code = "REQUEST_LOST";
-  override readonly name = "RequestLostError";
-}
-
-/** JetStream refused; `errCode` is its stable number (10071 is a wrong last sequence). */
-export class JetStreamApiError extends Error {
-  readonly code = "JETSTREAM_API";
-  override readonly name = "JetStreamApiError";
-  readonly status: number;
-  readonly errCode: number;
-  constructor(message: string, status: number, errCode: number) {
-    super(message);
-    this.status = status;
-    this.errCode = errCode;
-  }
-}
-
-/** NATS cannot be reached; it may come. The message says where it was looked for. */
-export class NatsUnreachableError extends Error {
-  readonly code = "NATS_UNREACHABLE";
-  override readonly name = "NatsUnreachableError";
-}
-
-/** NATS cannot be used as it is: wrong credentials, too old, or without JetStream. The message says what to do. */
-export class NatsUnusableError extends Error {
-  readonly code = "NATS_UNUSABLE";
-  override readonly name = "NatsUnusableError";
-}
-
 /** The oldest server with per-subject fences by filter, scheduled messages and atomic batches. */
 export const NATS_VERSION_MIN = "2.12.0";
 /** 256 in flight is the knee of the throughput curve: more adds latency only. */
 const IN_FLIGHT_MAX = 256;
 /** Longer than a stream leader's election takes; a lost request is asked again by those who can. */
 const REQUEST_TIMEOUT_MS = 10_000;
-/** How often overdue requests are looked for. */
-const SWEEP_INTERVAL_MS = 1_000;
 /** Two silent pings find a half-open connection in 20–30 s; the client's default takes 4–6 minutes. */
 const PING_INTERVAL_MS = 10_000;
 const RECONNECT_WAIT_MS = 500;
 const CONNECT_BACKOFF = { firstMs: 500, maxMs: 10_000, resetAfterMs: 60_000 } as const;
-
-interface Pending {
-  readonly resolve: (message: NatsMessage) => void;
-  readonly reject: (error: Error) => void;
-  readonly subject: string;
-  readonly deadlineMs: number;
-}
 
 /** Connects like `connectJetStream`, but waits for a server that cannot be reached yet; `onWait` hears why. */
 export async function awaitJetStream(
@@ -198,64 +160,37 @@ async function openConnection(settings: NatsSettings, clientName: string): Promi
 
 function overConnection(connection: NatsConnection, serverVersion: string): JetStream {
   const inbox = createInbox();
-  const pending = new Map<string, Pending>();
+  const replies = createReplyBox<NatsMessage>(REQUEST_TIMEOUT_MS);
   const waitingForPlace: (() => void)[] = [];
   const listeners = new Set<(event: ConnectionEvent) => void>();
   let connected = true;
   let closed = false;
   let publishing = 0;
-  let nextToken = 0;
 
-  const loseAll = (reason: string) => {
-    for (const { reject, subject } of pending.values())
-      reject(new RequestLostError(`${reason}: no answer from ${subject}`));
-    pending.clear();
-  };
-  const settle = (token: string): Pending | undefined => {
-    const question = pending.get(token);
-    pending.delete(token);
-    return question;
-  };
   connection.subscribe(`${inbox}.*`, {
-    callback: (_, msg) => settle(msg.subject.slice(inbox.length + 1))?.resolve(toMessage(msg)),
+    callback: (_, msg) => replies.deliver(msg.subject.slice(inbox.length + 1), toMessage(msg)),
   });
-  const sweep = setInterval(() => {
-    const now = Date.now();
-    for (const [token, { deadlineMs, subject }] of pending) {
-      if (deadlineMs > now) break;
-      settle(token)?.reject(new RequestLostError(`${subject} kept silent for ${REQUEST_TIMEOUT_MS / 1000} s`));
-    }
-  }, SWEEP_INTERVAL_MS);
   const tell = (event: ConnectionEvent) => {
     connected = event.type === "connected" || (event.type === "error" && connected);
-    if (event.type === "disconnected") loseAll("the connection to NATS broke");
+    if (event.type === "disconnected") replies.loseAll("the connection to NATS broke");
     for (const listener of [...listeners]) listener(event);
   };
   const end = (reason: string) => {
     if (closed) return;
     closed = true;
-    clearInterval(sweep);
-    loseAll(reason);
+    replies.close(reason);
     tell({ type: "closed" });
   };
   void followStatus(connection, tell);
   void connection.closed().then(() => end("the connection to NATS is closed"));
 
   const ask = (subject: string, payload: string | Uint8Array, headers: Readonly<Record<string, string>>) => {
-    const { promise, resolve, reject } = Promise.withResolvers<NatsMessage>();
     if (closed || !connected) {
-      reject(new RequestLostError(`not connected to NATS: ${subject} was not asked`));
-      return promise;
+      return Promise.reject(new RequestLostError(`not connected to NATS: ${subject} was not asked`));
     }
-    const token = (nextToken++).toString(36);
-    pending.set(token, { resolve, reject, subject, deadlineMs: Date.now() + REQUEST_TIMEOUT_MS });
-    try {
-      connection.publish(subject, payload, { reply: `${inbox}.${token}`, headers: toHeaders(headers) });
-    } catch (error) {
-      settle(token);
-      reject(error as Error);
-    }
-    return promise;
+    return replies.ask(subject, (token) =>
+      connection.publish(subject, payload, { reply: `${inbox}.${token}`, headers: toHeaders(headers) }),
+    );
   };
   const self: JetStream = {
     serverVersion,

@@ -4,7 +4,8 @@
  * Source: JetStream ordered consumers (ADR-17), written on the pull loop.
  */
 import { createBackoff } from "./backoff.ts";
-import { type JetStream, RequestLostError } from "./jetstream.ts";
+import type { JetStream } from "./jetstream.ts";
+import { RequestLostError } from "./jetstream-error.ts";
 import { ConsumerGoneError, type Delivered, pull } from "./pull.ts";
 import { EVENTS_STREAM } from "./stream.ts";
 

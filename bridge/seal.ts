@@ -6,10 +6,11 @@
 import { hash } from "node:crypto";
 import { CloudEvent } from "cloudevents";
 import { actorOf } from "./actor.ts";
-import type { Actor, Change, Op, Part, PatchOperation } from "./change.ts";
+import type { Actor, Change, Op, Part } from "./change.ts";
 import { diff, type IgnoredPaths } from "./diff.ts";
 import { DATA_SCHEMA, type Envelope, TYPE_PREFIX } from "./envelope.ts";
 import type { Json, KubeObject } from "./kube-object.ts";
+import type { PatchOperation } from "./patch.ts";
 import { eventSubject, objectSubject } from "./subject.ts";
 import { conditionTransitions, type Phase, type PhaseSource, phaseOf, phaseTransition } from "./transitions.ts";
 

@@ -6,7 +6,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createBackoff } from "./backoff.ts";
 import type { EventLog, LoggedEvent } from "./event-log.ts";
-import { type JetStream, JetStreamApiError, RequestLostError } from "./jetstream.ts";
+import type { JetStream } from "./jetstream.ts";
+import { JetStreamApiError, RequestLostError } from "./jetstream-error.ts";
 import type { Logger } from "./logger.ts";
 import type { SealedEvent } from "./seal.ts";
 

@@ -4,7 +4,8 @@
  * Source: DESIGN "NATS"; JetStream API `$JS.API.STREAM.*`, ADR-8 for key-value buckets.
  */
 import { z } from "zod";
-import { type JetStream, JetStreamApiError } from "./jetstream.ts";
+import type { JetStream } from "./jetstream.ts";
+import { JetStreamApiError } from "./jetstream-error.ts";
 import { SUBJECT_ROOT } from "./subject.ts";
 
 /** The log of all changes, and at the same time the state: of each object each kind of change keeps its newest events. */

@@ -23,8 +23,6 @@ export interface DemoCluster {
   /** A JSON merge patch (RFC 7386). */
   patch(path: string, body: object, manager: string): Promise<void>;
   remove(path: string): Promise<void>;
-  /** Removes what the demo made. */
-  close(): Promise<void>;
 }
 
 /** Another program's CustomResourceDefinition stands where ours would. */
@@ -33,73 +31,63 @@ class ForeignCrdError extends Error {
 }
 
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-const OURS = { "app.kubernetes.io/managed-by": "cr-reactor-demo" };
+const MANAGED_BY = "app.kubernetes.io/managed-by";
+const OURS = { [MANAGED_BY]: "cr-reactor-demo" };
 const SERVED_WITHIN_MS = 30_000;
 const POLL_MS = 50;
 
-/** Starts or connects to the cluster. Throws BinaryMissingError, KubeconfigError or ApiStatusError. */
+/** Starts or connects to the cluster; `cleanup` removes what the demo makes. Throws BinaryMissingError, KubeconfigError or ApiStatusError. */
 export async function openDemoCluster(
   context: string | undefined,
   signal: AbortSignal,
   report: Report,
+  cleanup: AsyncDisposableStack,
 ): Promise<DemoCluster> {
   const server = context === undefined ? await startKube({ report }) : undefined;
+  if (server !== undefined) cleanup.defer(() => server.stop());
   const settings: KubernetesSettings =
     server === undefined ? { ...(context && { context }) } : { kubeconfig: server.kubeconfigPath };
   const apiServer = await connectApiServer(settings);
+  cleanup.defer(() => apiServer.close());
   const namespace = `cr-reactor-demo-${randomBytes(3).toString("hex")}`;
-  const send = async (
-    method: "POST" | "PATCH" | "DELETE",
-    path: string,
-    body?: object,
-    manager = "cr-reactor-demo",
-  ) => {
+  const send: Send = async (method, path, body, manager = "cr-reactor-demo") => {
     const contentType = method === "PATCH" ? "application/merge-patch+json" : "application/json";
     const query = method === "DELETE" ? {} : { fieldManager: manager };
     await apiServer.json(path, { method, query, contentType, ...(body && { body }) });
   };
-  const madeCrd = await ensureCrd(apiServer, send, signal);
+  /** A cluster of our own goes as a whole. */
+  const removeLater = (path: string) => {
+    if (server === undefined) cleanup.defer(async () => void (await send("DELETE", path).catch(unlessGone)));
+  };
+  if (await ensureCrd(apiServer, send, signal)) removeLater(`${CRDS}/${databaseCrd.metadata.name}`);
   await send("POST", "/api/v1/namespaces", { metadata: { name: namespace, labels: OURS } });
-  const { version } = await apiServer
-    .json<{ gitVersion: string }>("/version")
-    .then(({ gitVersion }) => ({ version: gitVersion }));
+  removeLater(`/api/v1/namespaces/${namespace}`);
+  removeLater(databasePath(namespace));
+  const { gitVersion: version } = await apiServer.json<{ gitVersion: string }>("/version");
+  const [title, access] =
+    server === undefined
+      ? [`your cluster, context ${apiServer.context} (${version})`, `--context ${apiServer.context}`]
+      : [`kube-apiserver ${version} (the real one)`, `--kubeconfig ${server.kubeconfigPath}`];
   return {
-    title:
-      server === undefined
-        ? `your cluster, context ${apiServer.context} (${version})`
-        : `kube-apiserver ${version} (the real one)`,
+    title,
     settings,
     namespace,
-    kubectl: `kubectl ${server === undefined ? `--context ${apiServer.context}` : `--kubeconfig ${server.kubeconfigPath}`} -n ${namespace}`,
+    kubectl: `kubectl ${access} -n ${namespace}`,
     create: (path, body, manager) => send("POST", path, body, manager),
     patch: (path, body, manager) => send("PATCH", path, body, manager),
     remove: (path) => send("DELETE", path),
-    async close() {
-      if (server === undefined) {
-        await send("DELETE", databasePath(namespace)).catch(unlessGone);
-        await send("DELETE", `/api/v1/namespaces/${namespace}`).catch(unlessGone);
-        if (madeCrd) await send("DELETE", `${CRDS}/${databaseCrd.metadata.name}`).catch(unlessGone);
-      }
-      await apiServer.close();
-      await server?.stop();
-    },
   };
 }
 
-type Send = (method: "POST" | "PATCH" | "DELETE", path: string, body?: object) => Promise<void>;
+type Send = (method: "POST" | "PATCH" | "DELETE", path: string, body?: object, manager?: string) => Promise<void>;
 
 /** Makes the CustomResourceDefinition if it is missing; true if it did. One of another origin is left alone. */
 async function ensureCrd(apiServer: ApiServer, send: Send, signal: AbortSignal): Promise<boolean> {
   const { name } = databaseCrd.metadata;
   const existing = await apiServer
-    .json<{ metadata: { labels?: object } }>(`${CRDS}/${name}`, { signal })
+    .json<{ metadata: { labels?: Record<string, string> } }>(`${CRDS}/${name}`, { signal })
     .catch(unlessGone);
-  if (
-    existing !== undefined &&
-    !Object.entries(OURS).every(([key, value]) =>
-      Object.entries(existing.metadata.labels ?? {}).some(([k, v]) => k === key && v === value),
-    )
-  ) {
+  if (existing !== undefined && existing.metadata.labels?.[MANAGED_BY] !== OURS[MANAGED_BY]) {
     throw new ForeignCrdError(
       `the cluster has a CustomResourceDefinition ${name} that is not the demo's: use another cluster, or the demo without --context`,
     );

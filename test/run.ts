@@ -10,9 +10,10 @@ import { pipeline } from "node:stream/promises";
 import { run, type TestsStream } from "node:test";
 import { spec } from "node:test/reporters";
 import { parseArgs } from "node:util";
-import { BinaryMissingError, type BinaryName, findBinary } from "./kit/binary.ts";
+import { findBinary } from "./kit/binary.ts";
 import { sweepDataFolders } from "./kit/data-folder.ts";
 import type { KubeServer } from "./kit/kube-apiserver.ts";
+import { BinaryMissingError, type BinaryName } from "./kit/missing-binary.ts";
 import { isCi, MISSING_VARIABLE, SHARED_KUBE_VARIABLE, startSharedKube } from "./kit/shared-kube.ts";
 
 const HELP = `Usage: npm test -- [pattern…]        or: node test/run.ts [pattern…]

@@ -70,10 +70,13 @@ export async function findEventsLog(jetStream: JetStream): Promise<EventsLog | u
   return info && { createdAt: info.created, lastSequence: info.state.last_seq, replicas: info.config.num_replicas };
 }
 
-/** How many events are delivered and not acknowledged, to whomever. */
-export async function unacknowledgedCount(jetStream: JetStream, consumer: string): Promise<number> {
+/** How far the consumer is: up to where everything is acknowledged, and how many events are out, with whomever. */
+export async function consumerProgress(
+  jetStream: JetStream,
+  consumer: string,
+): Promise<{ readonly floorSequence: number; readonly unacknowledged: number }> {
   const info = await jetStream.api<ConsumerInfo>(`CONSUMER.INFO.${EVENTS_STREAM}.${consumer}`);
-  return info.num_ack_pending;
+  return { floorSequence: info.ack_floor.stream_seq, unacknowledged: info.num_ack_pending };
 }
 
 /** Makes the consumer, or gives it today's settings. Throws ConsumerMismatchError, JetStreamApiError, RequestLostError. */

@@ -135,11 +135,8 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
   };
   const resume = () => {
     recovery = undefined;
-    if (!recoveredOnce)
-      suspect = oldestSuspect(
-        inHand().map((event) => event.delivered),
-        attempts,
-      );
+    const deliveries = inHand().map(({ delivered }) => delivered);
+    if (!recoveredOnce) suspect = oldestSuspect(deliveries, attempts);
     recoveredOnce = true;
     slots.resume();
     const first = ([, lane]: [string, Lane]) => lane.waiting[0]?.sequence ?? 0;
@@ -189,6 +186,7 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
       held.clear();
       acknowledgements.forget();
       highestSequence = 0;
+      suspect = undefined;
       for (const [object, lane] of lanes) {
         lane.waiting.length = 0;
         if (!lane.active) lanes.delete(object);
@@ -196,6 +194,8 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
       tell();
     },
     floorSequence() {
+      // What is out may be older than anything here.
+      if (recovery !== undefined) return 0;
       let floor = highestSequence;
       for (const sequence of held.keys()) floor = Math.min(floor, sequence - 1);
       return floor;

@@ -22,7 +22,7 @@ export class RetryAfterError extends Error {
   readonly afterMs: number;
   constructor(message: string, afterMs: number, options?: ErrorOptions) {
     super(message, options);
-    this.afterMs = afterMs;
+    this.afterMs = Number.isNaN(afterMs) ? 0 : Math.max(0, afterMs);
   }
 }
 

@@ -40,9 +40,8 @@ export interface SettleOptions {
 const WAIT_MS_MAX = 2 ** 31 - 1;
 
 /**
- * Settles one event. `slotsTaken` are the caller's, and are given back in here. Each delivery
- * before this one counts as a try, because a process may have died of it. Resolves to `undefined` when the process stops before the
- * event has ended. Never rejects.
+ * Settles one event. `slotsTaken` are the caller's, and are given back in here. Each delivery before this one counts as a try,
+ * because a process may have died of it. Resolves to `undefined` when the process stops before the event has ended. Never rejects.
  */
 export async function settle(
   { message, deliveryCount }: Pick<Delivered, "message" | "deliveryCount">,

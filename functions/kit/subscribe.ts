@@ -12,7 +12,7 @@ import {
   pull,
   RequestLostError,
 } from "#contract";
-import { consumerName, ensureConsumer, findEventsLog, type StartAt, unacknowledgedCount } from "./consumer.ts";
+import { consumerName, consumerProgress, ensureConsumer, findEventsLog, type StartAt } from "./consumer.ts";
 import { ensureDeadLetters } from "./dead-letter.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
 import { type DeliveryLimits, deliveryLimits } from "./delivery-limits.ts";
@@ -46,7 +46,7 @@ export interface SubscribeOptions {
 }
 
 /** Between two tries to get going: soon at first, because a bridge or a server that starts is there in seconds. */
-const START_BACKOFF = { firstMs: 250, maxMs: 15_000, resetAfterMs: 120_000 };
+const START_BACKOFF = { firstMs: 250, maxMs: 5_000, resetAfterMs: 120_000 };
 
 /** What is known about the log between two consumers. */
 interface Position {
@@ -71,9 +71,15 @@ export function subscribe(
   let state: SubscriptionState = "starting";
   let trouble: string | undefined;
   const consumer = consumerName(binding);
-  const recover = () => delivery.recover(() => unacknowledgedCount(jetStream, consumer));
+  const recover = () =>
+    delivery.recover(async () => {
+      const { floorSequence, unacknowledged } = await consumerProgress(jetStream, consumer);
+      position.floorSequence = floorSequence;
+      return unacknowledged;
+    });
 
   const deliverAll = async () => {
+    if (signal.aborted) return;
     state = "running";
     trouble = undefined;
     recover();

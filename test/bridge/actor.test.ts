@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { actorOf } from "../../bridge/actor.ts";
-import type { PatchOperation } from "../../bridge/change.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../../bridge/kube-object.ts";
+import type { PatchOperation } from "../../bridge/patch.ts";
 
 const entry = (
   manager: string,

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { applyPatch, diff, ignoring, undoPatch } from "../../bridge/diff.ts";
+import { diff, ignoring } from "../../bridge/diff.ts";
 import type { Json } from "../../bridge/kube-object.ts";
+import { applyPatch, undoPatch } from "../../bridge/patch.ts";
 
 describe("the difference of two states", () => {
   const rows: { name: string; before: Json; after: Json; ignore?: string[]; patch: unknown[] }[] = [

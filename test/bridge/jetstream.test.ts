@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { describe, test } from "node:test";
+import { awaitJetStream, connectJetStream } from "../../bridge/jetstream.ts";
 import {
-  awaitJetStream,
-  connectJetStream,
   JetStreamApiError,
   NatsUnreachableError,
   NatsUnusableError,
   RequestLostError,
-} from "../../bridge/jetstream.ts";
+} from "../../bridge/jetstream-error.ts";
 import { needNats } from "../kit/shared-kube.ts";
 
 const stream = { name: "S", subjects: ["s.>"], storage: "memory" };
@@ -59,7 +58,9 @@ describe("connecting to NATS", () => {
   });
 
   test("as a user without JetStream says how to turn it on", async (t) => {
-    const nats = await needNats(t, { config: "accounts { PLAIN { users: [{ user: u, password: p }] } }\nno_auth_user: u" });
+    const nats = await needNats(t, {
+      config: "accounts { PLAIN { users: [{ user: u, password: p }] } }\nno_auth_user: u",
+    });
     if (nats === undefined) return;
     await assert.rejects(connectJetStream({ servers: [nats.url] }, "t"), /JetStream cannot be used.*-js/);
   });

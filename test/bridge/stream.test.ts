@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { connectJetStream, JetStreamApiError } from "../../bridge/jetstream.ts";
+import { connectJetStream } from "../../bridge/jetstream.ts";
+import { JetStreamApiError } from "../../bridge/jetstream-error.ts";
 import {
   checkpointsStream,
   deadLettersStream,

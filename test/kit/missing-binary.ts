@@ -2,7 +2,8 @@
  * The error for a server that is nowhere to be found and could not be installed. Its message names what was tried, why each try
  * failed in the tool's own last words, and what to do about it; nobody has to read our sources to get the tests running.
  */
-import type { BinaryName } from "./binary.ts";
+/** The servers that tests and demo need. */
+export type BinaryName = "nats-server" | "etcd" | "kube-apiserver";
 
 /** One place that was looked at, or one way of installing, and why it did not help. */
 export interface Attempt {

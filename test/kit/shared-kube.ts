@@ -7,10 +7,10 @@
 import { randomBytes } from "node:crypto";
 import type { TestContext } from "node:test";
 import { z } from "zod";
-import { BinaryMissingError } from "./binary.ts";
 import { databaseCrd } from "./database-crd.ts";
 import { type KubeAccess, KubeAccessData, kubeAccess } from "./kube-access.ts";
 import { type KubeOptions, type KubeServer, startKube } from "./kube-apiserver.ts";
+import { BinaryMissingError } from "./missing-binary.ts";
 import { type NatsOptions, type NatsServer, startNats } from "./nats-server.ts";
 
 /** Set by the runner: the shared API server's KubeAccessData as JSON. */

@@ -1,0 +1,35 @@
+/**
+ * How speaking to NATS fails: no answer (the outcome is unknown), a refusal (the outcome is known), and the two reasons for not
+ * getting that far.
+ */
+
+/** No answer: the connection broke, or the server kept silent for the whole time. Whether it acted is unknown. */
+export class RequestLostError extends Error {
+  readonly code = "REQUEST_LOST";
+  override readonly name = "RequestLostError";
+}
+
+/** JetStream refused; `errCode` is its stable number (10071 is a wrong last sequence). */
+export class JetStreamApiError extends Error {
+  readonly code = "JETSTREAM_API";
+  override readonly name = "JetStreamApiError";
+  readonly status: number;
+  readonly errCode: number;
+  constructor(message: string, status: number, errCode: number) {
+    super(message);
+    this.status = status;
+    this.errCode = errCode;
+  }
+}
+
+/** NATS cannot be reached; it may come. The message says where it was looked for. */
+export class NatsUnreachableError extends Error {
+  readonly code = "NATS_UNREACHABLE";
+  override readonly name = "NatsUnreachableError";
+}
+
+/** NATS cannot be used as it is: wrong credentials, too old, or without JetStream. The message says what to do. */
+export class NatsUnusableError extends Error {
+  readonly code = "NATS_UNUSABLE";
+  override readonly name = "NatsUnusableError";
+}

@@ -1,0 +1,32 @@
+import { createRequire as createBundleRequire } from "node:module";
+const require = createBundleRequire(import.meta.url);
+import {
+  runBridge
+} from "./chunk-2WPUOYRU.js";
+import {
+  readTextFile
+} from "./chunk-CCCYGBWH.js";
+import {
+  BridgeConfig
+} from "./chunk-SX4M44G7.js";
+import {
+  stopSignal
+} from "./chunk-HUFOHVMQ.js";
+import {
+  createLogger,
+  parseYamlConfig
+} from "./chunk-TWY6VLQO.js";
+import "./chunk-T3ACO5Y6.js";
+
+// cli/bridge.ts
+async function bridgeCommand({ config: path }) {
+  let config = parseYamlConfig(BridgeConfig, await readTextFile(path), path), logger = createLogger("bridge");
+  await runBridge(config, {
+    logger,
+    signal: stopSignal(),
+    onListening: (port) => logger.info({ port }, "/livez, /readyz and /metrics are served")
+  });
+}
+export {
+  bridgeCommand
+};

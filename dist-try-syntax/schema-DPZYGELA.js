@@ -1,0 +1,37 @@
+import { createRequire as createBundleRequire } from "node:module";
+const require = createBundleRequire(import.meta.url);
+import {
+  BridgeConfig
+} from "./chunk-SX4M44G7.js";
+import {
+  SubscriptionsFile
+} from "./chunk-LRB5TKVP.js";
+import {
+  print
+} from "./chunk-HUFOHVMQ.js";
+import "./chunk-37LN4L4P.js";
+import {
+  Change,
+  Envelope,
+  external_exports
+} from "./chunk-TWY6VLQO.js";
+import "./chunk-T3ACO5Y6.js";
+
+// cli/schema.ts
+var SCHEMAS = {
+  bridge: { schema: BridgeConfig, io: "input" },
+  subscriptions: { schema: SubscriptionsFile, io: "input" },
+  change: { schema: Change, io: "output" },
+  event: { schema: Envelope, io: "output" }
+}, UnknownSchemaError = class extends Error {
+  code = "UNKNOWN_SCHEMA";
+};
+function schemaCommand(what) {
+  let entry = SCHEMAS[what];
+  if (entry === void 0)
+    throw new UnknownSchemaError(`there is no schema "${what}": ask for ${Object.keys(SCHEMAS).join(", ")}`);
+  print(JSON.stringify(external_exports.toJSONSchema(entry.schema, { io: entry.io }), null, 2));
+}
+export {
+  schemaCommand
+};

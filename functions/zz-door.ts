@@ -1,0 +1,1 @@
+export { defineFunction, type FunctionContext, phase, PermanentError, readSecret, SecretSource } from "#kit";

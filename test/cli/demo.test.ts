@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { promisify } from "node:util";
+import { judge, STORY } from "../../cli/demo-story.ts";
+import { needKube, needNats } from "../kit/shared-kube.ts";
+
+const CLI = join(import.meta.dirname, "../../cli/main.ts");
+const run = promisify(execFile);
+
+const step = (title: RegExp) => STORY.find((each) => title.test(each.title)) ?? assert.fail(`no step ${title}`);
+
+describe("the demo's judgement of a step", () => {
+  const [fails, scales, runs] = [step(/it fails/), step(/scales/), step(/it runs/)];
+  const failed = {
+    event: "updated  Running → Failed",
+    slack: ["Database demo/orders: Running → Failed"],
+    workflows: [],
+  };
+  const scaled = { event: "updated", slack: [], workflows: [{ database: "orders", from: 3, to: 5 }] };
+  const rows = [
+    { name: "accepts what is expected", step: fails, outcome: failed, expected: [] },
+    { name: "accepts a workflow with the right values", step: scales, outcome: scaled, expected: [] },
+    {
+      name: "misses an event",
+      step: runs,
+      outcome: { event: undefined, slack: [], workflows: [] },
+      expected: [/event is "missing"/],
+    },
+    {
+      name: "misses a Slack message",
+      step: fails,
+      outcome: { ...failed, slack: [] },
+      expected: [/0 Slack messages, expected 1/],
+    },
+    {
+      name: "notices a second Slack message",
+      step: fails,
+      outcome: { ...failed, slack: [...failed.slack, ...failed.slack] },
+      expected: [/2 Slack messages, expected 1/],
+    },
+    {
+      name: "notices a Slack message that says something else",
+      step: fails,
+      outcome: { ...failed, slack: ["hello"] },
+      expected: [/says "hello"/],
+    },
+    {
+      name: "notices a Slack message where none belongs",
+      step: runs,
+      outcome: { event: "updated  Provisioning → Running", slack: ["x"], workflows: [] },
+      expected: [/1 Slack messages, expected 0/],
+    },
+    {
+      name: "notices a workflow with wrong values",
+      step: scales,
+      outcome: { ...scaled, workflows: [{ database: "orders", from: 5, to: 3 }] },
+      expected: [/workflows were started with/],
+    },
+    {
+      name: "misses a workflow",
+      step: scales,
+      outcome: { ...scaled, workflows: [] },
+      expected: [/workflows were started with \[\]/],
+    },
+  ];
+  for (const { name, step, outcome, expected } of rows) {
+    test(name, () => {
+      const problems = judge(step, outcome);
+      assert.equal(problems.length, expected.length, problems.join("\n"));
+      for (const [index, pattern] of expected.entries()) assert.match(problems[index] ?? "", pattern);
+    });
+  }
+});
+
+describe("the demo", () => {
+  test("on one's own cluster lives through its story and leaves nothing behind", async (t) => {
+    const kube = await needKube(t);
+    if (kube === undefined || (await needNats(t)) === undefined) return;
+    const env = { ...process.env, KUBECONFIG: kube.kubeconfigPath, NO_COLOR: "1" };
+    const { stdout } = await run(process.execPath, [CLI, "demo", "--context", "admin"], { env });
+    assert.match(stdout, /your cluster, context admin/);
+    assert.match(stdout, /7 steps, 7 events, 1 Slack message, 1 workflow: each once, nothing else\./);
+    assert.ok(
+      stdout.split("\n").every((line) => line.length <= 80),
+      "fits 80 columns",
+    );
+    const crds = await kube.client.list("/apis/apiextensions.k8s.io/v1/customresourcedefinitions");
+    assert.deepEqual(crds, []);
+    const namespaces = await kube.client.list("/api/v1/namespaces");
+    const left = namespaces.filter(
+      (namespace) => namespace.metadata.name.startsWith("cr-reactor-demo") && !namespace.metadata["deletionTimestamp"],
+    );
+    assert.deepEqual(left, []);
+  });
+
+  test("without permission says what was forbidden, with exit code 1", async (t) => {
+    const kube = await needKube(t);
+    if (kube === undefined) return;
+    const env = { ...process.env, KUBECONFIG: kube.kubeconfigPath, NO_COLOR: "1" };
+    await assert.rejects(
+      run(process.execPath, [CLI, "demo", "--context", "restricted"], { env }),
+      (error: { code?: number; stderr?: string }) => {
+        assert.equal(error.code, 1);
+        assert.match(error.stderr ?? "", /error: .*customresourcedefinitions.*is forbidden/);
+        return true;
+      },
+    );
+  });
+
+  test("with a context that does not exist names those that do", async (t) => {
+    const kube = await needKube(t);
+    if (kube === undefined) return;
+    const env = { ...process.env, KUBECONFIG: kube.kubeconfigPath, NO_COLOR: "1" };
+    await assert.rejects(
+      run(process.execPath, [CLI, "demo", "--context", "nowhere"], { env }),
+      /no context "nowhere": it has admin, restricted/,
+    );
+  });
+});

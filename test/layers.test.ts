@@ -1,0 +1,172 @@
+/**
+ * The direction of imports (DESIGN, "Data, one direction"), held: rooms open each other only through their doors, nothing goes in a
+ * circle, every npm package has its home, and a process of functions never loads the Kubernetes client.
+ */
+import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { describe, test } from "node:test";
+
+const ROOT = join(import.meta.dirname, "..");
+const ALIASES: Readonly<Record<string, string>> = { "#contract": "bridge/contract.ts", "#kit": "functions/kit/kit.ts" };
+/** What the commands may open: each other, and the doors of both sides. */
+const COMMAND_OPENS =
+  /^(cli\/|bridge\/(main|config|api-server|discovery|kubernetes-settings|logger|yaml-config|contract)\.ts$|functions\/(main|kit\/kit)\.ts$)/;
+/** Each package outside Node, and the only files that may import it; tests are free. */
+const HOMES: Readonly<Record<string, RegExp>> = {
+  "@kubernetes/client-node": /^bridge\/api-server\.ts$/,
+  undici: /^bridge\/api-server\.ts$/,
+  nats: /^bridge\/jetstream\.ts$/,
+  cloudevents: /^bridge\/seal\.ts$/,
+  "prom-client": /^bridge\/metrics\.ts$/,
+  pino: /^bridge\/logger\.ts$/,
+  yaml: /^bridge\/yaml-config\.ts$/,
+  zod: /./,
+  commander: /^cli\/main\.ts$/,
+  esbuild: /^build\.ts$/,
+};
+/** What an idle function must not carry (0.6 s and 90 MB for the first alone). */
+const NOT_IN_FUNCTIONS = ["@kubernetes/client-node", "undici", "cloudevents", "prom-client"];
+
+interface Import {
+  readonly from: string;
+  /** A file of the project, or the name of a package. */
+  readonly to: string;
+  readonly lazy: boolean;
+}
+
+function importsOf(file: string, text = readFileSync(join(ROOT, file), "utf8")): Import[] {
+  const found = text.matchAll(/^(?:import|export)\s(?:[^;"]*?\sfrom\s)?"([^"]+)"|\bimport\("([^"]+)"\)/gm);
+  return [...found].flatMap(([, eager, lazy]) => {
+    const name = eager ?? lazy ?? "";
+    const lazily = eager === undefined;
+    if (name.startsWith("node:")) return [];
+    if (name.startsWith(".")) return [{ from: file, to: normalize(join(dirname(file), name)), lazy: lazily }];
+    return [{ from: file, to: ALIASES[name] ?? /^(@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name, lazy: lazily }];
+  });
+}
+
+/** What each room may open, the most specific room first; tests are free. */
+const ROOMS: readonly { readonly room: RegExp; readonly opens: RegExp; readonly rule: string }[] = [
+  { room: /^bridge\//, opens: /^bridge\//, rule: "the bridge knows nothing but itself" },
+  {
+    room: /^functions\/kit\//,
+    opens: /^(functions\/kit\/|bridge\/contract\.ts$)/,
+    rule: "the kit opens nothing but the contract",
+  },
+  {
+    room: /^functions\/actions\//,
+    opens: /^(functions\/actions\/|functions\/kit\/kit\.ts$|bridge\/contract\.ts$)/,
+    rule: "an action opens the kit and the contract",
+  },
+  {
+    room: /^functions\/main\.ts$/,
+    opens: /^(functions\/[^/]+\.ts$|functions\/kit\/kit\.ts$|bridge\/contract\.ts$)/,
+    rule: "main opens functions, the kit and the contract",
+  },
+  {
+    room: /^functions\//,
+    opens: /^(functions\/actions\/|functions\/kit\/kit\.ts$|bridge\/contract\.ts$)/,
+    rule: "a function opens actions, the kit and the contract, and knows no other function",
+  },
+  {
+    room: /^cli\/demo/,
+    opens: new RegExp(`${COMMAND_OPENS.source}|^test/kit/`),
+    rule: "the demo opens the doors and the test kit",
+  },
+  { room: /^cli\//, opens: COMMAND_OPENS, rule: "a command opens only the doors" },
+  { room: /^test\//, opens: /./, rule: "" },
+];
+
+/** Why an import is not allowed; `undefined` when it is. */
+function violation({ from, to }: Import): string | undefined {
+  if (/^(bridge|functions|cli|test)\//.test(to)) {
+    const found = ROOMS.find(({ room }) => room.test(from));
+    return found?.opens.test(to) ? undefined : (found?.rule ?? "this file belongs to no room");
+  }
+  if (from.startsWith("test/") || to.endsWith(".json")) return undefined;
+  const home = HOMES[to];
+  if (home === undefined) return "this package has no home: add one to the table";
+  return home.test(from) ? undefined : `the home of ${to} is ${home}`;
+}
+
+const files = globSync(["{bridge,functions,cli,test}/**/*.ts", "build.ts"], { cwd: ROOT }).toSorted();
+const imports = files.flatMap((file) => importsOf(file));
+
+describe("imports", () => {
+  test("are really seen", () => {
+    assert.ok(files.length > 80 && imports.length > 300, `${files.length} files, ${imports.length} imports`);
+    assert.ok(imports.some(({ from, to, lazy }) => from === "cli/main.ts" && to === "cli/demo.ts" && lazy));
+    assert.ok(imports.some(({ from, to }) => from === "functions/kit/subscribe.ts" && to === "bridge/contract.ts"));
+  });
+
+  test("point one way, through the doors, and each package has its home", () => {
+    const wrong = imports.flatMap((each) => violation(each)?.replace(/^/, `${each.from} → ${each.to}: `) ?? []);
+    assert.deepEqual(wrong, []);
+  });
+
+  const forbidden = [
+    {
+      name: "the bridge opening the kit",
+      from: "bridge/sink.ts",
+      text: 'import { x } from "../functions/kit/kit.ts";',
+    },
+    {
+      name: "the kit opening the bridge past its contract",
+      from: "functions/kit/plan.ts",
+      text: 'import type { x } from "../../bridge/sink.ts";',
+    },
+    {
+      name: "the kit opening an action",
+      from: "functions/kit/plan.ts",
+      text: 'import { x } from "../actions/slack.ts";',
+    },
+    {
+      name: "a function opening another",
+      from: "functions/notify-slack.ts",
+      text: 'export { x } from "./trigger-workflow.ts";',
+    },
+    { name: "a second home for nats", from: "functions/kit/plan.ts", text: 'import {\n  connect,\n} from "nats";' },
+    { name: "a package without a home", from: "bridge/sink.ts", text: 'import "left-pad";' },
+    {
+      name: "a command opening the bridge's inside lazily",
+      from: "cli/tail.ts",
+      text: 'await import("../bridge/sink.ts");',
+    },
+  ];
+  for (const { name, from, text } of forbidden) {
+    test(`${name} would be noticed`, () => {
+      const [found] = importsOf(from, text);
+      assert.ok(found && violation(found));
+    });
+  }
+
+  test("never go in a circle", () => {
+    const state = new Map<string, "open" | "done">();
+    const circles: string[] = [];
+    const visit = (file: string, path: readonly string[]) => {
+      if (state.get(file) === "done") return;
+      if (state.get(file) === "open") return circles.push([...path.slice(path.indexOf(file)), file].join(" → "));
+      state.set(file, "open");
+      for (const { to } of imports.filter(({ from, lazy }) => from === file && !lazy)) visit(to, [...path, file]);
+      return state.set(file, "done");
+    };
+    for (const file of files) visit(file, []);
+    assert.deepEqual(circles, []);
+  });
+
+  test("of a process that runs functions never reach the Kubernetes client", () => {
+    const reached = new Set<string>();
+    const visit = (file: string) => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      for (const { to } of imports.filter(({ from }) => from === file)) visit(to);
+    };
+    for (const entry of ["functions/main.ts", "cli/run.ts", "cli/tail.ts"]) visit(entry);
+    assert.ok(reached.has("nats"));
+    assert.deepEqual(
+      NOT_IN_FUNCTIONS.filter((name) => reached.has(name)),
+      [],
+    );
+  });
+});
