@@ -24,7 +24,10 @@ export function paint(style: Style, text: string, stream: NodeJS.WriteStream = p
 
 /** Reports an error: our own by their sentence, any other with its stack, because it is a defect. Being stopped is no error. */
 export function failure(error: unknown): void {
-  if (error instanceof Error && error.name === "AbortError") return report("stopped");
+  if (error instanceof Error && error.name === "AbortError") {
+    report("stopped");
+    return;
+  }
   const ours = error instanceof Error && "code" in error && typeof error.code === "string";
   const text = ours ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
   report(`${paint("red", "error:", process.stderr)} ${text}`);

@@ -1,3 +1,0 @@
-import { createRequire as createBundleRequire } from "node:module";
-const require = createBundleRequire(import.meta.url);
-import{runBridge}from"./chunk-FIHVH4QX.js";import{readTextFile}from"./chunk-J36NHBNS.js";import{BridgeConfig}from"./chunk-EQ2OR3WL.js";import{stopSignal}from"./chunk-5MTYTUI2.js";import{createLogger,parseYamlConfig}from"./chunk-ACEL5Y6D.js";import"./chunk-PXAOUM4L.js";async function bridgeCommand({config:path}){let config=parseYamlConfig(BridgeConfig,await readTextFile(path),path),logger=createLogger("bridge");await runBridge(config,{logger,signal:stopSignal(),onListening:port=>logger.info({port},"/livez, /readyz and /metrics are served")})}export{bridgeCommand};

@@ -1,3 +1,0 @@
-import { createRequire as createBundleRequire } from "node:module";
-const require = createBundleRequire(import.meta.url);
-import{runFunctions}from"./chunk-R6RE55H4.js";import{readTextFile}from"./chunk-J36NHBNS.js";import"./chunk-5PKJ5BW4.js";import{stopSignal}from"./chunk-5MTYTUI2.js";import"./chunk-37LN4L4P.js";import{createLogger}from"./chunk-ACEL5Y6D.js";import"./chunk-PXAOUM4L.js";async function runCommand(functions,options){let fileName=options.subscriptions,log=createLogger("functions");await(await runFunctions({...fileName!==void 0&&{subscriptions:{text:await readTextFile(fileName),fileName}},select:functions,log,signal:stopSignal()})).done,log.info("the functions have stopped")}export{runCommand};

@@ -1,1 +1,0 @@
-export { defineFunction, type FunctionContext, phase, PermanentError, readSecret, SecretSource } from "#kit";
