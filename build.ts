@@ -87,6 +87,7 @@ async function bundleSources(outdir: string): Promise<{ readonly metafile: Metaf
     format: "esm",
     platform: "node",
     target: TARGET,
+    preserveSymlinks: true, // paths are part of the bytes: node_modules may be a link to another place
     chunkNames: "[name]-[hash]", // beside the entries: the servers' go.mod is looked for relative to the chunk
     banner: { js: REQUIRE },
     minifySyntax: true,

@@ -4,6 +4,7 @@
  * objects go in parallel. The checkpoint follows behind: it names the newest version with nothing unpublished before it.
  */
 import { type Checkpoint, createLowWater, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { knownAfter } from "./event-log.ts";
 import type { KubeObject } from "./kube-object.ts";
 import { createLanes, type Lanes } from "./lane.ts";
 import { createPublisher, type Publisher, type PublisherOptions } from "./publisher.ts";
@@ -80,7 +81,9 @@ export async function capture(options: CaptureOptions): Promise<void> {
 
 async function readStore({ resource, log, stateBytesMax, signal }: CaptureOptions): Promise<Store> {
   const store = createStore(stateBytesMax);
-  for await (const { object, ...known } of log.readIndex(resourceSubjects(resource), signal)) store.set(object, known);
+  for await (const entry of log.readIndex(resourceSubjects(resource), signal)) {
+    store.set(entry.object, knownAfter(store.get(entry.object), entry));
+  }
   return store;
 }
 

@@ -6,30 +6,29 @@
  * `Nats-Expected-Last-Subject-Sequence` and `-Subject` (nats-server 2.12).
  */
 import { z } from "zod";
-import { CLOUDEVENTS_JSON, type Envelope, opOf, parseEnvelope } from "./envelope.ts";
+import { CLOUDEVENTS_JSON, type Envelope, MalformedEventError, opOf, parseEnvelope } from "./envelope.ts";
 import type { JetStream, PubAck } from "./jetstream.ts";
 import { JetStreamApiError } from "./jetstream-error.ts";
 import { read } from "./reader.ts";
 import type { ObservedState, SealedEvent } from "./seal.ts";
+import type { KnownObject } from "./store.ts";
 import { EVENTS_STREAM } from "./stream.ts";
 import { objectPart } from "./subject.ts";
 
-/** What the log's newest event of an object says, read from its headers. */
+/** What the newest message of one subject says, read from its headers. */
 export interface IndexEntry {
   /** The first six tokens of its subject. */
   readonly object: string;
   readonly sequence: number;
-  readonly uid: string;
-  /** Empty for a deletion. */
-  readonly resourceVersion: string;
-  readonly deleted: boolean;
+  /** `undefined` for a message that is not ours: all that counts of it is its sequence. */
+  readonly event: { readonly uid: string; readonly resourceVersion: string; readonly deleted: boolean } | undefined;
 }
 
-/** An event as it stands in the log. */
+/** A message as it stands in the log; `envelope` is `undefined` for one that is not an event of ours. */
 export interface LoggedEvent {
   readonly sequence: number;
   readonly bytes: number;
-  readonly envelope: Envelope;
+  readonly envelope: Envelope | undefined;
 }
 
 /** The log. */
@@ -39,7 +38,7 @@ export interface EventLog {
    * ReadInterruptedError, ConsumerGoneError or RequestLostError when it could not be read to its end.
    */
   readIndex(subjects: string, signal: AbortSignal): AsyncGenerator<IndexEntry, void, void>;
-  /** The newest event of an object, or `undefined` when the log has none. */
+  /** The newest message of an object, or `undefined` when the log has none. */
   lastEvent(object: string): Promise<LoggedEvent | undefined>;
   /** The event with this sequence, or `undefined` when the log no longer has it. */
   eventAt(sequence: number): Promise<LoggedEvent | undefined>;
@@ -54,6 +53,10 @@ const StoredMessage = z.object({
   message: z.object({ subject: z.string(), seq: z.int(), data: z.base64().default("") }),
 });
 
+/** The resourceVersion of a message, because the id of a deletion has none. */
+const VERSION_HEADER = "Cr-Resource-Version";
+/** Stands for an object of which the log has only messages that are not ours: as good as a tombstone from before time. */
+const NOBODY: KnownObject = { uid: "", resourceVersion: "0", sequence: 0, fence: 0, deleted: true };
 const NO_MESSAGE = 10037;
 /** Opens the log; the stream must exist. */
 export function openEventLog(jetStream: JetStream): EventLog {
@@ -67,7 +70,7 @@ export function openEventLog(jetStream: JetStream): EventLog {
     }
     const { message } = StoredMessage.parse(answer);
     const payload = Buffer.from(message.data, "base64");
-    return { sequence: message.seq, bytes: payload.length, envelope: parseEnvelope(payload) };
+    return { sequence: message.seq, bytes: payload.length, envelope: readEnvelope(payload) };
   };
   return {
     readIndex: (subjects, signal) => readIndex(jetStream, subjects, signal),
@@ -77,6 +80,7 @@ export function openEventLog(jetStream: JetStream): EventLog {
       jetStream.publish(event.subject, event.payload, {
         "content-type": CLOUDEVENTS_JSON,
         "Nats-Msg-Id": event.id,
+        [VERSION_HEADER]: event.resourceVersion,
         "Nats-Expected-Last-Subject-Sequence": String(expected),
         "Nats-Expected-Last-Subject-Sequence-Subject": `${object}.>`,
       }),
@@ -90,35 +94,46 @@ async function* readIndex(
 ): AsyncGenerator<IndexEntry, void, void> {
   const reading = { filter_subjects: [subjects], deliver_policy: "last_per_subject", headers_only: true } as const;
   for await (const { message, streamSequence } of read(jetStream, reading, signal, false)) {
-    const entry = toIndexEntry(message.subject, streamSequence, message.header("Nats-Msg-Id"));
-    if (entry !== undefined) yield entry;
+    const event = parseEventHeaders(message.header("Nats-Msg-Id"), message.header(VERSION_HEADER));
+    yield { object: objectPart(message.subject), sequence: streamSequence, event };
   }
 }
 
-/** `undefined` for a message that is not ours: it has no id of the form `<uid>.<resourceVersion>` or `<uid>.deleted`. */
-function toIndexEntry(subject: string, sequence: number, id: string | undefined): IndexEntry | undefined {
-  const identity = parseEventId(id ?? "");
-  return identity && { object: objectPart(subject), sequence, ...identity };
+/** The inverse of `eventId`: `<uid>.<resourceVersion>`, or `<uid>.deleted` with the version in a header of its own. */
+function parseEventHeaders(id = "", resourceVersion = ""): IndexEntry["event"] {
+  const dot = id.indexOf(".");
+  if (dot <= 0 || !/^[0-9]+$/.test(resourceVersion)) return undefined;
+  return { uid: id.slice(0, dot), resourceVersion, deleted: id.slice(dot + 1) === "deleted" };
 }
 
-/** Reads an event's id; the inverse of `eventId`. */
-export function parseEventId(
-  id: string,
-): { readonly uid: string; readonly resourceVersion: string; readonly deleted: boolean } | undefined {
-  const dot = id.indexOf(".");
-  if (dot <= 0) return undefined;
-  const version = id.slice(dot + 1);
-  const deleted = version === "deleted";
-  if (!deleted && !/^[0-9]+$/.test(version)) return undefined;
-  return { uid: id.slice(0, dot), resourceVersion: deleted ? "" : version, deleted };
+function readEnvelope(payload: Uint8Array): Envelope | undefined {
+  try {
+    return parseEnvelope(payload);
+  } catch (error) {
+    if (error instanceof MalformedEventError) return undefined;
+    throw error;
+  }
+}
+
+/** What the store knows of an object after one more entry of the index; entries come in the order of the log. */
+export function knownAfter(known: KnownObject | undefined, { sequence, event }: IndexEntry): KnownObject {
+  if (event !== undefined) return { ...event, sequence, fence: sequence };
+  return { ...(known ?? NOBODY), fence: sequence };
 }
 
 /** The state an event left behind: what the next difference starts from. `undefined` after a deletion. */
-export function stateAfter({ envelope }: LoggedEvent): ObservedState | undefined {
+export function stateAfter(envelope: Envelope): ObservedState | undefined {
   if (opOf(envelope) === "deleted") return undefined;
   const { phase, phasesince } = envelope;
   return {
     object: envelope.data.object,
     phase: phase === undefined ? undefined : { name: phase, since: phasesince ?? envelope.time },
   };
+}
+
+/** What the store knows of an object whose newest event is this one. */
+export function knownFrom(envelope: Envelope, sequence: number): KnownObject {
+  const { uid } = envelope.data.object.metadata;
+  const resourceVersion = envelope.sequence.replace(/^0+(?=.)/, "");
+  return { uid, resourceVersion, sequence, fence: sequence, deleted: opOf(envelope) === "deleted" };
 }

@@ -121,6 +121,7 @@ async function keepWatching(
       }
       const resource = watchedResource(config.cluster, settings, discovered, namespace);
       states.delete(title);
+      metrics.forget(title);
       title = resourceTitle(resource);
       const log = openEventLog(jetStream);
       const sink = createSink(jetStream, log, logger, metrics.publishTrouble);

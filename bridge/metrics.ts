@@ -12,6 +12,8 @@ export interface Metrics {
   seen(resource: string, type: WatchEvent["type"]): void;
   watched(resource: string, objects: number, stateBytes: number, inFlight: number): void;
   state(resource: string, live: boolean): void;
+  /** Drops what was reported under a provisional name. */
+  forget(resource: string): void;
   publishTrouble(): void;
   /** The text exposition format, and its content type. */
   expose(): Promise<{ readonly text: string; readonly contentType: string }>;
@@ -86,6 +88,7 @@ export function createMetrics(): Metrics {
       flight.set({ resource: name }, inFlight);
     },
     state: (name, isLive) => live.set({ resource: name }, isLive ? 1 : 0),
+    forget: (name) => live.remove({ resource: name }),
     publishTrouble: () => trouble.inc(),
     expose: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
   };

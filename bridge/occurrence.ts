@@ -30,13 +30,16 @@ export function decide(known: KnownObject | undefined, sighting: Sighting): Deci
   }
   const { metadata } = sighting.object;
   if (known === undefined) return firstEvent(sighting);
+  const age = compareResourceVersions(metadata.resourceVersion, known.resourceVersion);
   if (known.uid !== metadata.uid) {
+    // Resuming replays the past: an earlier object of this name is nothing new.
+    if (age < 0) return undefined;
     if (!known.deleted) return { op: "gone", gap: true };
     return { op: sighting.type === "deleted" ? "deleted" : "created", gap: sighting.type !== "added" };
   }
-  if (known.deleted) return undefined;
+  if (known.deleted || age < 0) return undefined;
   if (sighting.type === "deleted") return { op: "deleted", gap: false };
-  if (compareResourceVersions(metadata.resourceVersion, known.resourceVersion) <= 0) return undefined;
+  if (age === 0) return undefined;
   return { op: "updated", gap: sighting.type === "initial" };
 }
 

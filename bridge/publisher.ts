@@ -5,7 +5,7 @@
  */
 import { type ApiServer, ApiStatusError } from "./api-server.ts";
 import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
-import { type EventLog, stateAfter } from "./event-log.ts";
+import { type EventLog, knownAfter, knownFrom, stateAfter } from "./event-log.ts";
 import type { JetStream } from "./jetstream.ts";
 import { compareResourceVersions, type KubeObject } from "./kube-object.ts";
 import type { Logger } from "./logger.ts";
@@ -42,18 +42,26 @@ export interface Publisher {
   publishAbsence(object: string, listVersion: string): Promise<void>;
 }
 
+/** A deletion, a creation and two refusals in between are life; more rounds for one sighting are a fight with somebody. */
+const ROUNDS_EXPECTED = 5;
+
 /** Makes the publisher of one watch. */
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { resource, log, sink, store, metrics, deadline } = options;
+  const { resource, log, sink, store, logger, metrics, deadline } = options;
   const title = resourceTitle(resource);
 
   const publish = async (object: string, sighting: Sighting) => {
-    for (
-      let decision = decide(store.get(object), sighting);
-      decision !== undefined;
-      decision = decide(store.get(object), sighting)
-    ) {
+    const backoff = createBackoff(REFLECTOR_BACKOFF);
+    for (let round = 1; ; round++) {
+      const decision = decide(store.get(object), sighting);
+      if (decision === undefined) return;
       await publishNext(object, sighting, decision);
+      if (round < ROUNDS_EXPECTED) continue;
+      logger.error(
+        { object, round, op: decision.op },
+        "the log keeps changing under this object: is another bridge capturing it?",
+      );
+      await backoff.wait(deadline);
     }
   };
   const publishNext = async (object: string, sighting: Sighting, decision: Decision) => {
@@ -63,7 +71,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const seenAtMs = Date.now();
     const event = seal(resource, occurrenceOf(sighting, decision, before, seenAtMs));
     if (event === undefined) return nothingToTell(object, sighting);
-    const result = await sink.publish(object, event, known?.sequence ?? 0, deadline);
+    const result = await sink.publish(object, event, known?.fence ?? 0, deadline);
     if (result.type === "conflict") return await adopt(object);
     remember(object, event, result.sequence);
     options.onStored(event.id, result.sequence);
@@ -75,32 +83,27 @@ export function createPublisher(options: PublisherOptions): Publisher {
     if (known !== undefined) store.set(object, { ...known, resourceVersion: versionOf(sighting) });
   };
   const remember = (object: string, event: SealedEvent, sequence: number) => {
-    const { uid, resourceVersion } = event.after.object.metadata;
-    store.set(
-      object,
-      { uid, resourceVersion, sequence, deleted: event.op === "deleted" },
-      event.after,
-      event.payload.length,
-    );
+    const { op, resourceVersion, after, payload } = event;
+    const { uid } = after.object.metadata;
+    const known = { uid, resourceVersion, sequence, fence: sequence, deleted: op === "deleted" };
+    store.set(object, known, after, payload.length);
   };
   /** Takes over what the log says about the object. */
   const adopt = async (object: string) => {
     const last = await answerOf(() => log.lastEvent(object));
-    if (last === undefined) return store.delete(object);
-    const state = stateAfter(last);
-    const { uid, resourceVersion } = last.envelope.data.object.metadata;
-    store.set(
-      object,
-      { uid, resourceVersion, sequence: last.sequence, deleted: state === undefined },
-      state,
-      last.bytes,
-    );
+    store.delete(object);
+    if (last?.envelope !== undefined) {
+      store.set(object, knownFrom(last.envelope, last.sequence), stateAfter(last.envelope), last.bytes);
+    } else if (last !== undefined) {
+      const entries = await answerOf(() => Array.fromAsync(log.readIndex(`${object}.>`, deadline)));
+      for (const entry of entries) store.set(object, knownAfter(store.get(object), entry));
+    }
   };
   const lastState = async (object: string, { sequence }: KnownObject): Promise<ObservedState | undefined> => {
     const cached = store.stateOf(object);
     if (cached !== undefined) return cached;
     const logged = await answerOf(() => log.eventAt(sequence));
-    return logged && stateAfter(logged);
+    return logged?.envelope && stateAfter(logged.envelope);
   };
   /** Asks until there is an answer: without it the object cannot go on. */
   const answerOf = async <T>(ask: () => Promise<T>): Promise<T> => {
@@ -110,7 +113,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       try {
         return await ask();
       } catch (error) {
-        options.logger.warn({ resource: title, error: (error as Error).message }, "no answer yet: asking again");
+        logger.warn({ resource: title, error: (error as Error).message }, "no answer yet: asking again");
         await backoff.wait(deadline);
         await options.jetStream.whenConnected(deadline);
       }

@@ -49,6 +49,8 @@ export interface SealedEvent {
   readonly subject: string;
   readonly payload: string;
   readonly op: Op;
+  /** As in the occurrence. */
+  readonly resourceVersion: string;
   readonly after: ObservedState;
 }
 
@@ -108,7 +110,8 @@ export function seal(context: SealContext, occurrence: Occurrence): SealedEvent 
     status: changed.includes("status"),
     phase: op === "created" || op === "updated" ? (change.transitions.phase?.to ?? undefined) : undefined,
   });
-  return { id, subject, payload: toStructuredJson(envelope), op, after: { object, phase } };
+  const { resourceVersion } = occurrence;
+  return { id, subject, payload: toStructuredJson(envelope), op, resourceVersion, after: { object, phase } };
 }
 
 /** `<uid>.<resourceVersion>`, and one id for a deletion however often it is seen or inferred. */

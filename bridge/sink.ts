@@ -45,7 +45,7 @@ export function createSink(
       if (!(error instanceof JetStreamApiError) || error.errCode !== WRONG_LAST_SEQUENCE) throw error;
     }
     const last = await log.lastEvent(object);
-    return last?.envelope.id === event.id ? { type: "stored", sequence: last.sequence } : { type: "conflict", last };
+    return last?.envelope?.id === event.id ? { type: "stored", sequence: last.sequence } : { type: "conflict", last };
   };
   return {
     async publish(object, event, expected, signal) {

@@ -8,10 +8,12 @@ import type { ObservedState } from "./seal.ts";
 /** The last event about an object. A tombstone (`deleted`) stays, so that a late event of the dead object is recognised. */
 export interface KnownObject {
   readonly uid: string;
-  /** Empty for a tombstone that was read from the log: its id does not hold one. */
+  /** The object's; of a tombstone that of the deletion, or of the list that revealed it. */
   readonly resourceVersion: string;
-  /** In CR_EVENTS: the fence of the next event. */
+  /** Of its last event in CR_EVENTS. */
   readonly sequence: number;
+  /** Of the newest message of the object there, ours or not: what the next event must stand behind. */
+  readonly fence: number;
   readonly deleted: boolean;
 }
 

@@ -26,10 +26,18 @@ export class RetryAfterError extends Error {
   }
 }
 
-/** What a thrown value asks for. Anything but the two errors above is worth another try. */
+/**
+ * What a thrown value asks for. Anything but the two errors above is worth another try. They are known by their codes, not by their
+ * classes: a function that was bundled with a copy of this package throws the copy's.
+ */
 export function outcomeOf(thrown: unknown): Outcome {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  if (error instanceof PermanentError) return { type: "dead-letter", error };
-  if (error instanceof RetryAfterError) return { type: "retry", error, afterMs: error.afterMs };
+  if (isCoded<PermanentError>(error, "PERMANENT")) return { type: "dead-letter", error };
+  if (isCoded<RetryAfterError>(error, "RETRY_AFTER") && typeof error.afterMs === "number")
+    return { type: "retry", error, afterMs: error.afterMs };
   return { type: "retry", error };
+}
+
+function isCoded<E extends Error & { readonly code: string }>(error: Error, code: E["code"]): error is E {
+  return "code" in error && error.code === code;
 }

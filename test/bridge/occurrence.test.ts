@@ -13,10 +13,11 @@ const known = (uid: string, resourceVersion: string, deleted = false): KnownObje
   uid,
   resourceVersion,
   sequence: 7,
+  fence: 7,
   deleted,
 });
 const live = known("one", "100");
-const dead = known("one", "", true);
+const dead = known("one", "104", true);
 
 function sighting(
   type: "initial" | "added" | "modified" | "deleted",
@@ -144,6 +145,30 @@ describe("what a sighting means", () => {
       known: dead,
       sighting: sighting("modified", "two", "105"),
       expected: { op: "created", gap: true },
+    },
+    {
+      name: "an earlier object of the name, replayed after its successor was created",
+      known: known("two", "105"),
+      sighting: sighting("modified", "one", "99"),
+      expected: undefined,
+    },
+    {
+      name: "an earlier object of the name, replayed after its successor was deleted",
+      known: known("two", "120", true),
+      sighting: sighting("added", "one", "99"),
+      expected: undefined,
+    },
+    {
+      name: "an earlier deletion, replayed after the successor was created",
+      known: known("two", "105"),
+      sighting: sighting("deleted", "one", "104"),
+      expected: undefined,
+    },
+    {
+      name: "a deletion that carries the object's last version",
+      known: live,
+      sighting: sighting("deleted", "one", "100"),
+      expected: { op: "deleted", gap: false },
     },
     {
       name: "a recreated object that is already gone again",

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { ignoring } from "../../bridge/diff.ts";
-import { type EventLog, openEventLog, stateAfter } from "../../bridge/event-log.ts";
+import { type EventLog, knownAfter, openEventLog, stateAfter } from "../../bridge/event-log.ts";
 import { connectJetStream, type JetStream } from "../../bridge/jetstream.ts";
 import type { KubeObject } from "../../bridge/kube-object.ts";
 import { createLogger } from "../../bridge/logger.ts";
 import { type ObservedState, type SealContext, type SealedEvent, seal } from "../../bridge/seal.ts";
 import { createSink, type Sink } from "../../bridge/sink.ts";
+import type { KnownObject } from "../../bridge/store.ts";
 import { ensureStream, eventsStream, StreamSettings } from "../../bridge/stream.ts";
 import { objectPart } from "../../bridge/subject.ts";
 import { needNats } from "../kit/shared-kube.ts";
@@ -75,8 +76,8 @@ describe("publishing an event", () => {
     assert.deepEqual(await sink.publish(ORDERS, created, 0, signal), { type: "stored", sequence: 1 });
     assert.deepEqual(await sink.publish(ORDERS, updated, 1, signal), { type: "stored", sequence: 2 });
     const last = await log.lastEvent(ORDERS);
-    assert.equal(last?.envelope.id, "uid-orders.2");
-    assert.deepEqual(last && stateAfter(last)?.object["spec"], { replicas: 5 });
+    assert.equal(last?.envelope?.id, "uid-orders.2");
+    assert.deepEqual(last?.envelope && stateAfter(last.envelope)?.object["spec"], { replicas: 5 });
   });
 
   test("again is the same event: it is stored once, however late the repetition", async (t) => {
@@ -96,7 +97,7 @@ describe("publishing an event", () => {
     const zombie = await sink.publish(ORDERS, event("updated", database("2", 4), created.after), 0, signal);
     assert.equal(zombie.type, "stored", "the same object version is the same event");
     const stale = await sink.publish(ORDERS, event("deleted", database("3", 4)), 1, signal);
-    assert.ok(stale.type === "conflict" && stale.last?.envelope.id === "uid-orders.2");
+    assert.ok(stale.type === "conflict" && stale.last?.envelope?.id === "uid-orders.2");
   });
 
   test("behind an event that the log does not have is refused, and nothing is handed back", async (t) => {
@@ -175,11 +176,28 @@ describe("the index of the log", () => {
     assert.deepEqual(
       [...index.values()],
       [
-        { object: ORDERS, sequence: 2, uid: "uid-orders", resourceVersion: "2", deleted: false },
-        { object: objectPart(other.subject), sequence: 4, uid: "uid-users", resourceVersion: "", deleted: true },
+        { object: ORDERS, sequence: 2, event: { uid: "uid-orders", resourceVersion: "2", deleted: false } },
+        {
+          object: objectPart(other.subject),
+          sequence: 4,
+          event: { uid: "uid-users", resourceVersion: "4", deleted: true },
+        },
       ],
     );
     assert.deepEqual(await Array.fromAsync(log.readIndex("cr.c.demo_example_com.Other.*.>", signal)), []);
+  });
+
+  test("sees a message that is not ours, and keeps what it knew: the next event stands behind it", async (t) => {
+    const { sink, log, jetStream } = (await rig(t)) ?? {};
+    if (!sink || !log || !jetStream) return;
+    await sink.publish(ORDERS, created, 0, signal);
+    await jetStream.publish(`${ORDERS}.updated.by.somebody.else`, "{junk", {});
+    const entries = await Array.fromAsync(log.readIndex(`${ORDERS}.>`, signal));
+    const known = entries.reduce<KnownObject | undefined>(knownAfter, undefined);
+    assert.deepEqual(known, { uid: "uid-orders", resourceVersion: "1", sequence: 1, fence: 2, deleted: false });
+    const refused = await sink.publish(ORDERS, updated, 1, signal);
+    assert.ok(refused.type === "conflict" && refused.last?.envelope === undefined && refused.last?.sequence === 2);
+    assert.deepEqual(await sink.publish(ORDERS, updated, known?.fence ?? 0, signal), { type: "stored", sequence: 3 });
   });
 
   test("leaves no consumer behind", async (t) => {

@@ -7,6 +7,7 @@ const known = (sequence: number, deleted = false): KnownObject => ({
   uid: "u",
   resourceVersion: "1",
   sequence,
+  fence: sequence,
   deleted,
 });
 const state = (name: string): ObservedState => ({

@@ -1,0 +1,170 @@
+/**
+ * The npm package as a new user meets it: packed, installed into an empty folder, imported by the function that the README shows, which is
+ * type-checked against the published declarations and run on a real NATS server.
+ */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { basename, delimiter, dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
+import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
+import { parse, stringify } from "yaml";
+import type { SubscriptionsFile } from "../functions/kit/kit.ts";
+import { updated } from "./functions/kit/event-factory.ts";
+import { startRig } from "./functions/kit/rig.ts";
+import { createDataFolder } from "./kit/data-folder.ts";
+import { startServer } from "./kit/server-process.ts";
+import { until } from "./kit/until.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const README = readFileSync(join(ROOT, "README.md"), "utf8");
+const { name, version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Record<string, string>;
+const block = (opening: RegExp) =>
+  [...README.matchAll(/^```\w+\n(.*?)^```$/gms)].map(([, content = ""]) => content).find((each) => opening.test(each));
+
+/** The function of the README, under the name that its subscriptions.yaml gives it. */
+const FUNCTION = block(/\bdefineFunction\b/) ?? assert.fail("the README shows no function");
+const SUBSCRIPTIONS = parse(block(/^# subscriptions\.yaml\n/) ?? "") as Pick<SubscriptionsFile, "subscriptions">;
+const SUBSCRIPTION =
+  SUBSCRIPTIONS.subscriptions.find((each) => each.function.startsWith("./")) ?? assert.fail("no function of one's own");
+
+/** A function that gives up at once. */
+const REFUSAL = `import { defineFunction, PermanentError } from "cr-reactor";
+import { z } from "zod";
+
+export default defineFunction({
+  name: "refuse",
+  description: "Refuses everything.",
+  config: z.object({}),
+  run: () => Promise.reject(new PermanentError("never")),
+});
+`;
+
+const workshop = createDataFolder("package");
+const user = createDataFolder("user");
+const env = {
+  ...process.env,
+  PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
+  npm_config_prefer_offline: "true",
+};
+const run = promisify(execFile);
+/** What the package holds, as npm lists it. */
+let files: readonly string[];
+
+before(async () => {
+  const left = new Set(["node_modules", ".git", "dist"]);
+  const isCopied = (path: string) => !left.has(basename(path));
+  cpSync(ROOT, workshop.path, { recursive: true, filter: (path) => path === ROOT || isCopied(path) });
+  symlinkSync(join(ROOT, "node_modules"), join(workshop.path, "node_modules"));
+  await run("npm", ["pack", "--pack-destination", user.path], { cwd: workshop.path, env });
+  const tarball = `./${name}-${version}.tgz`;
+  files = (await run("tar", ["--list", "--file", tarball], { cwd: user.path })).stdout.trim().split("\n");
+  writeFileSync(join(user.path, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));
+  await run("npm", ["install", tarball, "--no-audit", "--no-fund"], { cwd: user.path, env });
+  writeFileSync(join(user.path, SUBSCRIPTION.function), FUNCTION);
+  writeFileSync(join(user.path, "refuse.ts"), REFUSAL);
+});
+after(() => {
+  workshop.remove();
+  user.remove();
+});
+
+describe("the npm package", () => {
+  test("holds the build, what the demo needs, and texts", () => {
+    const known =
+      /^package\/(dist\/.*\.(js|d\.ts|txt)|test\/kit\/servers\/(go\.(mod|sum)|README\.md)|package\.json|[A-Z]+(\.md)?)$/;
+    assert.deepEqual(
+      files.filter((path) => !known.test(path)),
+      [],
+    );
+    for (const path of ["dist/cr-reactor.js", "dist/index.js", "dist/index.d.ts", "README.md", "LICENSE"])
+      assert.ok(files.includes(`package/${path}`), path);
+  });
+
+  test("brings the command", async () => {
+    const { stdout } = await run("npx", ["--no-install", "cr-reactor", "--version"], { cwd: user.path, env });
+    assert.equal(stdout, `${version}\n`);
+  });
+
+  describe("checks the types of a function", () => {
+    const tsc = (file: string) => {
+      const options = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2024", "--types", "node"];
+      const types = ["--typeRoots", join(ROOT, "node_modules/@types")];
+      const args = [join(ROOT, "node_modules/typescript/bin/tsc"), ...options, ...types, file];
+      return run(process.execPath, args, { cwd: user.path }).then(
+        () => "",
+        ({ stdout }: { stdout: string }) => stdout,
+      );
+    };
+
+    test("that is right, with the checks of libraries on", async () => {
+      assert.equal(await tsc(SUBSCRIPTION.function), "");
+      assert.equal(await tsc("refuse.ts"), "");
+    });
+
+    const mistakes = [
+      { name: "in a filter", right: "to:", wrong: "too:", error: /'too' does not exist/ },
+      { name: "in the settings", right: "config.url", wrong: "config.uri", error: /'uri' does not exist/ },
+      { name: "in the change", right: "transitions.phase", wrong: "transitions.fase", error: /'fase' does not exist/ },
+    ];
+    for (const { name, right, wrong, error } of mistakes) {
+      test(`that has a mistake ${name}`, async () => {
+        assert.ok(FUNCTION.includes(right));
+        writeFileSync(join(user.path, "mistake.ts"), FUNCTION.replace(right, wrong));
+        assert.match(await tsc("mistake.ts"), error);
+      });
+    }
+  });
+
+  test("runs functions: each event once, and what they refuse becomes a dead letter", async (t) => {
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const onCall = await startOnCall();
+    t.after(() => onCall.close());
+    const refusal = { ...SUBSCRIPTION, name: "refuse", function: "./refuse.ts", config: {} };
+    const subscriptions = [{ ...SUBSCRIPTION, config: { url: onCall.url } }, refusal];
+    const file = join(user.path, "subscriptions.yaml");
+    writeFileSync(file, stringify({ nats: { servers: [rig.nats.url] }, subscriptions }));
+    const functions = await startServer({
+      name: "cr-reactor run",
+      command: process.execPath,
+      args: () => [join(user.path, "node_modules/.bin/cr-reactor"), "run", "--subscriptions", file],
+      folder: createDataFolder("run"),
+      isReady: /"consumer created"/,
+      stopMsMax: 15_000,
+    });
+    t.after(() => functions.stop());
+    await until(async () => (await rig.jetStream.api<{ total: number }>("CONSUMER.NAMES.CR_EVENTS")).total === 2);
+    const event = updated({ phase: "Running" }, { phase: "Failed" });
+    await rig.publish(event);
+    await rig.untilAcked(SUBSCRIPTION.name);
+    await rig.untilAcked("refuse");
+    const [call] = onCall.calls;
+    assert.equal(onCall.calls.length, 1);
+    assert.deepEqual(JSON.parse(call?.body ?? ""), { database: "orders", was: "Running" });
+    assert.equal(call?.headers["idempotency-key"], `${SUBSCRIPTION.name}/${event.envelope.id}`);
+    const letters = await rig.deadLetters();
+    assert.equal(letters.length, 1);
+    assert.match(JSON.stringify(letters), /never/);
+    assert.match(functions.logTail(), /"attempt":1\b/);
+    assert.doesNotMatch(functions.logTail(), /"attempt":2\b/);
+  });
+});
+
+/** The service that the README's function calls. */
+async function startOnCall() {
+  const calls: { readonly headers: IncomingHttpHeaders; readonly body: string }[] = [];
+  const server = createServer(async (request, response) => {
+    calls.push({ headers: request.headers, body: await text(request) });
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    calls,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/page`,
+    close: () => new Promise((resolve) => server.close(resolve)),
+  };
+}
