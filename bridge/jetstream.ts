@@ -231,7 +231,8 @@ function overConnection(connection: NatsConnection, serverVersion: string): JetS
       }
     },
     send(subject, payload = "", reply) {
-      if (!closed) connection.publish(subject, payload, reply === undefined ? {} : { reply });
+      // A client that closes by itself says so a moment later: what is sent in between may be lost like anything else here.
+      if (!closed && !connection.isClosed()) connection.publish(subject, payload, reply === undefined ? {} : { reply });
     },
     subscribe(subject, receive) {
       const subscription = connection.subscribe(subject, {

@@ -9,6 +9,8 @@ import { failure } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
 const EXIT_USAGE = 2;
+/** Ended by Ctrl-C before it was through (128 + SIGINT, as shells have it). */
+const EXIT_STOPPED = 130;
 
 const program = new Command("cr-reactor")
   .description("Change data capture for Kubernetes custom resources, and small functions that react to it.")
@@ -92,6 +94,7 @@ try {
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   failure(error);
+  if (error instanceof Error && error.name === "AbortError") return EXIT_STOPPED;
   return error instanceof Error && "code" in error && error.code === "CONFIG_INVALID" ? EXIT_USAGE : 1;
 }
 

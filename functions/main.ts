@@ -6,14 +6,7 @@
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
-import {
-  connectJetStream,
-  didYouMean,
-  type Logger,
-  NatsSettings,
-  parseYamlConfig,
-  resolveNatsSettings,
-} from "#contract";
+import { awaitJetStream, didYouMean, type Logger, NatsSettings, parseYamlConfig, resolveNatsSettings } from "#contract";
 import {
   type Binding,
   bind,
@@ -61,12 +54,14 @@ export interface RunningFunctions {
   status(): { readonly connected: boolean; readonly subscriptions: readonly SubscriptionStatus[] };
 }
 
-/** Starts functions. Throws ConfigError, SubscriptionError or NatsUnusableError; resolves once all of them are started. */
+/** Starts functions. A NATS that cannot be reached yet is waited for. Throws ConfigError, SubscriptionError or
+ * NatsUnusableError; resolves once all of them are started. */
 export async function runFunctions(options: RunFunctionsOptions): Promise<RunningFunctions> {
   const { log, signal } = options;
   const bindings = await bindAll(options);
   const nats = resolveNatsSettings(options.nats ?? fileOf(options)?.nats ?? NatsSettings.parse({}));
-  const jetStream = await connectJetStream(nats, "cr-reactor functions");
+  const onWait = (error: Error) => log.warn(error.message);
+  const jetStream = await awaitJetStream(nats, "cr-reactor functions", { signal, onWait });
   const subscriptions = bindings.map((binding) => subscribe(jetStream, binding, { log, signal }));
   const drained = async () => {
     await Promise.all(subscriptions.map(({ done }) => done));
