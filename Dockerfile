@@ -1,5 +1,5 @@
 # The image has node, the libraries it is linked with, and the bundles: no shell, no package manager, no node_modules. It runs as
-# 65532 on a read-only root file system. Its steps are run by test/build.test.ts, without Docker.
+# 65532 on a read-only root file system. Its steps are run by test/image.test.ts, without Docker.
 #   docker build -t cr-reactor .
 #   docker run --rm cr-reactor --help
 
