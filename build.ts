@@ -37,7 +37,7 @@ const ENTRIES = {
 } as const;
 
 /** The oldest Node of package.json's `engines`. */
-const TARGET = "node22.19";
+const TARGET = "node24.12";
 
 /** CommonJS packages inside ask for Node's modules with `require`, which an ES module does not have. */
 const REQUIRE = `import { createRequire as createBundleRequire } from "node:module";

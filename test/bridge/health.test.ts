@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { serveHealth } from "../../bridge/health.ts";
+import { createMetrics } from "../../bridge/metrics.ts";
+
+async function serve(ready: boolean) {
+  const metrics = createMetrics();
+  metrics.published("databases.demo.example.com", "updated", 3);
+  const readiness = () => ({ ready, details: { nats: ready ? "connected" : "disconnected" } });
+  const health = await serveHealth({ host: "127.0.0.1", port: 0, readiness, metrics: metrics.expose });
+  const get = (path: string) => fetch(`http://127.0.0.1:${health.port}${path}`);
+  return { health, get };
+}
+
+describe("the health endpoints", () => {
+  test("are live while the process runs, ready only when it does its work, and say why not", async (t) => {
+    for (const ready of [true, false]) {
+      const { health, get } = await serve(ready);
+      t.after(() => health.close());
+      assert.equal((await get("/livez")).status, 200);
+      const readyz = await get("/readyz?verbose");
+      assert.equal(readyz.status, ready ? 200 : 503);
+      assert.deepEqual(await readyz.json(), { ready, nats: ready ? "connected" : "disconnected" });
+    }
+  });
+
+  test("give Prometheus what was published, by resource and kind of event", async (t) => {
+    const { health, get } = await serve(true);
+    t.after(() => health.close());
+    const metrics = await get("/metrics");
+    assert.match(metrics.headers.get("content-type") ?? "", /text\/plain/);
+    assert.match(
+      await metrics.text(),
+      /cr_reactor_events_published_total\{resource="databases\.demo\.example\.com",op="updated"\} 1/,
+    );
+  });
+
+  test("name themselves to who asks for something else", async (t) => {
+    const { health, get } = await serve(true);
+    t.after(() => health.close());
+    const answer = await get("/");
+    assert.equal(answer.status, 404);
+    assert.match(await answer.text(), /\/livez, \/readyz or \/metrics/);
+  });
+
+  test("on a port that is taken say which setting to change", async (t) => {
+    const { health } = await serve(true);
+    t.after(() => health.close());
+    const taken = {
+      host: "127.0.0.1",
+      port: health.port,
+      readiness: () => ({ ready: true, details: {} }),
+      metrics: createMetrics().expose,
+    };
+    await assert.rejects(serveHealth(taken), /set health\.port to a free port/);
+  });
+});
