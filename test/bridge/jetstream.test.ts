@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
 import { describe, test } from "node:test";
 import { awaitJetStream, connectJetStream } from "../../bridge/jetstream.ts";
 import {
@@ -66,18 +65,11 @@ describe("connecting to NATS", () => {
   });
 
   test("to a server that is too old names both versions", async (t) => {
-    // Only its greeting is needed.
-    const server = createServer((socket) => {
-      socket.on("error", () => undefined);
-      socket.on("data", (data) => String(data).includes("PING") && socket.write("PONG\r\n"));
-      socket.write('INFO {"server_id":"X","version":"2.11.4","proto":1,"headers":true,"max_payload":1048576}\r\n');
-    });
-    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-    t.after(() => server.close());
-    const { port } = server.address() as { port: number };
+    const nats = await needNats(t, { binary: "nats-server-2.11" });
+    if (nats === undefined) return;
     await assert.rejects(
-      connectJetStream({ servers: [`nats://127.0.0.1:${port}`] }, "t"),
-      /nats-server 2\.11\.4 is too old: cr-reactor needs 2\.12\.0/,
+      connectJetStream({ servers: [nats.url] }, "t"),
+      /nats-server 2\.11\.11 is too old: cr-reactor needs 2\.12\.0/,
     );
   });
 

