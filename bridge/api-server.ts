@@ -136,6 +136,12 @@ function loadConfig({ kubeconfig, context }: KubernetesSettings): KubeConfig {
       { cause },
     );
   }
+  // What client-node falls back to when it has found nothing.
+  if (config.getCurrentCluster()?.server === "http://localhost:8080") {
+    throw new KubeconfigError(
+      "no kubeconfig was found: set KUBECONFIG or kubernetes.kubeconfig, or run inside a cluster",
+    );
+  }
   if (context !== undefined) {
     if (config.getContextObject(context) === null) {
       const names = config.contexts.map(({ name }) => name).join(", ");

@@ -45,9 +45,9 @@ export const BridgeConfig = z.strictObject({
     .int()
     .nonnegative()
     .default(64 * 1024 ** 2),
-  /** Where /livez, /readyz and /metrics are served; port 0 picks a free one. */
+  /** Where /livez, /readyz and /metrics are served: on all addresses unless a host is named; port 0 picks a free one. */
   health: z
-    .strictObject({ host: z.string().default("0.0.0.0"), port: z.int().min(0).max(65_535).default(8080) })
+    .strictObject({ host: z.string().exactOptional(), port: z.int().min(0).max(65_535).default(8080) })
     .prefault({}),
 });
 export type BridgeConfig = z.infer<typeof BridgeConfig>;

@@ -13,7 +13,8 @@ export interface Readiness {
 
 /** What the endpoints answer from. */
 export interface HealthOptions {
-  readonly host: string;
+  /** Left out: all addresses, IPv6 and IPv4. */
+  readonly host?: string;
   /** 0 picks a free one. */
   readonly port: number;
   readonly readiness: () => Readiness;
@@ -47,9 +48,14 @@ export async function serveHealth({ host, port, readiness, metrics }: HealthOpti
   });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", (cause: Error) =>
-    reject(new Error(`cannot listen on ${host}:${port} (${cause.message}): set health.port to a free port`, { cause })),
+    reject(
+      new Error(
+        `cannot listen on ${host ?? "any address"}, port ${port} (${cause.message}): set health.port to a free port`,
+        { cause },
+      ),
+    ),
   );
-  server.listen(port, host, resolve);
+  server.listen({ port, ...(host && { host }) }, resolve);
   await promise;
   return {
     port: (server.address() as AddressInfo).port,

@@ -35,48 +35,58 @@ const DRAIN_MS = 10_000;
 
 /** Runs until `signal` aborts. Rejects at start when NATS or the kubeconfig cannot be used, or a stream has unsafe settings. */
 export async function runBridge(config: BridgeConfig, { logger, signal, onListening }: BridgeOptions): Promise<void> {
+  try {
+    await using cleanup = new AsyncDisposableStack();
+    await runUntilStopped(config, { logger, signal, ...(onListening && { onListening }) }, cleanup);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  logger.info("the bridge has stopped");
+}
+
+async function runUntilStopped(
+  config: BridgeConfig,
+  { logger, signal, onListening }: BridgeOptions,
+  cleanup: AsyncDisposableStack,
+): Promise<void> {
   const metrics = createMetrics();
   const states: WatchStates = new Map();
+  const apiServer = await connectApiServer(config.kubernetes);
+  cleanup.defer(() => apiServer.close());
   let jetStream: JetStream | undefined;
   const health = await serveHealth({
     ...config.health,
     metrics: metrics.expose,
     readiness: () => readiness(jetStream, states),
   });
+  cleanup.defer(() => health.close());
   onListening?.(health.port);
-  const apiServer = await connectApiServer(config.kubernetes);
-  try {
-    jetStream = await awaitJetStream(resolveNatsSettings(config.nats), `cr-reactor bridge ${config.cluster}`, {
-      signal,
-      onWait: (error) => logger.warn(error.message),
-    });
-    await ensureStreams(jetStream, config, logger);
-    const connectedTo = { cluster: config.cluster, apiServer: apiServer.url, natsServer: jetStream.serverVersion };
-    logger.info(connectedTo, "the bridge is connected");
-    jetStream.onConnection((event) => logger.warn(event, "the connection to NATS changed"));
-    const deadline = new AbortController();
-    const context: WatchContext = {
-      config,
-      apiServer,
-      jetStream,
-      logger,
-      metrics,
-      states,
-      signal,
-      deadline: deadline.signal,
-    };
-    const watches = config.resources.flatMap((entry) =>
-      (entry.namespaces ?? [undefined]).map((namespace) => keepWatching(context, entry, namespace)),
-    );
-    const stop = () => setTimeout(() => deadline.abort(), DRAIN_MS).unref();
-    signal.addEventListener("abort", stop, { once: true });
-    await Promise.all(watches);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  } finally {
-    await Promise.all([health.close(), apiServer.close(), jetStream?.close()]);
-  }
-  logger.info("the bridge has stopped");
+  const connected = await awaitJetStream(resolveNatsSettings(config.nats), `cr-reactor bridge ${config.cluster}`, {
+    signal,
+    onWait: (error) => logger.warn(error.message),
+  });
+  jetStream = connected;
+  cleanup.defer(() => connected.close());
+  await ensureStreams(connected, config, logger);
+  const { cluster } = config;
+  logger.info({ cluster, apiServer: apiServer.url, natsServer: connected.serverVersion }, "the bridge is connected");
+  connected.onConnection((event) => logger.warn(event, "the connection to NATS changed"));
+  const deadline = new AbortController();
+  signal.addEventListener("abort", () => setTimeout(() => deadline.abort(), DRAIN_MS).unref(), { once: true });
+  const context = {
+    config,
+    apiServer,
+    jetStream: connected,
+    logger,
+    metrics,
+    states,
+    signal,
+    deadline: deadline.signal,
+  };
+  const watches = config.resources.flatMap((entry) =>
+    (entry.namespaces ?? [undefined]).map((namespace) => keepWatching(context, entry, namespace)),
+  );
+  await Promise.all(watches);
 }
 
 async function ensureStreams(jetStream: JetStream, { streams }: BridgeConfig, logger: Logger): Promise<void> {

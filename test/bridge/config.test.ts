@@ -16,7 +16,7 @@ describe("the bridge's configuration", () => {
       ignore: [],
     });
     assert.deepEqual(config.streams, { replicas: 1, eventsBytesMax: 4 * 1024 ** 3, eventsPerSubjectMax: 32 });
-    assert.deepEqual(config.health, { host: "0.0.0.0", port: 8080 });
+    assert.deepEqual(config.health, { port: 8080 });
   });
 
   const resource = "{apiVersion: demo.example.com/v1, kind: Database";

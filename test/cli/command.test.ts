@@ -78,6 +78,17 @@ describe("the command line", () => {
     assert.match(err, /bridge\.yaml:2:1 resource: unknown key \(did you mean "resources"\?\)/);
   });
 
+  test("no cluster to be found ends the bridge with where to say it, at once", async (t) => {
+    const file = temporaryFile(
+      t,
+      "bridge.yaml",
+      "cluster: dev\nresources: [{ apiVersion: demo.example.com/v1, kind: Database }]\nhealth: { port: 0 }\n",
+    );
+    const { code, err } = await cli(["bridge", "--config", file], { HOME: "/nowhere", KUBECONFIG: "" });
+    assert.equal(code, 1);
+    assert.match(err, /error: no kubeconfig was found: set KUBECONFIG or kubernetes\.kubeconfig/);
+  });
+
   test("an unknown function is named with its line and the known ones", async (t) => {
     const file = temporaryFile(
       t,
