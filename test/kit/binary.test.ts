@@ -133,7 +133,7 @@ test("a cache folder that cannot be made is one more reason why the server is mi
 });
 
 /** A process that asks for etcd; its recipe notes that it runs, then waits for the file `gate`. */
-function installer(folder: string) {
+function installer(t: TestContext, folder: string) {
   const source = `
     import { appendFileSync, chmodSync, existsSync, writeFileSync } from "node:fs";
     import { findBinary } from ${JSON.stringify(import.meta.resolve("./binary.ts"))};
@@ -151,6 +151,7 @@ function installer(folder: string) {
     env: { ...env, KUBEBUILDER_ASSETS: "", CR_REACTOR_CACHE: join(folder, "cache") },
     stdio: ["ignore", "pipe", "inherit"],
   });
+  t.after(() => child.kill("SIGKILL"));
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (chunk) => {
     output += chunk;
@@ -164,7 +165,7 @@ const madeCount = (folder: string): number =>
 
 test("of two processes that ask at once one makes the server, and the other says what it waits for", async (t) => {
   const folder = temporaryFolder(t);
-  const installers = [installer(folder), installer(folder)];
+  const installers = [installer(t, folder), installer(t, folder)];
   await until(() =>
     installers.some(({ output }) => /waiting for process \d+, which is installing etcd/.test(output())),
   );
@@ -177,12 +178,12 @@ test("of two processes that ask at once one makes the server, and the other says
 
 test("a process that is killed while it makes the server leaves nothing that stands in the way", async (t) => {
   const folder = temporaryFolder(t);
-  const killed = installer(folder);
+  const killed = installer(t, folder);
   await until(() => madeCount(folder) === 1);
   killed.child.kill("SIGKILL");
   await killed.code;
   writeFileSync(join(folder, "gate"), "");
-  assert.equal(await installer(folder).code, 0);
+  assert.equal(await installer(t, folder).code, 0);
   assert.deepEqual(readdirSync(join(folder, "cache", "etcd", "v1.0.0")), ["etcd"]);
   assert.deepEqual(readdirSync(join(folder, "cache", "etcd")), ["v1.0.0"]);
 });

@@ -56,15 +56,19 @@ async function untilAcquired(path: string, mine: Owner): Promise<void> {
   }
 }
 
-/** Tries once, after taking a stale lock out of the way. */
+/** Tries once, after taking a stale lock out of the way. The lock appears with its owner in it: a link is all or nothing. */
 function acquire(path: string, mine: Owner): boolean {
   removeStale(path);
+  const whole = `${path}.${mine.token}`;
+  writeFileSync(whole, JSON.stringify(mine));
   try {
-    writeFileSync(path, JSON.stringify(mine), { flag: "wx" });
+    linkSync(whole, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw error;
+  } finally {
+    rmSync(whole, { force: true });
   }
 }
 
