@@ -3,9 +3,9 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { phase } from "../../../functions/kit/filter.ts";
 import * as event from "./event-factory.ts";
+import { replicasOf } from "./event-factory.ts";
 import { door, startRig, until } from "./rig.ts";
 
-const replicasOf = (object: object) => (object as unknown as { spec: { replicas: number } }).spec.replicas;
 const scaled = (name: string, replicas: number) =>
   event.updated({ name, spec: { replicas: replicas - 1 } }, { name, spec: { replicas } });
 

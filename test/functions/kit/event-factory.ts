@@ -4,6 +4,7 @@
 import type { Op } from "../../../bridge/change.ts";
 import { ignoring } from "../../../bridge/diff.ts";
 import { type Envelope, parseEnvelope } from "../../../bridge/envelope.ts";
+import { valueAt } from "../../../bridge/field-path.ts";
 import type { Json, KubeObject } from "../../../bridge/kube-object.ts";
 import { type ObservedState, seal } from "../../../bridge/seal.ts";
 
@@ -27,6 +28,9 @@ export interface TestEvent {
 
 const ignored = ignoring(["metadata.resourceVersion", "metadata.generation", "metadata.managedFields"]);
 let resourceVersion = 1000;
+
+/** What the tests count by: each event of an object has another number of replicas. */
+export const replicasOf = (object: object) => Number(valueAt(object, ["spec", "replicas"]));
 
 export const created = (after: DatabaseFields) => eventOf("created", undefined, after);
 export const existing = (after: DatabaseFields) => eventOf("existing", undefined, after);

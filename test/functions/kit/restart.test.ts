@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as event from "./event-factory.ts";
+import { replicasOf } from "./event-factory.ts";
 import { door, type Rig, startRig, until } from "./rig.ts";
 
-const replicasOf = (object: object) => (object as unknown as { spec: { replicas: number } }).spec.replicas;
 const scaled = (name: string, replicas: number) =>
   event.updated({ name, spec: { replicas: replicas - 1 } }, { name, spec: { replicas } });
 const never = () => new Promise<void>(() => undefined);

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readDeadLetter } from "../../../functions/kit/dead-letter.ts";
 import { PermanentError, RetryAfterError } from "../../../functions/kit/outcome.ts";
 import * as event from "./event-factory.ts";
+import { replicasOf } from "./event-factory.ts";
 import { door, startRig, until } from "./rig.ts";
 
-const replicasOf = (object: object) => (object as unknown as { spec: { replicas: number } }).spec.replicas;
 const scaled = (name: string, replicas: number) =>
   event.updated({ name, spec: { replicas: replicas - 1 } }, { name, spec: { replicas } });
 

@@ -5,9 +5,9 @@ import type { JetStream } from "../../../bridge/jetstream.ts";
 import { RequestLostError } from "../../../bridge/jetstream-error.ts";
 import { phase } from "../../../functions/kit/filter.ts";
 import * as event from "./event-factory.ts";
+import { replicasOf } from "./event-factory.ts";
 import { door, startRig, until } from "./rig.ts";
 
-const replicasOf = (object: object) => (object as unknown as { spec: { replicas: number } }).spec.replicas;
 const scaled = (name: string, replicas: number) =>
   event.updated({ name, spec: { replicas: replicas - 1 } }, { name, spec: { replicas } });
 
