@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import type { JetStream } from "./jetstream.ts";
-import { JetStreamApiError } from "./jetstream-error.ts";
+import { unlessMissing } from "./jetstream-error.ts";
 import { CHECKPOINTS_BUCKET } from "./stream.ts";
 
 /** What is stored for a watch. */
@@ -21,21 +21,20 @@ export const Checkpoint = z.object({
 });
 export type Checkpoint = z.infer<typeof Checkpoint>;
 
-const NO_MESSAGE = 10037;
 /** Finished entries are cut off the front in batches, so that each costs the same however many wait. */
 const COMPACT_AFTER = 1_024;
 
 /** Reads a watch's checkpoint; `undefined` when there is none, or none that can be read. */
 export async function loadCheckpoint(jetStream: JetStream, key: string): Promise<Checkpoint | undefined> {
+  const query = { last_by_subj: `$KV.${CHECKPOINTS_BUCKET}.${key}` };
+  const asked = jetStream.api<{ message: { data?: string } }>(`STREAM.MSG.GET.KV_${CHECKPOINTS_BUCKET}`, query);
+  const stored = await unlessMissing("message", asked);
+  if (stored === undefined) return undefined;
   try {
-    const { message } = await jetStream.api<{ message: { data?: string } }>(`STREAM.MSG.GET.KV_${CHECKPOINTS_BUCKET}`, {
-      last_by_subj: `$KV.${CHECKPOINTS_BUCKET}.${key}`,
-    });
-    const json: unknown = JSON.parse(Buffer.from(message.data ?? "", "base64").toString("utf8"));
+    const json: unknown = JSON.parse(Buffer.from(stored.message.data ?? "", "base64").toString("utf8"));
     return Checkpoint.safeParse(json).data;
   } catch (error) {
-    if (error instanceof SyntaxError || (error instanceof JetStreamApiError && error.errCode === NO_MESSAGE))
-      return undefined;
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

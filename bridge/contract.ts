@@ -11,7 +11,13 @@ export { CLOUDEVENTS_JSON, Envelope, MalformedEventError, opOf, parseEnvelope } 
 export { FieldPath, parseFieldPath, parsePointer, toDotted, toPointer, valueAt } from "./field-path.ts";
 export type { JetStream, NatsMessage } from "./jetstream.ts";
 export { awaitJetStream, connectJetStream } from "./jetstream.ts";
-export { JetStreamApiError, NatsUnreachableError, NatsUnusableError, RequestLostError } from "./jetstream-error.ts";
+export {
+  JetStreamApiError,
+  NatsUnreachableError,
+  NatsUnusableError,
+  RequestLostError,
+  unlessMissing,
+} from "./jetstream-error.ts";
 export { groupOf, type Json, KubeObject } from "./kube-object.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { NatsSettings, resolveNatsSettings, shownServer } from "./nats-settings.ts";

@@ -8,7 +8,7 @@
 import { z } from "zod";
 import { CLOUDEVENTS_JSON, type Envelope, MalformedEventError, opOf, parseEnvelope } from "./envelope.ts";
 import type { JetStream, PubAck } from "./jetstream.ts";
-import { JetStreamApiError } from "./jetstream-error.ts";
+import { unlessMissing } from "./jetstream-error.ts";
 import { read } from "./reader.ts";
 import type { ObservedState, SealedEvent } from "./seal.ts";
 import type { KnownObject } from "./store.ts";
@@ -57,17 +57,12 @@ const StoredMessage = z.object({
 const VERSION_HEADER = "Cr-Resource-Version";
 /** Stands for an object of which the log has only messages that are not ours: as good as a tombstone from before time. */
 const NOBODY: KnownObject = { uid: "", resourceVersion: "0", sequence: 0, fence: 0, deleted: true };
-const NO_MESSAGE = 10037;
+
 /** Opens the log; the stream must exist. */
 export function openEventLog(jetStream: JetStream): EventLog {
   const getMessage = async (query: Readonly<Record<string, unknown>>): Promise<LoggedEvent | undefined> => {
-    let answer: unknown;
-    try {
-      answer = await jetStream.api(`STREAM.MSG.GET.${EVENTS_STREAM}`, query);
-    } catch (error) {
-      if (error instanceof JetStreamApiError && error.errCode === NO_MESSAGE) return undefined;
-      throw error;
-    }
+    const answer = await unlessMissing("message", jetStream.api(`STREAM.MSG.GET.${EVENTS_STREAM}`, query));
+    if (answer === undefined) return undefined;
     const { message } = StoredMessage.parse(answer);
     const payload = Buffer.from(message.data, "base64");
     return { sequence: message.seq, bytes: payload.length, envelope: readEnvelope(payload) };

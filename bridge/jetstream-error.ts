@@ -33,3 +33,16 @@ export class NatsUnusableError extends Error {
   readonly code = "NATS_UNUSABLE";
   override readonly name = "NatsUnusableError";
 }
+
+/** JetStream's numbers for what is not there. */
+const NOT_FOUND = { consumer: 10014, message: 10037, stream: 10059 } as const;
+
+/** The answer, or `undefined` when what was asked for does not exist. Throws any other refusal. */
+export async function unlessMissing<T>(what: keyof typeof NOT_FOUND, answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.errCode === NOT_FOUND[what]) return undefined;
+    throw error;
+  }
+}

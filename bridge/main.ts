@@ -34,14 +34,14 @@ type WatchStates = Map<string, CaptureState>;
 const DRAIN_MS = 10_000;
 
 /** Runs until `signal` aborts. Rejects at start when NATS or the kubeconfig cannot be used, or a stream has unsafe settings. */
-export async function runBridge(config: BridgeConfig, { logger, signal, onListening }: BridgeOptions): Promise<void> {
+export async function runBridge(config: BridgeConfig, options: BridgeOptions): Promise<void> {
   try {
     await using cleanup = new AsyncDisposableStack();
-    await runUntilStopped(config, { logger, signal, ...(onListening && { onListening }) }, cleanup);
+    await runUntilStopped(config, options, cleanup);
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!options.signal.aborted) throw error;
   }
-  logger.info("the bridge has stopped");
+  options.logger.info("the bridge has stopped");
 }
 
 async function runUntilStopped(

@@ -4,6 +4,7 @@
  */
 import { hash } from "node:crypto";
 import { type IgnoredPaths, ignoring } from "./diff.ts";
+import { groupOf } from "./kube-object.ts";
 import { encodeToken, SUBJECT_ROOT } from "./subject.ts";
 import { type PhaseSource, parsePhaseSource } from "./transitions.ts";
 
@@ -48,11 +49,10 @@ export function watchedResource(
 ): WatchedResource {
   const { apiVersion, kind, phase } = settings;
   const ignore = [...ALWAYS_IGNORED, ...settings.ignore];
-  const slash = apiVersion.indexOf("/");
   return {
     cluster,
-    group: slash < 0 ? "" : apiVersion.slice(0, slash),
-    version: apiVersion.slice(slash + 1),
+    group: groupOf(apiVersion),
+    version: apiVersion.slice(apiVersion.indexOf("/") + 1),
     kind,
     plural: discovered.plural,
     namespace: discovered.namespaced ? namespace : undefined,

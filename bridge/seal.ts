@@ -85,7 +85,7 @@ export function seal(context: SealContext, occurrence: Occurrence): SealedEvent 
     id,
     source: `/clusters/${context.cluster}`,
     type: `${TYPE_PREFIX}${op}`,
-    subject: resourcePath(context, object),
+    subject: subjectPath(context, object),
     time,
     recordedtime: seenAt,
     datacontenttype: "application/json",
@@ -169,7 +169,7 @@ function timeOf(occurrence: Occurrence, actor: Actor | null): string | undefined
 }
 
 /** The object's API path, as Knative's ApiServerSource writes it in `subject`. */
-function resourcePath(context: SealContext, object: KubeObject): string {
+function subjectPath(context: SealContext, object: KubeObject): string {
   const root = context.group === "" ? `/apis/${context.version}` : `/apis/${context.group}/${context.version}`;
   const scope = object.metadata.namespace ? `/namespaces/${object.metadata.namespace}` : "";
   return `${root}${scope}/${context.plural}/${object.metadata.name}`;

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import type { JetStream } from "./jetstream.ts";
-import { JetStreamApiError } from "./jetstream-error.ts";
+import { JetStreamApiError, unlessMissing } from "./jetstream-error.ts";
 import { SUBJECT_ROOT } from "./subject.ts";
 
 /** The log of all changes, and at the same time the state: of each object each kind of change keeps its newest events. */
@@ -45,7 +45,6 @@ export class StreamMismatchError extends Error {
   override readonly name = "StreamMismatchError";
 }
 
-const STREAM_NOT_FOUND = 10059;
 const STREAM_EXISTS_WITH_OTHER_CONFIG = 10058;
 const DAY_NS = 86_400 * 1e9;
 /** The duplicate window is a second net behind the fence; more would cost 229 bytes of server memory per event in it. */
@@ -149,12 +148,8 @@ export async function ensureStream(
 type StreamConfig = Readonly<Record<string, unknown>>;
 
 async function findStream(jetStream: JetStream, name: string): Promise<StreamConfig | undefined> {
-  try {
-    return (await jetStream.api<{ config: StreamConfig }>(`STREAM.INFO.${name}`)).config;
-  } catch (error) {
-    if (error instanceof JetStreamApiError && error.errCode === STREAM_NOT_FOUND) return undefined;
-    throw error;
-  }
+  const info = await unlessMissing("stream", jetStream.api<{ config: StreamConfig }>(`STREAM.INFO.${name}`));
+  return info?.config;
 }
 
 /** Creates it; when another process was faster, with other settings, returns what is there. */

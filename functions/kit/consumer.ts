@@ -5,7 +5,7 @@
  */
 import { hash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { EVENTS_STREAM, type JetStream, JetStreamApiError } from "#contract";
+import { EVENTS_STREAM, type JetStream, unlessMissing } from "#contract";
 import type { Binding } from "./subscription.ts";
 
 /** Where a consumer that is made anew begins. */
@@ -41,8 +41,6 @@ export class ConsumerMismatchError extends Error {
   override readonly name = "ConsumerMismatchError";
 }
 
-const STREAM_NOT_FOUND = 10059;
-const CONSUMER_NOT_FOUND = 10014;
 const NANOSECONDS_PER_MS = 1_000_000;
 /** Settings that somebody may have added, under which events would come without payload, too late, or not at all. */
 const UNWANTED = ["filter_subject", "backoff", "headers_only", "pause_until"];
@@ -62,7 +60,7 @@ export function consumerName({ subscription }: Binding): string {
 /** CR_EVENTS, or `undefined` as long as no bridge has made it. */
 export async function findEventsLog(jetStream: JetStream): Promise<EventsLog | undefined> {
   const info = await unlessMissing(
-    STREAM_NOT_FOUND,
+    "stream",
     jetStream.api<{ created: string; state: { last_seq: number }; config: { num_replicas: number } }>(
       `STREAM.INFO.${EVENTS_STREAM}`,
     ),
@@ -87,10 +85,7 @@ export async function ensureConsumer(
   startAt: StartAt,
 ): Promise<EnsuredConsumer> {
   const name = consumerName(binding);
-  const found = await unlessMissing(
-    CONSUMER_NOT_FOUND,
-    jetStream.api<ConsumerInfo>(`CONSUMER.INFO.${EVENTS_STREAM}.${name}`),
-  );
+  const found = await unlessMissing("consumer", jetStream.api<ConsumerInfo>(`CONSUMER.INFO.${EVENTS_STREAM}.${name}`));
   const wanted = wantedConfig(binding, settings);
   if (found === undefined) {
     const config = { name, durable_name: name, ack_policy: "explicit", ...startConfig(startAt), ...wanted };
@@ -149,13 +144,4 @@ function refuseUnfit(name: string, found: ConsumerConfig): void {
     );
   if (found["deliver_subject"])
     throw new ConsumerMismatchError(`consumer ${name} is a push consumer, and cr-reactor pulls; ${remove}`);
-}
-
-async function unlessMissing<T>(errCode: number, answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof JetStreamApiError && error.errCode === errCode) return undefined;
-    throw error;
-  }
 }
