@@ -4,6 +4,7 @@
  * Source: Kubernetes "Server-Side Apply, field management" (the API server stamps an entry whenever a write of its manager
  * changes a value), structured-merge-diff's FieldsV1 keys (`f:<field>`, `k:<keys of a list element>`, `v:<set element>`).
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Actor } from "./change.ts";
 import { parsePointer, type Segments, valueAt } from "./field-path.ts";
 import type { KubeObject, ManagedFieldsEntry } from "./kube-object.ts";
@@ -24,35 +25,41 @@ export function actorOf(object: KubeObject, patch: readonly PatchOperation[] | u
   return actor === undefined ? null : toActor(actor);
 }
 
-/** The one entry with the newest time among those that own something on this path; a tie names nobody. */
+/**
+ * The one entry with the newest time among those whose field set reaches furthest down this path; a tie names nobody. Who owns a
+ * map itself (`"f:data":{}`) does not own what somebody else has put into it.
+ */
 function newestOwner(
   object: KubeObject,
   entries: readonly ManagedFieldsEntry[],
   path: Segments,
 ): ManagedFieldsEntry | undefined {
   let newest: ManagedFieldsEntry | undefined;
+  let deepest = 0;
   let tied = false;
   for (const entry of entries) {
-    if (entry.time === undefined || !owns(entry.fieldsV1 ?? {}, path, object, [])) continue;
-    if (newest?.time !== undefined && entry.time < newest.time) continue;
-    tied = newest !== undefined && entry.time === newest.time;
+    const depth = entry.time === undefined ? 0 : depthOf(entry.fieldsV1 ?? {}, path, object, []);
+    if (depth === 0 || depth < deepest) continue;
+    if (depth === deepest && newest?.time !== undefined && (entry.time ?? "") < newest.time) continue;
+    tied = depth === deepest && entry.time === newest?.time;
     newest = entry;
+    deepest = depth;
   }
   return tied ? undefined : newest;
 }
 
-/** Whether the field set reaches the path, or anything below it: an added map is owned field by field. */
-function owns(fields: Fields, path: Segments, parent: unknown, walked: Segments): boolean {
+/** How many keys of the path the field set has; 0 when it owns nothing of it. An added map is owned field by field. */
+function depthOf(fields: Fields, path: Segments, parent: unknown, walked: Segments): number {
   const [key, ...rest] = path;
-  if (key === undefined) return true;
+  if (key === undefined) return walked.length;
   const here = valueAt(parent, walked);
   for (const [name, below] of Object.entries(fields)) {
     if (!names(name, key, here)) continue;
     const children = (below ?? {}) as Fields;
-    if (Object.keys(children).length === 0) return true;
-    return owns(children, rest, parent, [...walked, key]);
+    if (Object.keys(children).length === 0) return walked.length + 1;
+    return depthOf(children, rest, parent, [...walked, key]);
   }
-  return false;
+  return 0;
 }
 
 /** Whether one FieldsV1 key names this key of a map, or the list element at this position. */
@@ -60,15 +67,17 @@ function names(fieldKey: string, key: string, container: unknown): boolean {
   if (fieldKey === `f:${key}`) return true;
   if (!Array.isArray(container)) return false;
   const element = container[Number(key)];
-  if (fieldKey.startsWith("v:")) return fieldKey.slice(2) === JSON.stringify(element);
+  // The API server escapes more than JSON.stringify does, so the value is compared and not its text.
+  if (fieldKey.startsWith("v:")) return isDeepStrictEqual(parseJson(fieldKey.slice(2)), element);
   if (!fieldKey.startsWith("k:") || element === null || typeof element !== "object") return false;
-  const keys = parseKeys(fieldKey.slice(2));
-  return keys !== undefined && Object.entries(keys).every(([name, value]) => (element as Fields)[name] === value);
+  const keys = parseJson(fieldKey.slice(2));
+  if (keys === null || typeof keys !== "object") return false;
+  return Object.entries(keys).every(([name, value]) => (element as Fields)[name] === value);
 }
 
-function parseKeys(text: string): Fields | undefined {
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text) as Fields;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

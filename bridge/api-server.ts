@@ -130,11 +130,10 @@ function loadConfig({ kubeconfig, context }: KubernetesSettings): KubeConfig {
   try {
     if (kubeconfig === undefined) config.loadFromDefault();
     else config.loadFromFile(kubeconfig);
-  } catch (cause) {
-    throw new KubeconfigError(
-      `the kubeconfig${kubeconfig ? ` ${kubeconfig}` : ""} cannot be read: ${(cause as Error).message}`,
-      { cause },
-    );
+  } catch (error) {
+    // The lines that follow quote the file, credentials included.
+    const [reason = ""] = (error as Error).message.split("\n");
+    throw new KubeconfigError(`the kubeconfig${kubeconfig ? ` ${kubeconfig}` : ""} cannot be read: ${reason}`);
   }
   // What client-node falls back to when it has found nothing.
   if (config.getCurrentCluster()?.server === "http://localhost:8080") {

@@ -5,13 +5,12 @@
  */
 import { type Checkpoint, createLowWater, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { knownAfter } from "./event-log.ts";
-import type { KubeObject } from "./kube-object.ts";
 import { createLanes, type Lanes } from "./lane.ts";
 import { createPublisher, type Publisher, type PublisherOptions } from "./publisher.ts";
 import { type ReflectorState, reflect, type WatchEvent } from "./reflector.ts";
 import { checkpointKey, resourceSubjects, resourceTitle, type WatchedResource } from "./resource.ts";
+import { keyOf, missingFrom } from "./sighting.ts";
 import { createStore, type Store } from "./store.ts";
-import { objectSubject } from "./subject.ts";
 
 /** Everything one watch needs; watches share no state. */
 export interface CaptureOptions extends Omit<PublisherOptions, "store" | "onStored"> {
@@ -92,8 +91,7 @@ function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publi
   const seen = new Set<string>();
   const finishList = async (resourceVersion: string) => {
     await lanes.idle();
-    for (const [object, known] of store.entries()) {
-      if (known.deleted || seen.has(object)) continue;
+    for (const object of missingFrom(seen, store)) {
       await lanes.enqueue(object, () => publisher.publishAbsence(object, resourceVersion));
     }
     await lanes.idle();
@@ -168,8 +166,4 @@ function createProgress({ settingsHash }: WatchedResource, found: Checkpoint | u
       savedVersion = resourceVersion;
     },
   };
-}
-
-function keyOf(resource: WatchedResource, { metadata }: KubeObject): string {
-  return objectSubject({ ...resource, namespace: metadata.namespace ?? "", name: metadata.name });
 }

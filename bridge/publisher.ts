@@ -3,20 +3,18 @@
  * publishes it behind the fence, until there is nothing more to tell. When the log turns out to know better (another leader, an
  * earlier life of this process), its word is taken over and the decision made again, never the other way round.
  */
-import { type ApiServer, ApiStatusError } from "./api-server.ts";
+import type { ApiServer } from "./api-server.ts";
 import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
 import { type EventLog, knownAfter, knownFrom, stateAfter } from "./event-log.ts";
 import type { JetStream } from "./jetstream.ts";
-import { compareResourceVersions, type KubeObject } from "./kube-object.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Decision, decide, type Sighting } from "./occurrence.ts";
-import { describeProblem } from "./reflector.ts";
-import { resourcePath, resourceTitle, type WatchedResource } from "./resource.ts";
-import { type ObservedState, type Occurrence, type SealedEvent, seal } from "./seal.ts";
+import { resourceTitle, type WatchedResource } from "./resource.ts";
+import { type ObservedState, type SealedEvent, seal } from "./seal.ts";
+import { absenceOf, occurrenceOf, versionOf } from "./sighting.ts";
 import type { Sink } from "./sink.ts";
 import type { KnownObject, Store } from "./store.ts";
-import { parseObjectSubject } from "./subject.ts";
 
 /** What the publisher of one watch works with. */
 export interface PublisherOptions {
@@ -47,7 +45,7 @@ const ROUNDS_EXPECTED = 5;
 
 /** Makes the publisher of one watch. */
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { resource, log, sink, store, logger, metrics, deadline } = options;
+  const { resource, apiServer, log, sink, store, logger, metrics, deadline } = options;
   const title = resourceTitle(resource);
 
   const publish = async (object: string, sighting: Sighting) => {
@@ -122,44 +120,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
   return {
     publish,
     async publishAbsence(object, listVersion) {
-      const known = store.get(object);
-      if (known === undefined || known.deleted || compareResourceVersions(known.resourceVersion, listVersion) > 0)
-        return;
-      const current = await answerOf(() => readObject(options.apiServer, resource, object, deadline));
-      if (current?.metadata.uid === known.uid) return;
-      await publish(object, { type: "absent", uid: known.uid, resourceVersion: listVersion });
+      const question = { apiServer, resource, key: object, known: store.get(object), listVersion, signal: deadline };
+      const absence = await answerOf(() => absenceOf(question));
+      if (absence !== undefined) await publish(object, absence);
     },
   };
-}
-
-function versionOf(sighting: Sighting): string {
-  return sighting.type === "absent" ? sighting.resourceVersion : sighting.object.metadata.resourceVersion;
-}
-
-/** What `seal` needs; of a vanished object its last published state is all there is. */
-function occurrenceOf(
-  sighting: Sighting,
-  { op, gap }: Decision,
-  before: ObservedState | undefined,
-  seenAtMs: number,
-): Occurrence {
-  const common = { before, gap, seenAtMs, resourceVersion: versionOf(sighting) };
-  if (op !== "gone" && sighting.type !== "absent") return { ...common, op, object: sighting.object };
-  if (before === undefined) throw new Error("a deletion is inferred from a known state only");
-  return { ...common, op: "deleted", object: before.object };
-}
-
-/** A consistent read (a GET without resourceVersion); `undefined` when the object is not there. */
-async function readObject(
-  apiServer: ApiServer,
-  resource: WatchedResource,
-  object: string,
-  signal: AbortSignal,
-): Promise<KubeObject | undefined> {
-  try {
-    return await apiServer.json<KubeObject>(resourcePath(resource, parseObjectSubject(object)), { signal });
-  } catch (error) {
-    if (error instanceof ApiStatusError && error.status === 404) return undefined;
-    throw new Error(describeProblem(error, resource), { cause: error });
-  }
 }

@@ -259,7 +259,7 @@ export function describeProblem(
       return `${title}: the API server does not accept the credentials (401): renew the token or kubeconfig`;
     case 403: {
       const rule = `{apiGroups: ["${resource.group}"], resources: ["${resource.plural}"], verbs: ["get", "list", "watch"]}`;
-      return `${title}: forbidden (403). Add this rule to the ${resource.namespace === undefined ? "ClusterRole" : `Role in ${resource.namespace}`} of the bridge: ${rule}`;
+      return `${title}: forbidden (403). Add this rule to the ${resource.namespace === undefined ? "ClusterRole" : `Role in ${resource.namespace}`}: ${rule}`;
     }
     case 404:
       return `${title}: not served (404): waiting for its CustomResourceDefinition`;

@@ -166,7 +166,7 @@ function expectedKeys(known: readonly string[]): string {
 function shownValue(value: Json): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "a map";
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(value).replace(/\/\/[^@/]*@/, "//"); // a URL may carry a password
   return text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX - 1)}…` : text;
 }
 

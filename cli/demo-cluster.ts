@@ -1,15 +1,19 @@
 /**
- * The cluster of the demo: an API server of its own, or the user's by a context of their kubeconfig. Either way it works in a
- * namespace of its own, and everything it made is removed at the end.
+ * The cluster of the demo: the embedded API server, a real kube-apiserver of the demo's own, or the user's cluster by a context
+ * of their kubeconfig. It works in a namespace of its own, and everything it made is removed at the end.
  */
 import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ApiServer, ApiStatusError, connectApiServer } from "../bridge/api-server.ts";
 import { discover } from "../bridge/discovery.ts";
 import type { KubernetesSettings } from "../bridge/kubernetes-settings.ts";
+import { createDataFolder } from "../test/kit/data-folder.ts";
 import { databaseCrd, databasePath } from "../test/kit/database-crd.ts";
 import type { Report } from "../test/kit/install/progress.ts";
 import { startKube } from "../test/kit/kube-apiserver.ts";
+import { startEmbeddedKube } from "./embedded/embedded.ts";
 
 /** A cluster with the demo's CustomResourceDefinition and namespace in it. */
 export interface DemoCluster {
@@ -25,6 +29,14 @@ export interface DemoCluster {
   remove(path: string): Promise<void>;
 }
 
+/** Which cluster; without a choice the embedded API server. */
+export interface DemoClusterChoice {
+  /** A context of the user's kubeconfig. */
+  readonly context?: string;
+  /** A real kube-apiserver; built with Go where it is missing. */
+  readonly real?: true;
+}
+
 /** Another program's CustomResourceDefinition stands where ours would. */
 class ForeignCrdError extends Error {
   readonly code = "FOREIGN_CRD";
@@ -38,18 +50,16 @@ const POLL_MS = 50;
 
 /** Starts or connects to the cluster; `cleanup` removes what the demo makes. Throws BinaryMissingError, KubeconfigError or ApiStatusError. */
 export async function openDemoCluster(
-  context: string | undefined,
+  choice: DemoClusterChoice,
   signal: AbortSignal,
   report: Report,
   cleanup: AsyncDisposableStack,
 ): Promise<DemoCluster> {
-  const server = context === undefined ? await startKube({ report }) : undefined;
-  if (server !== undefined) cleanup.defer(() => server.stop());
-  const settings: KubernetesSettings =
-    server === undefined ? { ...(context && { context }) } : { kubeconfig: server.kubeconfigPath };
+  const origin = await openOrigin(choice, report, cleanup);
+  const { settings } = origin;
   const apiServer = await connectApiServer(settings);
   cleanup.defer(() => apiServer.close());
-  const namespace = `cr-reactor-demo-${randomBytes(3).toString("hex")}`;
+  const namespace = origin.outlivesUs ? `cr-reactor-demo-${randomBytes(3).toString("hex")}` : "demo";
   const send: Send = async (method, path, body, manager = "cr-reactor-demo") => {
     const contentType = method === "PATCH" ? "application/merge-patch+json" : "application/json";
     const query = method === "DELETE" ? {} : { fieldManager: manager };
@@ -57,25 +67,57 @@ export async function openDemoCluster(
   };
   /** A cluster of our own goes as a whole. */
   const removeLater = (path: string) => {
-    if (server === undefined) cleanup.defer(async () => void (await send("DELETE", path).catch(unlessGone)));
+    if (origin.outlivesUs) cleanup.defer(async () => void (await send("DELETE", path).catch(unlessGone)));
   };
   if (await ensureCrd(apiServer, send, signal)) removeLater(`${CRDS}/${databaseCrd.metadata.name}`);
   await send("POST", "/api/v1/namespaces", { metadata: { name: namespace, labels: OURS } });
   removeLater(`/api/v1/namespaces/${namespace}`);
   removeLater(databasePath(namespace));
   const { gitVersion: version } = await apiServer.json<{ gitVersion: string }>("/version");
-  const [title, access] =
-    server === undefined
-      ? [`your cluster, context ${apiServer.context} (${version})`, `--context ${apiServer.context}`]
-      : [`kube-apiserver ${version} (the real one)`, `--kubeconfig ${server.kubeconfigPath}`];
+  const access = settings.kubeconfig ? `--kubeconfig ${settings.kubeconfig}` : `--context ${apiServer.context}`;
   return {
-    title,
+    title: origin.title(version, apiServer.context),
     settings,
     namespace,
     kubectl: `kubectl ${access} -n ${namespace}`,
     create: (path, body, manager) => send("POST", path, body, manager),
     patch: (path, body, manager) => send("PATCH", path, body, manager),
     remove: (path) => send("DELETE", path),
+  };
+}
+
+interface Origin {
+  readonly settings: KubernetesSettings;
+  /** Whether what the demo makes would stay when it ends. */
+  readonly outlivesUs: boolean;
+  readonly title: (version: string, context: string) => string;
+}
+
+async function openOrigin(
+  { context, real }: DemoClusterChoice,
+  report: Report,
+  cleanup: AsyncDisposableStack,
+): Promise<Origin> {
+  if (context !== undefined) {
+    const title = (version: string, name: string) => `your cluster, context ${name} (${version})`;
+    return { settings: { context }, outlivesUs: true, title };
+  }
+  if (real) {
+    const server = await startKube({ report });
+    cleanup.defer(() => server.stop());
+    const title = (version: string) => `kube-apiserver ${version} (the real one)`;
+    return { settings: { kubeconfig: server.kubeconfigPath }, outlivesUs: false, title };
+  }
+  const server = await startEmbeddedKube();
+  cleanup.use(server);
+  const folder = createDataFolder("demo");
+  cleanup.defer(() => folder.remove());
+  const kubeconfig = join(folder.path, "kubeconfig");
+  writeFileSync(kubeconfig, server.kubeconfig());
+  return {
+    settings: { kubeconfig },
+    outlivesUs: false,
+    title: () => "the embedded one, in this process: no cluster needed",
   };
 }
 

@@ -19,9 +19,9 @@ import { stderrReport } from "../test/kit/install/progress.ts";
 import { startNats } from "../test/kit/nats-server.ts";
 import { type SlackServer, startSlack } from "../test/kit/slack-server.ts";
 import { startWorkflowEndpoint, type WorkflowEndpoint } from "../test/kit/webhook-server.ts";
-import { type DemoCluster, openDemoCluster } from "./demo-cluster.ts";
+import { type DemoCluster, type DemoClusterChoice, openDemoCluster } from "./demo-cluster.ts";
 import { demoSubscriptions } from "./demo-story.ts";
-import { paint, print } from "./terminal.ts";
+import { printHeading, printMore, showWork } from "./demo-view.ts";
 import { waitUntil } from "./wait.ts";
 
 /** Everything that runs during the story. */
@@ -42,38 +42,41 @@ const EVENTS_BYTES_MAX = 64 * 1024 ** 2;
 
 /** Starts everything; `cleanup` takes it down in the opposite order. Throws what keeps a part from starting. */
 export async function prepareStage(
-  context: string | undefined,
+  choice: DemoClusterChoice,
   signal: AbortSignal,
   cleanup: AsyncDisposableStack,
 ): Promise<DemoStage> {
   const report = stderrReport();
   const logger = createLogger("demo", process.env["LOG_LEVEL"] ?? "error");
-  print(paint("bold", "Preparing"));
-  const cluster = await step(
-    () => openDemoCluster(context, signal, report, cleanup),
+  printHeading("Preparing");
+  const cluster = await showWork(
+    "API server",
+    () => openDemoCluster(choice, signal, report, cleanup),
     ({ title }) => title,
   );
-  const nats = await step(
+  const nats = await showWork(
+    "NATS",
     () => startNats({ report }),
-    ({ url }) => `nats-server at ${url}`,
+    ({ url }) => `nats-server with JetStream at ${url.replace("nats://", "")}`,
   );
   cleanup.defer(() => nats.stop());
   const settings = NatsSettings.parse({ servers: [nats.url] });
   const jetStream = await connectJetStream(settings, "cr-reactor demo");
   cleanup.defer(() => jetStream.close());
-  await step(
+  await showWork(
+    "bridge",
     () => startDemoBridge(cluster, settings, logger, signal, cleanup),
-    () => `the bridge watches Databases in ${cluster.namespace}`,
+    () => `watches Databases in ${cluster.namespace}`,
   );
   const [slack, workflows] = [await startSlack(), await startWorkflowEndpoint()];
   cleanup.use(slack);
   cleanup.use(workflows);
-  const functions = await step(
+  const functions = await showWork(
+    "functions",
     () => startDemoFunctions(slack, workflows, settings, logger, signal, cleanup),
-    () => "two functions wait:",
+    () => "notify-slack      when a Database becomes Failed",
   );
-  print(`      ${paint("green", "notify-slack")}      when a Database becomes Failed`);
-  print(`      ${paint("green", "trigger-workflow")}  when its spec.replicas changes`);
+  printMore("trigger-workflow  when its spec.replicas changes");
   return {
     cluster,
     natsUrl: nats.url,
@@ -157,13 +160,4 @@ function collectEvents(jetStream: JetStream, cleanup: AsyncDisposableStack): Dem
     await collecting;
   });
   return events;
-}
-
-/** Does something and prints what it is and how long it took. */
-async function step<T>(work: () => Promise<T>, line: (result: T) => string): Promise<T> {
-  const startedMs = performance.now();
-  const result = await work();
-  const took = `${((performance.now() - startedMs) / 1000).toFixed(1)} s`;
-  print(`  ${paint("green", "✔")} ${line(result).padEnd(66)} ${paint("dim", took.padStart(7))}`);
-  return result;
 }

@@ -55,7 +55,8 @@ export function judge({ expected, title }: DemoStep, outcome: StepOutcome): stri
 /** The database the story is about. */
 export const HERO = "orders";
 const OPERATOR = "database-operator";
-const PERSON = "kubectl-edit";
+/** As kubectl names itself in these two commands. */
+const KUBECTL = { apply: "kubectl-client-side-apply", patch: "kubectl-patch" } as const;
 
 /** A life: created, brought up, scaled, broken, healed, deleted. */
 export const STORY: readonly DemoStep[] = [
@@ -63,7 +64,7 @@ export const STORY: readonly DemoStep[] = [
     title: "somebody asks for a database with 3 replicas",
     command: `$ kubectl apply -f ${HERO}.yaml`,
     write: ({ create, namespace }) =>
-      create(databasePath(namespace), database(HERO, namespace, { engine: "postgres", replicas: 3 }), PERSON),
+      create(databasePath(namespace), database(HERO, namespace, { engine: "postgres", replicas: 3 }), KUBECTL.apply),
     expected: { event: "created" },
   },
   phaseStep("the operator starts to bring it up", "Provisioning", undefined, "updated  none → Provisioning"),
@@ -71,7 +72,7 @@ export const STORY: readonly DemoStep[] = [
   {
     title: "somebody scales it from 3 to 5 replicas",
     command: `$ kubectl patch database ${HERO} -p '{"spec":{"replicas":5}}'`,
-    write: ({ patch, namespace }) => patch(databasePath(namespace, HERO), { spec: { replicas: 5 } }, PERSON),
+    write: ({ patch, namespace }) => patch(databasePath(namespace, HERO), { spec: { replicas: 5 } }, KUBECTL.patch),
     expected: { event: "updated", workflow: { database: HERO, from: 3, to: 5 } },
   },
   phaseStep("it fails", "Failed", "disk full on orders-2", "updated  Running → Failed", /orders.*Running → Failed/),

@@ -3,15 +3,27 @@
  * Slack and a workflow engine. It lives through a story, shows what each step causes and how long that took, and fails if
  * anything is missing, wrong or too much.
  */
-import { type Envelope, opOf } from "#contract";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type DemoStage, prepareStage } from "./demo-stage.ts";
 import { type DemoStep, HERO, judge, STORY, type StepOutcome } from "./demo-story.ts";
+import {
+  describeEvent,
+  eventText,
+  printEffect,
+  printHeading,
+  printMissing,
+  printStep,
+  printSummary,
+} from "./demo-view.ts";
 import { paint, print, stopSignal } from "./terminal.ts";
 import { waitUntil } from "./wait.ts";
 
 /** The options of the command. */
 export interface DemoOptions {
+  /** The user's own cluster. */
   readonly context?: string;
+  /** A kube-apiserver of the demo's own, built with Go where it is missing. */
+  readonly real?: true;
   readonly keep?: true;
 }
 
@@ -22,25 +34,26 @@ class DemoFailedError extends Error {
 
 /** Far more than any effect takes; then it is missing. */
 const EFFECT_WITHIN_MS = 15_000;
-/** An 80-column terminal, with room for the time at its end. */
-const LINE_COLUMNS = 70;
+/** Time to read a step before the next one begins; only where somebody is looking. */
+const PACE_MS = 700;
 
 /** Throws DemoFailedError, or what keeps the parts from starting. */
-export async function demoCommand({ context, keep }: DemoOptions): Promise<void> {
+export async function demoCommand({ keep, ...options }: DemoOptions): Promise<void> {
   const signal = stopSignal();
   await using cleanup = new AsyncDisposableStack();
-  print(paint("bold", "cr-reactor demo: a database fails, and Slack hears of it\n"));
-  const stage = await prepareStage(context, signal, cleanup);
-  print(`\n${paint("bold", "The story")}  ${paint("dim", "(times: from the write to its effect)")}`);
+  print(`\n  ${paint("bold", "cr-reactor demo")}  ${paint("dim", "a database fails, and Slack hears of it")}`);
+  const stage = await prepareStage(options, signal, cleanup);
+  printHeading("The story", "from the write to its effect");
   const problems: string[] = [];
   for (const [index, step] of STORY.entries()) {
     signal.throwIfAborted();
     problems.push(...judge(step, await play(stage, step, index)));
+    if (process.stdout.isTTY) await sleep(PACE_MS, undefined, { signal });
   }
   problems.push(...(await audit(stage)));
-  const counts = `${STORY.length} steps, ${stage.events.length} events, ${stage.slack.messages.length} Slack message, ${stage.workflows.workflows.size} workflow`;
-  print(
-    `\n${problems.length === 0 ? `${paint("green", "✔")} ${counts}: each once, nothing else.` : `${paint("red", "✖")} ${counts}.`}`,
+  printSummary(
+    problems.length === 0,
+    `${STORY.length} steps, ${stage.events.length} events, ${stage.slack.messages.length} Slack message, ${stage.workflows.workflows.size} workflow`,
   );
   if (keep) await hold(stage, signal);
   if (problems.length > 0)
@@ -54,17 +67,12 @@ async function play(
   index: number,
 ): Promise<StepOutcome> {
   const [slackBefore, workflowsBefore] = [slack.messages.length, workflows.workflows.size];
-  print(`\n  ${paint("bold", `${index + 1}. ${step.title}`)}\n     ${paint("dim", step.command)}`);
+  printStep(step.title, step.command);
   const startedMs = performance.now();
   await step.write(cluster);
   const show = async (label: string, came: () => boolean, text: () => string, atMs = () => performance.now()) => {
-    const inTime = await waitUntil(came, AbortSignal.timeout(EFFECT_WITHIN_MS));
-    const took = `${Math.max(0, Math.round(atMs() - startedMs))} ms`;
-    print(
-      inTime
-        ? row(label, text(), took)
-        : `     ${paint("red", `${label}: nothing within ${EFFECT_WITHIN_MS / 1000} s`)}`,
-    );
+    if (await waitUntil(came, AbortSignal.timeout(EFFECT_WITHIN_MS))) printEffect(label, text(), atMs() - startedMs);
+    else printMissing(label, EFFECT_WITHIN_MS);
   };
   const newMessages = () => slack.messages.slice(slackBefore).map(({ text }) => text);
   const newWorkflows = () =>
@@ -73,7 +81,10 @@ async function play(
   await show(
     "event",
     () => event() !== undefined,
-    () => describe(event()?.envelope) ?? "",
+    () => {
+      const envelope = event()?.envelope;
+      return envelope === undefined ? "" : eventText(envelope);
+    },
     () => event()?.atMs ?? 0,
   );
   if (step.expected.slack)
@@ -88,13 +99,7 @@ async function play(
       () => newWorkflows().length > 0,
       () => JSON.stringify(newWorkflows()[0]),
     );
-  return { event: describe(event()?.envelope), slack: newMessages(), workflows: newWorkflows() };
-}
-
-function row(label: string, text: string, took: string): string {
-  const room = LINE_COLUMNS - 16;
-  const shown = text.length > room ? `${text.slice(0, room - 1)}…` : text;
-  return `     ${paint(label === "event" ? "cyan" : "green", label.padEnd(9))} ${shown.padEnd(room)} ${paint("dim", took.padStart(7))}`;
+  return { event: describeEvent(event()?.envelope), slack: newMessages(), workflows: newWorkflows() };
 }
 
 /** When every function is through with everything: did anything come late, twice, or end as a dead letter? */
@@ -140,10 +145,4 @@ Everything is still running. In another terminal:
 
 Ctrl-C ends it and removes everything.`);
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-}
-
-function describe(envelope: Envelope | undefined): string | undefined {
-  if (envelope === undefined) return undefined;
-  const { phase } = envelope.data.transitions;
-  return phase === undefined ? opOf(envelope) : `${opOf(envelope)}  ${phase.from ?? "none"} → ${phase.to ?? "none"}`;
 }

@@ -4,7 +4,7 @@
  * client. Results go to standard output, everything else to standard error; the exit code is 0 when it worked, 1 when it did
  * not, 2 when the command or a configuration file is wrong.
  */
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { failure } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
@@ -54,15 +54,41 @@ program
   )
   .option("-n, --namespace <name>", "only this namespace")
   .option("--name <name>", "only the object of this name")
-  .option("--since <duration>", "begin with the changes kept of this time, such as 30s, 10m, 2h or 7d", parseDuration)
   .option("--count <n>", "end after so many changes", parseCount)
   .option("--json", "one CloudEvent a line")
-  .option("--server <url...>", "NATS servers (default: NATS_URL, else nats://127.0.0.1:4222)")
+  .addOption(
+    new Option("--since <duration>", "begin with the changes kept of this time, such as 30s, 10m, 2h or 7d")
+      .argParser(parseDuration)
+      .conflicts("direct"),
+  )
+  .addOption(
+    new Option("--server <url...>", "NATS servers (default: NATS_URL, else nats://127.0.0.1:4222)").conflicts("direct"),
+  )
+  .option("--direct", "watch a cluster itself, read-only: needs neither NATS nor a bridge, and a kind")
+  .option("--context <name>", "with --direct: a context of the kubeconfig (default: the current one)")
+  .option("--kubeconfig <file>", "with --direct: another kubeconfig")
+  .option("--phase <path>", "with --direct: where the phase is, or condition:Ready (default: status.phase)")
+  .option("--existing", "with --direct: begin with the objects that are there")
   .addHelpText(
     "after",
-    "\nExamples:\n  $ cr-reactor tail\n  $ cr-reactor tail Database -n prod --since 10m\n  $ cr-reactor tail --json | jq .data.patch",
+    "\nExamples:\n  $ cr-reactor tail\n  $ cr-reactor tail Database -n prod --since 10m\n  $ cr-reactor tail --json | jq .data.patch\n  $ cr-reactor tail databases --direct --context kind-dev",
   )
-  .action(async (kind: string | undefined, options: object) => (await import("./tail.ts")).tailCommand(kind, options));
+  .action(tail);
+
+program
+  .command("doctor")
+  .description("Check Node, the configuration, NATS and the cluster, and say what to do next. Writes nothing.")
+  .option("-c, --config <file>", "the bridge's configuration")
+  .option("-s, --subscriptions <file>", "the subscriptions")
+  .option("--context <name>", "a context of the kubeconfig (default: the configuration's, else the current one)")
+  .option("--kubeconfig <file>", "another kubeconfig")
+  .option("--server <url...>", "NATS servers (default: the configuration's, else NATS_URL)")
+  .option("--json", "one JSON object: ok, and the checks")
+  .addHelpText(
+    "after",
+    "\nExamples:\n  $ cr-reactor doctor\n  $ cr-reactor doctor --config bridge.yaml --subscriptions subscriptions.yaml",
+  )
+  .action(async (options: object) => (await import("./doctor.ts")).doctorCommand(options));
 
 program
   .command("schema")
@@ -72,18 +98,35 @@ program
   .action(async (what: string) => (await import("./schema.ts")).schemaCommand(what));
 
 program
+  .command("api-server")
+  .description("An API server by itself, to try and to write functions without a cluster: nothing is kept.")
+  .argument("[file...]", "manifests to begin with (YAML): CustomResourceDefinitions, and objects of theirs")
+  .option("--port <n>", "listen on this port of 127.0.0.1 (default: any that is free)", parsePort)
+  .option("--kubeconfig <file>", "write the kubeconfig here (default: a temporary file)")
+  .addHelpText(
+    "after",
+    "\nExamples:\n  $ cr-reactor api-server crd.yaml database.yaml\n  $ cr-reactor api-server --port 8001 --kubeconfig embedded.kubeconfig",
+  )
+  .action(async (files: string[], options: { port?: number; kubeconfig?: string }) =>
+    (await import("./api-server.ts")).apiServerCommand(files, options),
+  );
+
+program
   .command("demo")
   .description("See the whole loop in a minute: a database fails, a Slack message says so. No cluster, no account.")
   .option(
     "--context <name>",
     "use your own cluster: this context of your kubeconfig, in a namespace that is removed again",
   )
+  .option("--real", "use a real kube-apiserver, built with Go where it is missing (five minutes, once)")
   .option("--keep", "leave everything running at the end, and say how to reach it")
   .addHelpText(
     "after",
     "\nExamples:\n  $ cr-reactor demo\n  $ cr-reactor demo --keep\n  $ cr-reactor demo --context kind-dev",
   )
-  .action(async (options: { context?: string; keep?: true }) => (await import("./demo.ts")).demoCommand(options));
+  .action(async (options: { context?: string; real?: true; keep?: true }) =>
+    (await import("./demo.ts")).demoCommand(options),
+  );
 
 try {
   await program.parseAsync();
@@ -95,7 +138,21 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   failure(error);
   if (error instanceof Error && error.name === "AbortError") return EXIT_STOPPED;
-  return error instanceof Error && "code" in error && error.code === "CONFIG_INVALID" ? EXIT_USAGE : 1;
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "CONFIG_INVALID" || code === "MANIFEST_INVALID" ? EXIT_USAGE : 1;
+}
+
+/** Two ways to the same changes, each loaded by itself: from the log, or from a cluster. */
+async function tail(
+  kind: string | undefined,
+  { direct, ...options }: { readonly direct?: true },
+  command: Command,
+): Promise<void> {
+  const usage = (problem: string) => command.error(`error: ${problem}`);
+  if (direct) return await (await import("./tail-direct.ts")).tailDirectCommand(kind, options, usage);
+  const ofDirect = ["context", "kubeconfig", "phase", "existing"].find((name) => name in options);
+  if (ofDirect !== undefined) usage(`option '--${ofDirect}' needs --direct: without it the changes come from NATS`);
+  await (await import("./tail.ts")).tailCommand(kind, options);
 }
 
 function parseDuration(text: string): number {
@@ -103,6 +160,12 @@ function parseDuration(text: string): number {
   const seconds = { s: 1, m: 60, h: 3_600, d: 86_400 }[match?.[2] ?? ""];
   if (seconds === undefined) throw new InvalidArgumentError("Expected a number and a unit: 30s, 10m, 2h or 7d.");
   return Number(match?.[1]) * seconds * 1_000;
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError("Expected a port: 1 to 65535.");
+  return port;
 }
 
 function parseCount(text: string): number {

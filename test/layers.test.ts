@@ -11,7 +11,7 @@ const ROOT = join(import.meta.dirname, "..");
 const ALIASES: Readonly<Record<string, string>> = { "#contract": "bridge/contract.ts", "#kit": "functions/kit/kit.ts" };
 /** What the commands may open: each other, and the doors of both sides. */
 const COMMAND_OPENS =
-  /^(cli\/|bridge\/(main|config|api-server|discovery|kubernetes-settings|logger|yaml-config|contract)\.ts$|functions\/(main|kit\/kit)\.ts$)/;
+  /^(cli\/(?!embedded\/)|cli\/embedded\/embedded\.ts$|bridge\/(main|config|api-server|discovery|kubernetes-settings|logger|nats-requirement|observe|yaml-config|contract)\.ts$|functions\/(main|kit\/kit)\.ts$)/;
 /** Each package outside Node, and the only files that may import it; tests are free. */
 const HOMES: Readonly<Record<string, RegExp>> = {
   "@kubernetes/client-node": /^bridge\/api-server\.ts$/,
@@ -20,7 +20,8 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   cloudevents: /^bridge\/seal\.ts$/,
   "prom-client": /^bridge\/metrics\.ts$/,
   pino: /^bridge\/logger\.ts$/,
-  yaml: /^bridge\/yaml-config\.ts$/,
+  yaml: /^(bridge\/yaml-config|cli\/embedded\/(request\/request|embedded|manifest|server))\.ts$/,
+  "@marcbachmann/cel-js": /^cli\/embedded\/schema\/schema-rule(-value)?\.ts$/,
   zod: /./,
   commander: /^cli\/main\.ts$/,
   esbuild: /^build\.ts$/,
@@ -69,6 +70,7 @@ const ROOMS: readonly { readonly room: RegExp; readonly opens: RegExp; readonly 
     opens: /^(functions\/actions\/|functions\/kit\/kit\.ts$|bridge\/contract\.ts$)/,
     rule: "a function opens actions, the kit and the contract, and knows no other function",
   },
+  { room: /^cli\/embedded\//, opens: /^cli\/embedded\//, rule: "the embedded API server knows nothing but itself" },
   {
     room: /^cli\/demo/,
     opens: new RegExp(`${COMMAND_OPENS.source}|^test/kit/`),
@@ -128,6 +130,16 @@ describe("imports", () => {
     },
     { name: "a second home for nats", from: "functions/kit/plan.ts", text: 'import {\n  connect,\n} from "nats";' },
     { name: "a package without a home", from: "bridge/sink.ts", text: 'import "left-pad";' },
+    {
+      name: "the embedded API server opening the bridge",
+      from: "cli/embedded/server.ts",
+      text: 'import { x } from "../../bridge/reflector.ts";',
+    },
+    {
+      name: "a command opening the embedded API server past its door",
+      from: "cli/demo-cluster.ts",
+      text: 'import { x } from "./embedded/storage.ts";',
+    },
     {
       name: "a command opening the bridge's inside lazily",
       from: "cli/tail.ts",

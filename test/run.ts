@@ -56,7 +56,7 @@ async function main(): Promise<void> {
   );
 
   sweepDataFolders();
-  const isKubeMissing = missing.some(({ binary }) => binary !== "nats-server");
+  const isKubeMissing = missing.some(({ binary }) => binary === "etcd" || binary === "kube-apiserver");
   await using kube = needs.isKubeShared && !isKubeMissing ? await startKubeForAll() : undefined;
   const { passed, failed, skipped, skipReasons } = await runFiles(files);
   await kube?.stop();
@@ -94,6 +94,7 @@ async function needsOf(files: readonly string[]): Promise<Needs> {
   const binaries: BinaryName[] = [];
   if (mention(/\b(needNats|startNats)\b/)) binaries.push("nats-server");
   if (mention(/\b(sharedKube|needKube|startKube)\b/)) binaries.push("etcd", "kube-apiserver");
+  if (mention(/\bneedKubectl\b/)) binaries.push("kubectl"); // last: building it is quick after kube-apiserver
   return { binaries, isKubeShared: mention(/\bsharedKube\b/) };
 }
 

@@ -20,7 +20,7 @@ const object = (managedFields: ManagedFieldsEntry[]): KubeObject => ({
   apiVersion: "v1",
   kind: "K",
   metadata: { name: "a", uid: "u", resourceVersion: "1", managedFields },
-  spec: { tags: ["x", "y"], ports: [{ port: 80, protocol: "TCP", name: "http" }] },
+  spec: { tags: ["x", "y", "a<b"], ports: [{ port: 80, protocol: "TCP", name: "http" }] },
 });
 const replace = (path: string): PatchOperation => ({ op: "replace", path, value: 1, oldValue: 0 });
 
@@ -85,6 +85,21 @@ describe("the field manager that made a change", () => {
       name: "owns a set element by its value",
       managers: [entry("helm", "2026-01-01T00:00:01Z", { "f:spec": { "f:tags": { 'v:"y"': {} } } })],
       patch: [replace("/spec/tags/1")],
+      expected: "helm",
+    },
+    {
+      name: "owns a set element that the API server writes with escapes",
+      managers: [entry("helm", "2026-01-01T00:00:01Z", { "f:spec": { "f:tags": { 'v:"a\\u003cb"': {} } } })],
+      patch: [replace("/spec/tags/2")],
+      expected: "helm",
+    },
+    {
+      name: "is who owns the field, not who owns the map that it is in",
+      managers: [
+        entry("creator", "2026-01-01T00:00:02Z", { "f:spec": { "f:backup": {} } }),
+        entry("helm", "2026-01-01T00:00:02Z", { "f:spec": { "f:backup": { "f:schedule": {} } } }),
+      ],
+      patch: [replace("/spec/backup/schedule")],
       expected: "helm",
     },
     { name: "is unknown without managedFields", managers: [], patch: [replace("/spec/replicas")], expected: undefined },

@@ -52,6 +52,17 @@ describe("the connection to the API server", () => {
     );
   });
 
+  test("with a kubeconfig that is no YAML shows none of its lines, which may be credentials", async (t) => {
+    const folder = createDataFolder("kubeconfig");
+    t.after(() => folder.remove());
+    const kubeconfig = join(folder.path, "kubeconfig");
+    writeFileSync(kubeconfig, 'users:\n  - user: { token: "s3cret" : }\n');
+    await assert.rejects(
+      connectApiServer({ kubeconfig }),
+      (error) => error instanceof KubeconfigError && /cannot be read/.test(error.message) && !/s3cret/.test(error.message),
+    );
+  });
+
   test("with a kubeconfig that cannot be read names the file", async () => {
     await assert.rejects(
       connectApiServer({ kubeconfig: "/nowhere/kubeconfig" }),

@@ -63,6 +63,11 @@ const broken: { name: string; text: string; expected: string[] }[] = [
     expected: ["f.yaml:5:26 resources[0].when.phase.to: expected a string or a list, got 5"],
   },
   {
+    name: "a password in a URL is not shown",
+    text: `${valid}concurrency: nats://user:secret@nats:4222\n`,
+    expected: ['f.yaml:5:14 concurrency: expected a number, got "nats://nats:4222"'],
+  },
+  {
     name: "an unknown word is told with the known ones",
     text: `${valid}start: yesterday\n`,
     expected: ['f.yaml:5:8 start: expected "now" or "all", got "yesterday"'],

@@ -64,7 +64,7 @@ describe("when something is missing or wrong", () => {
     const bridge = await journey.startBridge({ kubernetes: { kubeconfig } }, /forbidden \(403\)/);
     assert.match(
       bridge.logTail().replaceAll("\\", ""),
-      /forbidden \(403\)\. Add this rule to the Role in test-\w+ of the bridge: \{apiGroups: \["demo\.example\.com"\], resources: \["databases"\], verbs: \["get", "list", "watch"\]\}/,
+      /forbidden \(403\)\. Add this rule to the Role in test-\w+: \{apiGroups: \["demo\.example\.com"\], resources: \["databases"\], verbs: \["get", "list", "watch"\]\}/,
     );
     const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
     const rules = [{ apiGroups: ["demo.example.com"], resources: ["databases"], verbs: ["get", "list", "watch"] }];

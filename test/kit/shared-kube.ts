@@ -1,12 +1,13 @@
 /**
- * What a test asks for when it needs real servers. Each function answers a server, or marks the test as skipped with the reason and
- * answers undefined where the server is missing; with CI=true a missing server fails the test instead.
+ * What a test asks for when it needs real servers, or kubectl. Each function answers one, or marks the test as skipped with the reason and
+ * answers undefined where it is missing; with CI=true a missing server fails the test instead.
  * The API server is shared, since it takes seconds to start: by all files of a run (the runner starts it), or by all tests of a file that
  * is run alone. So a test keeps to a namespace of its own, and whoever kills or reconfigures the API server asks for their own.
  */
 import { randomBytes } from "node:crypto";
 import type { TestContext } from "node:test";
 import { z } from "zod";
+import { findBinary } from "./binary.ts";
 import { databaseCrd } from "./database-crd.ts";
 import { type KubeAccess, KubeAccessData, kubeAccess } from "./kube-access.ts";
 import { type KubeOptions, type KubeServer, startKube } from "./kube-apiserver.ts";
@@ -21,7 +22,9 @@ export const MISSING_VARIABLE = "CR_REACTOR_TEST_MISSING";
 
 const Missing = z.record(z.string(), z.string());
 
-let ofThisFile: Promise<KubeServer> | undefined; // a test file is a process, and node:test has no other place that its tests share
+// A test file is a process, and node:test has no other place that its tests share.
+let ofThisFile: Promise<KubeServer> | undefined;
+let kubectlOfThisFile: Promise<string> | undefined;
 
 /** The shared API server; it knows the kind Database of database-crd.ts. */
 export function sharedKube(t: TestContext): Promise<KubeAccess | undefined> {
@@ -48,6 +51,14 @@ export function needNats(t: TestContext, options?: NatsOptions): Promise<NatsSer
     const nats = await startNats(options);
     t.after(() => nats.stop());
     return nats;
+  });
+}
+
+/** The path of kubectl. */
+export function needKubectl(t: TestContext): Promise<string | undefined> {
+  return unlessMissing(t, ["kubectl"], () => {
+    kubectlOfThisFile ??= findBinary("kubectl");
+    return kubectlOfThisFile;
   });
 }
 

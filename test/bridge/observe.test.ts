@@ -1,0 +1,477 @@
+/** The observer on the embedded API server, which shows histories on demand; at the end the real bridge and the observer watch the same. */
+import assert from "node:assert/strict";
+import { describe, type TestContext, test } from "node:test";
+import { connectApiServer } from "../../bridge/api-server.ts";
+import { type Envelope, opOf, parseEnvelope } from "../../bridge/envelope.ts";
+import {
+  clusterNameOf,
+  type ObserveOptions,
+  type ObserverState,
+  observe,
+  observedResource,
+  RefusedError,
+} from "../../bridge/observe.ts";
+import type { FaultEffect, FaultedRequest } from "../../cli/embedded/embedded.ts";
+import { startJourney } from "../journey/rig.ts";
+import { database, databaseCrd, databasePath } from "../kit/database-crd.ts";
+import { type EmbeddedStage, openEmbedded } from "../kit/embedded-kube.ts";
+import { until } from "../kit/until.ts";
+
+const databases = { apiVersion: "demo.example.com/v1", kind: "Database", plural: "databases", namespaced: true };
+const secrets = { apiVersion: "v1", kind: "Secret", plural: "secrets", namespaced: true };
+const settings = { context: "embedded", phase: "status.phase" };
+
+const refusal = (status: number): FaultEffect => ({ type: "refuse", status, reason: "" });
+const ofWatch = ({ isWatch }: FaultedRequest) => isWatch;
+const ofStreamingList = ({ query }: FaultedRequest) => query.has("sendInitialEvents");
+/** A GET of that Database. */
+const ofOne = (name: string) => (request: FaultedRequest) =>
+  request.method === "GET" && request.path.endsWith(`/databases/${name}`);
+
+/** The server, and a hand that changes Databases in `prod`. */
+async function openScene(t: TestContext) {
+  const stage = await openEmbedded(t);
+  const { server, client } = stage;
+  await client.createNamespace("prod");
+  const one = (name: string) => databasePath("prod", name);
+  return {
+    server,
+    client,
+    outage: stage.outage,
+    restart: stage.restart,
+    observe: (options?: Partial<ObserveOptions>) => startObserving(t, stage, options),
+    async create(name: string, phase?: string) {
+      const created = await client.create(databasePath("prod"), database(name, "prod"));
+      return phase === undefined ? created : await client.patch(one(name), { status: { phase } }, { subresource: "status" });
+    },
+    phase: (name: string, phase: string) =>
+      client.patch(one(name), { status: { phase } }, { subresource: "status", fieldManager: "operator" }),
+    remove: (name: string) => client.delete(one(name)),
+    /** A change of managedFields and resourceVersion alone: somebody else wants what is there. */
+    bookkeeping: (name: string) =>
+      client.apply(one(name), { ...database(name, "prod"), metadata: { name } }, "somebody-else"),
+  };
+}
+type Scene = Awaited<ReturnType<typeof openScene>>;
+
+/** Starts an observer that ends with its test. */
+async function startObserving(t: TestContext, stage: EmbeddedStage, options: Partial<ObserveOptions> = {}) {
+  const { apiServer, requests } = await stage.connect();
+  const stop = new AbortController();
+  const states: ObserverState[] = [];
+  const changes: Envelope[] = [];
+  const backoff = { firstMs: 1, maxMs: 1, resetAfterMs: 1 };
+  const onState = (state: ObserverState) => states.push(state);
+  const resource = observedResource(databases, settings);
+  const watch = async () => {
+    for await (const envelope of observe({ apiServer, resource, signal: stop.signal, backoff, onState, ...options }))
+      changes.push(parseEnvelope(JSON.stringify(envelope)));
+  };
+  const ended = watch();
+  t.after(async () => {
+    stop.abort();
+    await ended.catch(() => undefined);
+  });
+  const told = () => changes.map(short);
+  const problems = () => states.flatMap((state) => (state.type === "waiting" ? [state.problem] : []));
+  return {
+    changes,
+    /** `updated a replace /status/phase Running → Failed`. */
+    told,
+    states,
+    problems,
+    /** `GET <path>`; of a list and a watch `LIST` and `WATCH`. */
+    asked: () => requests.map(({ method, path, query }) => `${verbOf(method, query)} ${path}`),
+    /** Rejects when the observer gives up. */
+    ended,
+    /** Waits until it goes on behind so many whole lists. */
+    listed: (count: number) => until(() => listsOf(states).length >= count, { what: `list ${count} to be whole` }),
+    tells: (change: string) => until(() => told().includes(change), { what: `the observer to tell "${change}"` }),
+    waits: (problem: RegExp) => until(() => problems().some((each) => problem.test(each)), { what: String(problem) }),
+  };
+}
+type Observing = Awaited<ReturnType<typeof startObserving>>;
+
+function verbOf(method: string, query: Readonly<Record<string, string>>): string {
+  if ("sendInitialEvents" in query) return "LIST";
+  return "watch" in query ? "WATCH" : method;
+}
+
+/** The states that follow upon a whole list. */
+function listsOf(states: readonly ObserverState[]) {
+  const passing = states.flatMap((state) => (state.type === "waiting" ? [] : [state]));
+  return passing.filter(({ type }, index) => type === "watching" && passing[index - 1]?.type === "listing");
+}
+
+function short(envelope: Envelope): string {
+  const { patch, gap, transitions } = envelope.data;
+  const paths = patch?.map(({ op, path }) => `${op} ${path}`) ?? [];
+  const { phase } = transitions;
+  return [opOf(envelope), envelope.name, gap && "gap", ...paths, phase && `${phase.from} → ${phase.to}`]
+    .filter(Boolean)
+    .join(" ");
+}
+
+const CRD_PATH = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${databaseCrd.metadata.name}`;
+const PATH = "/apis/demo.example.com/v1/databases";
+
+interface History {
+  readonly name: string;
+  /** What is there, and what is wrong, when the observer starts. */
+  readonly given?: (scene: Scene) => Promise<unknown>;
+  readonly run: (scene: Scene, observing: Observing) => Promise<unknown>;
+  readonly expected: readonly string[];
+}
+
+describe("the observer", () => {
+  const histories: readonly History[] = [
+    {
+      name: "tells changes with patch and phase, and not what was there at first",
+      given: ({ create }) => create("a", "Running"),
+      async run({ create, phase, remove }) {
+        await phase("a", "Failed");
+        await create("b");
+        await remove("a");
+      },
+      expected: ["updated a replace /status/phase Running → Failed", "created b", "deleted a"],
+    },
+    {
+      name: "tells nothing when only bookkeeping of the API server changed",
+      given: ({ create }) => create("a", "Running"),
+      run: ({ bookkeeping }) => bookkeeping("a"),
+      expected: [],
+    },
+    {
+      name: "tells the net changes with a gap when its version is too old, and deletions by looking for what the list did not have",
+      async given({ create }) {
+        await create("changed", "Running");
+        await create("gone", "Running");
+        await create("quiet");
+        await create("replaced");
+      },
+      async run({ outage, create, phase, remove }, { listed }) {
+        await outage(async () => {
+          await phase("changed", "Provisioning");
+          await phase("changed", "Failed");
+          await create("born");
+          await remove("replaced");
+          await create("replaced");
+          await remove("gone");
+        });
+        await listed(2);
+      },
+      expected: [
+        "created born gap",
+        "updated changed gap replace /status/phase Running → Failed",
+        "deleted replaced gap",
+        "created replaced gap",
+        "deleted gone gap",
+      ],
+    },
+    {
+      name: "does not call deleted what is there after all",
+      given: ({ create }) => create("a"),
+      async run({ server, outage, bookkeeping }, { asked, listed }) {
+        const text = (line: string) => (line.includes('"name":"a"') ? "" : line);
+        await outage(async () => {
+          await bookkeeping("a");
+          server.faults.add({ meets: ofStreamingList, effect: { type: "rewrite", text } });
+        });
+        await listed(2);
+        await until(() => asked().includes(`GET ${databasePath("prod", "a")}`));
+      },
+      expected: [],
+    },
+    {
+      name: "asks again when it cannot find out whether an object is gone",
+      given: ({ create }) => create("a"),
+      async run({ server, outage, remove }, { listed, waits }) {
+        server.faults.add({ meets: ofOne("a"), effect: refusal(503) });
+        await outage(() => remove("a"));
+        await listed(2);
+        await waits(/503/);
+      },
+      expected: ["deleted a gap"],
+    },
+    {
+      name: "tells nothing when the first list breaks off and starts over",
+      async given({ server, create }) {
+        await create("a");
+        await create("b");
+        const afterBytes = Buffer.byteLength(JSON.stringify(await create("c"))) * 2;
+        server.faults.add({ meets: ofStreamingList, effect: { type: "cut", afterBytes } });
+      },
+      run: async (_, { asked }) => assert.deepEqual(asked(), [`LIST ${PATH}`, `LIST ${PATH}`]),
+      expected: [],
+    },
+    {
+      name: "tells of an object created again under its name",
+      given: ({ create }) => create("a"),
+      async run({ create, remove }) {
+        await remove("a");
+        await create("a");
+      },
+      expected: ["deleted a", "created a"],
+    },
+  ];
+  for (const { name, given, run, expected } of histories) {
+    test(name, async (t) => {
+      const scene = await openScene(t);
+      await given?.(scene);
+      const observing = await scene.observe();
+      await observing.listed(1);
+      await run(scene, observing);
+      await scene.create("end");
+      await observing.tells("created end");
+      assert.deepEqual(observing.told(), [...expected, "created end"]);
+    });
+  }
+
+  test("tells what was there at first when it is asked to", async (t) => {
+    const { create, observe } = await openScene(t);
+    await create("a");
+    const { listed, told } = await observe({ existing: true });
+    await listed(1);
+    assert.deepEqual(told(), ["existing a"]);
+  });
+
+  test("counts what is there, and counts again after a new list", async (t) => {
+    const { create, remove, outage, observe } = await openScene(t);
+    await create("a");
+    await create("b");
+    const { listed, states } = await observe();
+    await listed(1);
+    await outage(() => remove("a"));
+    await listed(2);
+    const counts = listsOf(states).map(({ objects }) => objects);
+    assert.deepEqual(counts, [2, 1]);
+  });
+
+  test("of one name keeps the others out of everything", async (t) => {
+    const { create, phase, observe } = await openScene(t);
+    await create("a");
+    await create("b");
+    const { listed, tells, told, states } = await observe({ name: "a" });
+    await listed(1);
+    await phase("b", "Failed");
+    await phase("a", "Failed");
+    await tells("updated a add /status null → Failed");
+    assert.equal(told().length, 1);
+    assert.deepEqual(states.at(1), { type: "watching", objects: 1, stateless: 0 });
+  });
+
+  test("only gets, lists and watches", async (t) => {
+    const { create, remove, outage, observe } = await openScene(t);
+    await create("a");
+    const { listed, tells, asked } = await observe();
+    await listed(1);
+    await outage(() => remove("a"));
+    await tells("deleted a gap");
+    const requests = new Set(asked());
+    assert.deepEqual([...requests], [`LIST ${PATH}`, `WATCH ${PATH}`, `GET ${databasePath("prod", "a")}`]);
+  });
+
+  const refused = [
+    { status: 401, times: 2, expected: /renew the token/ },
+    { status: 403, times: 1, expected: /forbidden \(403\).*verbs: \["get", "list", "watch"\]/ },
+  ];
+  for (const { status, times, expected } of refused) {
+    test(`ends when it is refused from the start (${status})`, async (t) => {
+      const { server, observe } = await openScene(t);
+      server.faults.add({ meets: ofWatch, times, effect: refusal(status) });
+      const { ended } = await observe();
+      await assert.rejects(ended, (error) => {
+        assert.ok(error instanceof RefusedError);
+        assert.match(error.message, expected);
+        return true;
+      });
+    });
+  }
+
+  const passing: readonly (Omit<History, "expected"> & { readonly problem: RegExp })[] = [
+    {
+      name: "is refused later on",
+      async run({ server, restart }, { listed }) {
+        await listed(1);
+        server.faults.add({ meets: ofWatch, effect: refusal(403) });
+        await restart();
+      },
+      problem: /forbidden \(403\)/,
+    },
+    {
+      name: "has no connection",
+      given: async ({ server }) => server.faults.add({ meets: ofWatch, effect: { type: "cut", afterBytes: 0 } }),
+      run: async () => undefined,
+      problem: /other side closed/,
+    },
+    {
+      name: "starts before the CRD is served",
+      async given({ client }) {
+        await client.delete(CRD_PATH);
+        await client.waitFor(CRD_PATH, (object) => object === undefined);
+      },
+      async run({ client }, { waits }) {
+        await waits(/404/);
+        await client.applyCrd(databaseCrd);
+      },
+      problem: /waiting for its CustomResource/,
+    },
+  ];
+  for (const { name, given, run, problem } of passing) {
+    test(`says so, waits and goes on when it ${name}`, async (t) => {
+      const scene = await openScene(t);
+      await given?.(scene);
+      const observing = await scene.observe();
+      await run(scene, observing);
+      await observing.waits(problem);
+      await observing.listed(1);
+      await scene.create("a");
+      await observing.tells("created a");
+      assert.deepEqual(observing.told(), ["created a"]);
+    });
+  }
+});
+
+describe("beyond the memory limit", () => {
+  /** Room for the state of one object, whatever its event takes. */
+  const stateBytesMax = 2_400;
+
+  test("a change is told without its patch, says so, and the next one has its patch again", async (t) => {
+    const { create, phase, observe } = await openScene(t);
+    await create("a", "Running");
+    await create("b", "Running");
+    const { listed, tells, told, states } = await observe({ stateBytesMax });
+    await listed(1);
+    await phase("a", "Failed");
+    await phase("a", "Running");
+    await tells("updated a replace /status/phase Failed → Running");
+    assert.deepEqual(states.at(1), { type: "watching", objects: 2, stateless: 1 });
+    assert.deepEqual(told(), ["existing a gap", "updated a replace /status/phase Failed → Running"]);
+  });
+
+  test("deletions are told, seen or inferred", async (t) => {
+    const { create, remove, outage, observe } = await openScene(t);
+    await create("a", "Running");
+    const { metadata } = await create("b", "Running");
+    const { listed, tells, told, changes } = await observe({ stateBytesMax });
+    await listed(1);
+    await create("c");
+    await remove("a");
+    await tells("deleted a");
+    await outage(() => remove("b"));
+    await tells("deleted b gap");
+    assert.deepEqual(told(), ["created c", "deleted a", "deleted b gap"]);
+    const { uid, resourceVersion } = metadata;
+    const { apiVersion, kind } = databases;
+    const identity = { apiVersion, kind, metadata: { name: "b", namespace: "prod", uid, resourceVersion } };
+    assert.deepEqual(changes.at(-1)?.data.object, identity);
+  });
+});
+
+describe("a Secret", () => {
+  const SECRETS = "/api/v1/namespaces/prod/secrets";
+  const secret = (password: string, annotations: Record<string, string> = {}) => ({
+    apiVersion: "v1",
+    kind: "Secret",
+    type: "Opaque",
+    metadata: { name: "db", namespace: "prod", labels: { app: "db" }, annotations },
+    data: { password: base64(password), user: base64("admin") },
+  });
+  const base64 = (text: string) => Buffer.from(text).toString("base64");
+  const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
+
+  test("is told to have changed, by its keys, and no value gets out", async (t) => {
+    const { client, observe } = await openScene(t);
+    const path = `${SECRETS}/db`;
+    await client.create(SECRETS, secret("hunter2", { note: "mine", [LAST_APPLIED]: JSON.stringify(secret("hunter2")) }));
+    const resource = observedResource(secrets, settings);
+    const { listed, tells, told, changes } = await observe({ resource, existing: true });
+    await listed(1);
+    await client.patch(path, { data: { password: base64("hunter3") } });
+    await client.apply(path, { ...secret("hunter3"), metadata: { name: "db" } }, "somebody-else");
+    await client.patch(path, { metadata: { annotations: { [LAST_APPLIED]: null } } });
+    await client.delete(path);
+    await tells("deleted db");
+    assert.deepEqual(told(), [
+      "existing db",
+      "updated db replace /data/password",
+      "updated db remove /metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration",
+      "deleted db",
+    ]);
+    const text = JSON.stringify(changes);
+    for (const value of ["hunter", base64("hunter2"), base64("hunter3"), base64("admin")])
+      assert.ok(!text.includes(value), `${value} got out`);
+    assert.match(text, /"app":"db"/);
+  });
+
+  test("gets other marks in each process, so that nobody can look a value up", async (t) => {
+    const { client, observe } = await openScene(t);
+    await client.create(SECRETS, secret("hunter2"));
+    const marks = async () => {
+      const { listed, changes } = await observe({ resource: observedResource(secrets, settings), existing: true });
+      await listed(1);
+      return changes[0]?.data.object["data"];
+    };
+    const [one, other] = [await marks(), await marks()];
+    assert.match(JSON.stringify(one), /^\{"password":"\(redacted [0-9a-f]{8}\)"/);
+    assert.notDeepEqual(one, other);
+  });
+});
+
+describe("the cluster's name comes from the context", () => {
+  const rows = [
+    { context: "kind-dev", expected: "kind-dev" },
+    { context: "kubernetes-admin@kubernetes", expected: "kubernetes-admin-kubernetes" },
+    {
+      context: "arn:aws:eks:eu-west-1:123456789012:cluster/Orders",
+      expected: "arn-aws-eks-eu-west-1-123456789012-cluster-orders",
+    },
+    {
+      context: `gke_${"project".repeat(9)}_europe-west1-b_prod`,
+      expected: "tprojectprojectprojectprojectprojectproject-europe-west1-b-prod",
+    },
+    { context: "_", expected: "cluster" },
+    { context: "", expected: "cluster" },
+  ];
+  for (const { context, expected } of rows) {
+    test(`${context || "none"} is ${expected}`, () => assert.equal(clusterNameOf(context), expected));
+  }
+});
+
+test("the observer tells what the bridge publishes: the same ids and the same data", async (t) => {
+  const journey = await startJourney(t);
+  if (journey === undefined) return;
+  const { kube, namespace } = journey;
+  const one = databasePath(namespace, "one");
+  await kube.client.create(databasePath(namespace), database("there", namespace));
+  await journey.startBridge();
+  const apiServer = await connectApiServer({ kubeconfig: kube.kubeconfigPath });
+  t.after(() => apiServer.close());
+  const resource = observedResource(databases, { context: "test", namespace, phase: "status.phase" });
+  const stop = new AbortController();
+  const observed: Envelope[] = [];
+  const states: ObserverState[] = [];
+  const watching = (async () => {
+    const onState = (state: ObserverState) => states.push(state);
+    for await (const envelope of observe({ apiServer, resource, signal: stop.signal, existing: true, onState }))
+      observed.push(envelope);
+  })();
+  await until(() => states.some(({ type }) => type === "watching"));
+
+  await kube.client.create(databasePath(namespace), database("one", namespace));
+  await kube.client.patch(one, { status: { phase: "Running" } }, { subresource: "status", fieldManager: "operator" });
+  await kube.client.patch(one, { spec: { replicas: 3 } }, { fieldManager: "person" });
+  await kube.client.patch(one, { metadata: { labels: { team: "a" } } }, { fieldManager: "person" });
+  await kube.client.patch(one, { status: { phase: "Failed" } }, { subresource: "status", fieldManager: "operator" });
+  await kube.client.delete(one);
+  await until(async () => observed.length === 7 && (await journey.events()).length === 7);
+  stop.abort();
+  await watching;
+  assert.deepEqual(observed.map(timeless), (await journey.events()).map(timeless));
+});
+
+/** Without what tells when somebody looked: whole seconds of managedFields may make a phase older or younger than that. */
+function timeless({ recordedtime: _, time: __, phasesince: ___, data, ...attributes }: Envelope) {
+  const { phase } = data.transitions;
+  return { ...attributes, data: { ...data, transitions: phase && { from: phase.from, to: phase.to } } };
+}
