@@ -132,6 +132,10 @@ async function keepWatching(
       const resource = watchedResource(config.cluster, settings, discovered, namespace);
       states.delete(title);
       metrics.forget(title);
+      if (namespace !== undefined && !discovered.namespaced) {
+        logger.warn(`${entry.kind} is cluster-scoped: its namespaces count for nothing; leave them out of its entry`);
+        if (namespace !== entry.namespaces?.[0]) return; // one watch sees them all
+      }
       title = resourceTitle(resource);
       const log = openEventLog(jetStream);
       const sink = createSink(jetStream, log, logger, metrics.publishTrouble);

@@ -128,6 +128,12 @@ program
     (await import("./demo.ts")).demoCommand(options),
   );
 
+// Whoever reads the output has seen enough: `cr-reactor tail | head -1`.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -63,6 +63,18 @@ describe("the README", () => {
     }
   });
 
+  test("names the versions that the tests really run on", () => {
+    const row = (name: string) => new RegExp(`^\\| ${name} \\| (\\d[\\d.]*)`, "m").exec(README)?.[1];
+    const pins = readFileSync(join(ROOT, "test/kit/binary.ts"), "utf8");
+    const pinned = (after: string) => pins.slice(pins.indexOf(after)).match(/version: "(\d+\.\d+)\./)?.[1];
+    assert.equal(row("Kubernetes"), pinned('"kube-apiserver": {'));
+    assert.equal(row("nats-server"), pinned('"nats-server": {'));
+    const { devDependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+      devDependencies: Record<string, string>;
+    };
+    assert.equal(row("Node"), devDependencies["node"]?.match(/\d+/)?.[0]);
+  });
+
   test("links to files that are there", () => {
     const links = [...README.matchAll(/\]\(([^)#]+)\)/g)]
       .map(([, target = ""]) => target)

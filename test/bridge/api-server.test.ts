@@ -59,7 +59,8 @@ describe("the connection to the API server", () => {
     writeFileSync(kubeconfig, 'users:\n  - user: { token: "s3cret" : }\n');
     await assert.rejects(
       connectApiServer({ kubeconfig }),
-      (error) => error instanceof KubeconfigError && /cannot be read/.test(error.message) && !/s3cret/.test(error.message),
+      (error) =>
+        error instanceof KubeconfigError && /cannot be read/.test(error.message) && !/s3cret/.test(error.message),
     );
   });
 

@@ -17,6 +17,8 @@ const definition = (
 ) => {
   const plural = `${kind.toLowerCase().replace(/metrics$/, "")}s`;
   return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
     metadata: { name: `${plural}.${group}` },
     spec: {
       group,
@@ -55,9 +57,7 @@ const cleanup = new AsyncDisposableStack();
 after(() => cleanup.disposeAsync());
 before(async () => {
   stage = await openEmbedded({ after: (each) => cleanup.defer(each) });
-  for (const crd of DEFINITIONS) {
-    await stage.client.applyCrd({ apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", ...crd });
-  }
+  for (const crd of DEFINITIONS) await stage.client.applyCrd(crd);
   for (const [group, effect] of Object.entries(FAULTS)) {
     const path = `/apis/${group}.example.com/v1`;
     stage.server.faults.add({ meets: (request) => request.path === path, times: Infinity, effect });

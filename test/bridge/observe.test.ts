@@ -1,25 +1,14 @@
 /** The observer on the embedded API server, which shows histories on demand; at the end the real bridge and the observer watch the same. */
 import assert from "node:assert/strict";
-import { describe, type TestContext, test } from "node:test";
+import { describe, test } from "node:test";
 import { connectApiServer } from "../../bridge/api-server.ts";
-import { type Envelope, opOf, parseEnvelope } from "../../bridge/envelope.ts";
-import {
-  clusterNameOf,
-  type ObserveOptions,
-  type ObserverState,
-  observe,
-  observedResource,
-  RefusedError,
-} from "../../bridge/observe.ts";
+import type { Envelope } from "../../bridge/envelope.ts";
+import { clusterNameOf, type ObserverState, observe, observedResource, RefusedError } from "../../bridge/observe.ts";
 import type { FaultEffect, FaultedRequest } from "../../cli/embedded/embedded.ts";
 import { startJourney } from "../journey/rig.ts";
 import { database, databaseCrd, databasePath } from "../kit/database-crd.ts";
-import { type EmbeddedStage, openEmbedded } from "../kit/embedded-kube.ts";
 import { until } from "../kit/until.ts";
-
-const databases = { apiVersion: "demo.example.com/v1", kind: "Database", plural: "databases", namespaced: true };
-const secrets = { apiVersion: "v1", kind: "Secret", plural: "secrets", namespaced: true };
-const settings = { context: "embedded", phase: "status.phase" };
+import { databases, listsOf, type Observing, openScene, type Scene } from "./observing.ts";
 
 const refusal = (status: number): FaultEffect => ({ type: "refuse", status, reason: "" });
 const ofWatch = ({ isWatch }: FaultedRequest) => isWatch;
@@ -27,90 +16,6 @@ const ofStreamingList = ({ query }: FaultedRequest) => query.has("sendInitialEve
 /** A GET of that Database. */
 const ofOne = (name: string) => (request: FaultedRequest) =>
   request.method === "GET" && request.path.endsWith(`/databases/${name}`);
-
-/** The server, and a hand that changes Databases in `prod`. */
-async function openScene(t: TestContext) {
-  const stage = await openEmbedded(t);
-  const { server, client } = stage;
-  await client.createNamespace("prod");
-  const one = (name: string) => databasePath("prod", name);
-  return {
-    server,
-    client,
-    outage: stage.outage,
-    restart: stage.restart,
-    observe: (options?: Partial<ObserveOptions>) => startObserving(t, stage, options),
-    async create(name: string, phase?: string) {
-      const created = await client.create(databasePath("prod"), database(name, "prod"));
-      return phase === undefined ? created : await client.patch(one(name), { status: { phase } }, { subresource: "status" });
-    },
-    phase: (name: string, phase: string) =>
-      client.patch(one(name), { status: { phase } }, { subresource: "status", fieldManager: "operator" }),
-    remove: (name: string) => client.delete(one(name)),
-    /** A change of managedFields and resourceVersion alone: somebody else wants what is there. */
-    bookkeeping: (name: string) =>
-      client.apply(one(name), { ...database(name, "prod"), metadata: { name } }, "somebody-else"),
-  };
-}
-type Scene = Awaited<ReturnType<typeof openScene>>;
-
-/** Starts an observer that ends with its test. */
-async function startObserving(t: TestContext, stage: EmbeddedStage, options: Partial<ObserveOptions> = {}) {
-  const { apiServer, requests } = await stage.connect();
-  const stop = new AbortController();
-  const states: ObserverState[] = [];
-  const changes: Envelope[] = [];
-  const backoff = { firstMs: 1, maxMs: 1, resetAfterMs: 1 };
-  const onState = (state: ObserverState) => states.push(state);
-  const resource = observedResource(databases, settings);
-  const watch = async () => {
-    for await (const envelope of observe({ apiServer, resource, signal: stop.signal, backoff, onState, ...options }))
-      changes.push(parseEnvelope(JSON.stringify(envelope)));
-  };
-  const ended = watch();
-  t.after(async () => {
-    stop.abort();
-    await ended.catch(() => undefined);
-  });
-  const told = () => changes.map(short);
-  const problems = () => states.flatMap((state) => (state.type === "waiting" ? [state.problem] : []));
-  return {
-    changes,
-    /** `updated a replace /status/phase Running → Failed`. */
-    told,
-    states,
-    problems,
-    /** `GET <path>`; of a list and a watch `LIST` and `WATCH`. */
-    asked: () => requests.map(({ method, path, query }) => `${verbOf(method, query)} ${path}`),
-    /** Rejects when the observer gives up. */
-    ended,
-    /** Waits until it goes on behind so many whole lists. */
-    listed: (count: number) => until(() => listsOf(states).length >= count, { what: `list ${count} to be whole` }),
-    tells: (change: string) => until(() => told().includes(change), { what: `the observer to tell "${change}"` }),
-    waits: (problem: RegExp) => until(() => problems().some((each) => problem.test(each)), { what: String(problem) }),
-  };
-}
-type Observing = Awaited<ReturnType<typeof startObserving>>;
-
-function verbOf(method: string, query: Readonly<Record<string, string>>): string {
-  if ("sendInitialEvents" in query) return "LIST";
-  return "watch" in query ? "WATCH" : method;
-}
-
-/** The states that follow upon a whole list. */
-function listsOf(states: readonly ObserverState[]) {
-  const passing = states.flatMap((state) => (state.type === "waiting" ? [] : [state]));
-  return passing.filter(({ type }, index) => type === "watching" && passing[index - 1]?.type === "listing");
-}
-
-function short(envelope: Envelope): string {
-  const { patch, gap, transitions } = envelope.data;
-  const paths = patch?.map(({ op, path }) => `${op} ${path}`) ?? [];
-  const { phase } = transitions;
-  return [opOf(envelope), envelope.name, gap && "gap", ...paths, phase && `${phase.from} → ${phase.to}`]
-    .filter(Boolean)
-    .join(" ");
-}
 
 const CRD_PATH = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${databaseCrd.metadata.name}`;
 const PATH = "/apis/demo.example.com/v1/databases";
@@ -330,92 +235,6 @@ describe("the observer", () => {
       assert.deepEqual(observing.told(), ["created a"]);
     });
   }
-});
-
-describe("beyond the memory limit", () => {
-  /** Room for the state of one object, whatever its event takes. */
-  const stateBytesMax = 2_400;
-
-  test("a change is told without its patch, says so, and the next one has its patch again", async (t) => {
-    const { create, phase, observe } = await openScene(t);
-    await create("a", "Running");
-    await create("b", "Running");
-    const { listed, tells, told, states } = await observe({ stateBytesMax });
-    await listed(1);
-    await phase("a", "Failed");
-    await phase("a", "Running");
-    await tells("updated a replace /status/phase Failed → Running");
-    assert.deepEqual(states.at(1), { type: "watching", objects: 2, stateless: 1 });
-    assert.deepEqual(told(), ["existing a gap", "updated a replace /status/phase Failed → Running"]);
-  });
-
-  test("deletions are told, seen or inferred", async (t) => {
-    const { create, remove, outage, observe } = await openScene(t);
-    await create("a", "Running");
-    const { metadata } = await create("b", "Running");
-    const { listed, tells, told, changes } = await observe({ stateBytesMax });
-    await listed(1);
-    await create("c");
-    await remove("a");
-    await tells("deleted a");
-    await outage(() => remove("b"));
-    await tells("deleted b gap");
-    assert.deepEqual(told(), ["created c", "deleted a", "deleted b gap"]);
-    const { uid, resourceVersion } = metadata;
-    const { apiVersion, kind } = databases;
-    const identity = { apiVersion, kind, metadata: { name: "b", namespace: "prod", uid, resourceVersion } };
-    assert.deepEqual(changes.at(-1)?.data.object, identity);
-  });
-});
-
-describe("a Secret", () => {
-  const SECRETS = "/api/v1/namespaces/prod/secrets";
-  const secret = (password: string, annotations: Record<string, string> = {}) => ({
-    apiVersion: "v1",
-    kind: "Secret",
-    type: "Opaque",
-    metadata: { name: "db", namespace: "prod", labels: { app: "db" }, annotations },
-    data: { password: base64(password), user: base64("admin") },
-  });
-  const base64 = (text: string) => Buffer.from(text).toString("base64");
-  const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
-
-  test("is told to have changed, by its keys, and no value gets out", async (t) => {
-    const { client, observe } = await openScene(t);
-    const path = `${SECRETS}/db`;
-    await client.create(SECRETS, secret("hunter2", { note: "mine", [LAST_APPLIED]: JSON.stringify(secret("hunter2")) }));
-    const resource = observedResource(secrets, settings);
-    const { listed, tells, told, changes } = await observe({ resource, existing: true });
-    await listed(1);
-    await client.patch(path, { data: { password: base64("hunter3") } });
-    await client.apply(path, { ...secret("hunter3"), metadata: { name: "db" } }, "somebody-else");
-    await client.patch(path, { metadata: { annotations: { [LAST_APPLIED]: null } } });
-    await client.delete(path);
-    await tells("deleted db");
-    assert.deepEqual(told(), [
-      "existing db",
-      "updated db replace /data/password",
-      "updated db remove /metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration",
-      "deleted db",
-    ]);
-    const text = JSON.stringify(changes);
-    for (const value of ["hunter", base64("hunter2"), base64("hunter3"), base64("admin")])
-      assert.ok(!text.includes(value), `${value} got out`);
-    assert.match(text, /"app":"db"/);
-  });
-
-  test("gets other marks in each process, so that nobody can look a value up", async (t) => {
-    const { client, observe } = await openScene(t);
-    await client.create(SECRETS, secret("hunter2"));
-    const marks = async () => {
-      const { listed, changes } = await observe({ resource: observedResource(secrets, settings), existing: true });
-      await listed(1);
-      return changes[0]?.data.object["data"];
-    };
-    const [one, other] = [await marks(), await marks()];
-    assert.match(JSON.stringify(one), /^\{"password":"\(redacted [0-9a-f]{8}\)"/);
-    assert.notDeepEqual(one, other);
-  });
 });
 
 describe("the cluster's name comes from the context", () => {

@@ -1,7 +1,7 @@
 /** `cr-reactor api-server` as people run it: a process of the command line, and the bridge's own client on the kubeconfig that it names. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { parse, stringify } from "yaml";
 import { connectApiServer } from "../../bridge/api-server.ts";
@@ -63,9 +63,18 @@ async function run(t: TestContext, args: readonly string[], cwd: string) {
 }
 
 describe("api-server", () => {
+  test("--help explains itself with an example", async (t) => {
+    const { code, out } = await run(t, ["--help"], folderOf(t).path);
+    assert.equal(code, 0);
+    assert.match(out, /Usage: cr-reactor api-server[\s\S]*nothing is kept[\s\S]*\$ cr-reactor api-server crd\.yaml/);
+  });
+
   test("serves what its files have, to whoever takes its kubeconfig, and takes that away at Ctrl-C", async (t) => {
     const { path, file } = folderOf(t);
-    const files = [file("a-database.yaml", stringify(database("orders", "default"))), file("crd.yaml", stringify(databaseCrd))];
+    const files = [
+      file("a-database.yaml", stringify(database("orders", "default"))),
+      file("crd.yaml", stringify(databaseCrd)),
+    ];
     const server = start(t, files, path);
     const kubeconfig = await server.listening();
     assert.match(server.told.out, /listens at http:\/\/127\.0\.0\.1:\d+, with 2 objects of yours/);
@@ -77,7 +86,7 @@ describe("api-server", () => {
       ["orders"],
     );
     assert.equal(await server.end(), 0);
-    assert.deepEqual([existsSync(kubeconfig), server.told.err], [false, ""]);
+    assert.deepEqual([existsSync(dirname(kubeconfig)), server.told.err], [false, ""]);
   });
 
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -87,6 +96,7 @@ describe("api-server", () => {
       const kubeconfig = await server.listening();
       assert.equal(kubeconfig, join(path, "my.kubeconfig"));
       assert.equal(parse(readFileSync(kubeconfig, "utf8"))["current-context"], "embedded");
+      assert.equal(statSync(kubeconfig).mode & 0o777, 0o600);
       const apiServer = await connectApiServer({ kubeconfig });
       t.after(() => apiServer.close());
       const watch = await apiServer.open("/api/v1/namespaces", { query: { watch: "true" } });
@@ -134,7 +144,8 @@ describe("api-server does not start, and says why,", () => {
       files: { "orders.yaml": stringify(database("orders", "default")) },
       args: ["orders.yaml"],
       code: 2,
-      expected: /^error: orders\.yaml: Database default\/orders: demo\.example\.com\/v1 Database is no kind that is served here: load its CustomResourceDefinition as well\n$/,
+      expected:
+        /^error: orders\.yaml: Database default\/orders: demo\.example\.com\/v1 Database is no kind that is served here: load its CustomResourceDefinition as well\n$/,
     },
     {
       name: "with an object that breaks its schema",
@@ -144,7 +155,8 @@ describe("api-server does not start, and says why,", () => {
       },
       args: ["crd.yaml", "orders.yaml"],
       code: 2,
-      expected: /^error: orders\.yaml: Database default\/orders: .* spec\.engine: Unsupported value: "oracle": supported values: "postgres", "mysql"\n$/,
+      expected:
+        /^error: orders\.yaml: Database default\/orders: .* spec\.engine: Unsupported value: "oracle": supported values: "postgres", "mysql"\n$/,
     },
     {
       name: "with what is no YAML: file and line",
@@ -165,7 +177,8 @@ describe("api-server does not start, and says why,", () => {
       files: { config: "mine" },
       args: ["--kubeconfig", "config"],
       code: 1,
-      expected: /^error: config is there already, and not from `cr-reactor api-server`: name another file with --kubeconfig, or leave it out\n$/,
+      expected:
+        /^error: config is there already, and not from `cr-reactor api-server`: name another file with --kubeconfig, or leave it out\n$/,
     },
     {
       name: "with a kubeconfig in a folder that is not there",
@@ -198,6 +211,9 @@ describe("api-server does not start, and says why,", () => {
     const { port } = new URL(taken.url);
     const { code, err } = await run(t, ["--port", port], folderOf(t).path);
     assert.equal(code, 1);
-    assert.match(err, /^error: the embedded API server cannot listen on 127\.0\.0\.1:\d+: address already in use: choose/);
+    assert.match(
+      err,
+      /^error: the embedded API server cannot listen on 127\.0\.0\.1:\d+: address already in use: choose/,
+    );
   });
 });

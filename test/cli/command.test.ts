@@ -32,7 +32,7 @@ function temporaryFile(t: TestContext, name: string, text: string): string {
 }
 
 describe("the command line", () => {
-  for (const command of ["", "bridge", "run", "tail", "schema", "demo"]) {
+  for (const command of ["", "bridge", "run", "tail", "doctor", "schema", "api-server", "demo"]) {
     test(`${command || "cr-reactor"} --help explains itself with an example`, async () => {
       const { code, out } = await cli([...(command ? [command] : []), "--help"]);
       assert.equal(code, 0);
@@ -40,6 +40,14 @@ describe("the command line", () => {
       assert.match(out, /\$ cr-reactor /);
     });
   }
+
+  test("ends in peace when its reader has seen enough", async () => {
+    const child = spawn(process.execPath, [CLI, "schema", "event"], { stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.destroy();
+    const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
+    assert.equal((await Array.fromAsync(child.stderr)).join(""), "");
+    assert.equal(await closed, 0);
+  });
 
   const mistakes = [
     { name: "an unknown command", args: ["tial"], expected: /unknown command 'tial'[\s\S]*Did you mean tail/ },

@@ -3,7 +3,9 @@ import { execFile, spawn } from "node:child_process";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
+import { connectApiServer } from "../../bridge/api-server.ts";
 import { judge, STORY } from "../../cli/demo-story.ts";
+import { databasePath } from "../kit/database-crd.ts";
 import { needKube, needNats } from "../kit/shared-kube.ts";
 
 const CLI = join(import.meta.dirname, "../../cli/main.ts");
@@ -75,6 +77,42 @@ describe("the demo's judgement of a step", () => {
 });
 
 describe("the demo", () => {
+  test("needs no cluster: it says that its API server is the embedded one, and fits 80 columns", async (t) => {
+    if ((await needNats(t)) === undefined) return;
+    const env = { ...process.env, KUBECONFIG: "/nowhere", NO_COLOR: "1" };
+    const { stdout } = await run(process.execPath, [CLI, "demo"], { env });
+    assert.match(stdout, /API server {2}the embedded one, in this process: no cluster needed/);
+    assert.match(stdout, /7 steps, 7 events, 1 Slack message, 1 workflow: each once, nothing else\./);
+    const tooLong = stdout.split("\n").filter((line) => line.length > 80);
+    assert.deepEqual(tooLong, []);
+  });
+
+  test("--real lives through the same on a kube-apiserver of its own", async (t) => {
+    if ((await needKube(t)) === undefined || (await needNats(t)) === undefined) return;
+    const { stdout } = await run(process.execPath, [CLI, "demo", "--real"], { env: { ...process.env, NO_COLOR: "1" } });
+    assert.match(stdout, /API server {2}kube-apiserver v1\.\d+\.\d+ \(the real one\)/);
+    assert.match(stdout, /each once, nothing else\./);
+  });
+
+  test("--keep on the embedded API server says how kubectl reaches it", async (t) => {
+    if ((await needNats(t)) === undefined) return;
+    const demo = spawn(process.execPath, [CLI, "demo", "--keep"], {
+      env: { ...process.env, NO_COLOR: "1" },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let out = "";
+    for await (const chunk of demo.stdout) {
+      out += chunk;
+      if (!out.includes("Ctrl-C ends it")) continue;
+      const [, kubeconfig = ""] = /--kubeconfig (\S+) -n demo/.exec(out) ?? assert.fail(out);
+      const apiServer = await connectApiServer({ kubeconfig });
+      assert.equal((await apiServer.json<{ items: unknown[] }>(databasePath("demo"))).items.length, 0);
+      await apiServer.close();
+      demo.kill("SIGINT");
+    }
+    assert.equal(demo.exitCode ?? (await new Promise((resolve) => demo.once("close", resolve))), 0, out);
+  });
+
   test("on one's own cluster lives through its story and leaves nothing behind", async (t) => {
     const kube = await needKube(t);
     if (kube === undefined || (await needNats(t)) === undefined) return;

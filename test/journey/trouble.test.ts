@@ -49,6 +49,21 @@ describe("when something is missing or wrong", () => {
     await until(async () => (await journey.events()).some((event) => event.kind === kind), { waitMsMax: 60_000 });
   });
 
+  test("namespaces of a kind that is in none are told, and the kind is watched once", async (t) => {
+    const journey = await startJourney(t);
+    if (journey === undefined) return;
+    const namespaces = ["default", "kube-system"];
+    const bridge = await journey.startBridge(
+      { resources: [{ apiVersion: "v1", kind: "Namespace", namespaces }] },
+      /Namespace is cluster-scoped: its namespaces count for nothing/,
+    );
+    await until(async () => (await readyz(bridge.logTail())).status === 200);
+    await until(async () => {
+      const { watches } = JSON.parse((await readyz(bridge.logTail())).body) as { watches: Record<string, unknown> };
+      return Object.keys(watches).length === 1;
+    });
+  });
+
   test("a missing permission is told as the RBAC rule that grants it, and granting it is enough", async (t) => {
     const journey = await startJourney(t);
     if (journey === undefined) return;

@@ -137,14 +137,14 @@ describe("the version of Kubernetes", () => {
   const cases = [
     { name: "that the tests run against is fine", version: "1.36", expected: /^ok: Kubernetes 1\.36\.0 at URL$/ },
     {
-      name: "that is supported by design is told as untested",
+      name: "that the tests have passed on is fine",
       version: "1.33",
-      expected: /^warning: .*: untested \(tested: 1\.36\)$/,
+      expected: /^ok: Kubernetes 1\.33\.0 at URL$/,
     },
     {
       name: "that is newer is told as untested",
       version: "1.40",
-      expected: /^warning: .*: untested \(tested: 1\.36\)$/,
+      expected: /^warning: .*: untested \(tested: 1\.33, 1\.34, 1\.35, 1\.36\)$/,
     },
     { name: "that is older is told so", version: "1.32", expected: /^warning: .*: untested, and older than 1\.33/ },
     { name: "that cannot work has failed", version: "1.26", expected: /^failed: .* is too old$/ },

@@ -101,7 +101,10 @@ describe("a manifest", () => {
   test("that cannot be read keeps all of them from being loaded", async (t) => {
     const { server } = await openScene(t);
     const { resourceVersion } = server;
-    const files = [{ name: "good.yaml", text: SETTINGS }, { name: "bad.yaml", text: "a: [" }];
+    const files = [
+      { name: "good.yaml", text: SETTINGS },
+      { name: "bad.yaml", text: "a: [" },
+    ];
     await assert.rejects(server.load(files), { message: /^bad\.yaml: / });
     assert.equal(server.resourceVersion, resourceVersion);
   });
