@@ -6,13 +6,13 @@
 import { createServer } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { stringify } from "yaml";
-import { type Catalog, createCatalog } from "./catalog.ts";
 import { createFaults, type Faults } from "./fault.ts";
-import { startLifecycle } from "./lifecycle.ts";
 import { loadManifests, type ManifestFile } from "./manifest.ts";
-import { createRegistry } from "./registry.ts";
+import { type Catalog, createCatalog } from "./registry/catalog.ts";
+import { startLifecycle } from "./registry/lifecycle.ts";
+import { createRegistry } from "./registry/registry.ts";
+import { createStorage } from "./registry/storage.ts";
 import { serve } from "./server.ts";
-import { createStorage } from "./storage.ts";
 
 export type { Fault, FaultEffect, FaultedRequest } from "./fault.ts";
 

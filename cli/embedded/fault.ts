@@ -3,7 +3,7 @@
  * answer, watches that send what is not in the protocol. A fault meets the requests that it describes, as often as it says.
  */
 import type { ServerResponse } from "node:http";
-import { StatusError } from "./status-error.ts";
+import { StatusError } from "./object/status-error.ts";
 
 /** A request, as a fault looks at it. */
 export interface FaultedRequest {

@@ -3,12 +3,12 @@
  * then namespaces, then the rest, whatever their order in the files.
  */
 import { parseAllDocuments } from "yaml";
-import { CUSTOM_RESOURCE_DEFINITION, NAMESPACE } from "./built-in.ts";
-import type { Catalog } from "./catalog.ts";
-import type { ResourceKind } from "./kind.ts";
-import { isObject, type JsonObject, type KubeObject } from "./object.ts";
-import { postedObject } from "./posted-object.ts";
-import type { Registry } from "./registry.ts";
+import { CUSTOM_RESOURCE_DEFINITION, NAMESPACE } from "./kind/built-in.ts";
+import type { ResourceKind } from "./object/kind.ts";
+import { isObject, type JsonObject, type KubeObject } from "./object/object.ts";
+import type { Catalog } from "./registry/catalog.ts";
+import type { Registry } from "./registry/registry.ts";
+import { postedObject } from "./request/posted-object.ts";
 
 /** A manifest that cannot be loaded; the message names file, object and reason. */
 export class ManifestError extends Error {

@@ -2,18 +2,9 @@
  * One request to a resource: from method and path to what the registry, a list or a watch is asked for, and back to an answer.
  * Source: Kubernetes API concepts, "API verbs".
  */
-import { verbsOf } from "./discovery.ts";
-import type { ResourceKind } from "./kind.ts";
-import { list } from "./list.ts";
-import { isObject, type Json, type JsonObject, type KubeObject } from "./object.ts";
-import { removeOptions, writeOptions } from "./option.ts";
-import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch } from "./patch.ts";
-import { appliedObject, patchedObject, postedObject, unrecognized } from "./posted-object.ts";
-import { PROTOBUF, parseProtobufOptions } from "./protobuf.ts";
-import { checkListOptions, parseReadOptions } from "./read-options.ts";
-import type { Registry } from "./registry.ts";
-import { type Body, type ParsedBody, parseBody, parseJsonText, parseYamlText, type ResourcePath } from "./request.ts";
-import { checkScale, toScale, withScale } from "./scale.ts";
+
+import type { ResourceKind } from "./object/kind.ts";
+import { isObject, type Json, type JsonObject, type KubeObject } from "./object/object.ts";
 import {
   badRequest,
   methodNotAllowed,
@@ -21,10 +12,27 @@ import {
   pathNotFound,
   StatusError,
   unsupportedMediaType,
-} from "./status-error.ts";
-import type { Storage } from "./storage.ts";
-import { presented } from "./strategy.ts";
-import type { Address, Written } from "./write.ts";
+} from "./object/status-error.ts";
+import { list } from "./registry/list.ts";
+import type { Registry } from "./registry/registry.ts";
+import type { Storage } from "./registry/storage.ts";
+import { presented } from "./registry/strategy.ts";
+import type { Address, Written } from "./registry/write.ts";
+import { removeOptions, writeOptions } from "./request/option.ts";
+import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch } from "./request/patch.ts";
+import { appliedObject, patchedObject, postedObject, unrecognized } from "./request/posted-object.ts";
+import { PROTOBUF, parseProtobufOptions } from "./request/protobuf.ts";
+import { checkListOptions, parseReadOptions } from "./request/read-options.ts";
+import {
+  type Body,
+  type ParsedBody,
+  parseBody,
+  parseJsonText,
+  parseYamlText,
+  type ResourcePath,
+} from "./request/request.ts";
+import { verbsOf } from "./view/discovery.ts";
+import { checkScale, toScale, withScale } from "./view/scale.ts";
 
 /** A request whose path has been read; the body is text. */
 export interface ResourceRequest {

@@ -2,9 +2,9 @@
  * Reviews: questions about rights that are posted like objects and answered at once. Everything is allowed here, to everybody.
  * Source: Kubernetes API reference, authorization.k8s.io/v1 and authentication.k8s.io/v1.
  */
-import { isObject, type JsonObject } from "./object.ts";
-import { type Body, parseBody, type ResourcePath } from "./request.ts";
-import { methodNotAllowed } from "./status-error.ts";
+import { isObject, type JsonObject } from "./object/object.ts";
+import { methodNotAllowed } from "./object/status-error.ts";
+import { type Body, parseBody, type ResourcePath } from "./request/request.ts";
 
 const REASON = "the embedded API server allows everything";
 const EVERYTHING = ["*"];

@@ -6,21 +6,21 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { stringify } from "yaml";
-import type { Catalog } from "./catalog.ts";
-import { documentAt } from "./document.ts";
 import { type Body, type Faults, openBody, refuse } from "./fault.ts";
-import type { ResourceKind } from "./kind.ts";
-import { negotiate, type Representation } from "./negotiation.ts";
-import type { JsonObject } from "./object.ts";
-import { checkWatchOptions, parseReadOptions } from "./read-options.ts";
-import type { Registry } from "./registry.ts";
-import { representEvent, representList, representObject } from "./representation.ts";
-import { BODY_TYPES, parseResourcePath, type ResourcePath, readBody } from "./request.ts";
+import type { ResourceKind } from "./object/kind.ts";
+import type { JsonObject } from "./object/object.ts";
+import { forbidden, methodNotAllowed, notAcceptable, pathNotFound, StatusError } from "./object/status-error.ts";
+import type { Catalog } from "./registry/catalog.ts";
+import type { Registry } from "./registry/registry.ts";
+import type { Storage } from "./registry/storage.ts";
+import { watch } from "./registry/watch.ts";
+import { negotiate, type Representation } from "./request/negotiation.ts";
+import { checkWatchOptions, parseReadOptions } from "./request/read-options.ts";
+import { BODY_TYPES, parseResourcePath, type ResourcePath, readBody } from "./request/request.ts";
 import { answerResource } from "./resource-request.ts";
 import { answerReview } from "./review.ts";
-import { forbidden, methodNotAllowed, notAcceptable, pathNotFound, StatusError } from "./status-error.ts";
-import type { Storage } from "./storage.ts";
-import { watch } from "./watch.ts";
+import { documentAt } from "./view/document.ts";
+import { representEvent, representList, representObject } from "./view/representation.ts";
 
 /** Everything a request may need. */
 export interface ServerContext {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { applyConfiguration } from "../../../cli/embedded/apply.ts";
-import type { JsonObject, KubeObject, ManagedFieldsEntry } from "../../../cli/embedded/object.ts";
-import { StatusError } from "../../../cli/embedded/status-error.ts";
+import { applyConfiguration } from "../../../cli/embedded/field/apply.ts";
+import type { JsonObject, KubeObject, ManagedFieldsEntry } from "../../../cli/embedded/object/object.ts";
+import { StatusError } from "../../../cli/embedded/object/status-error.ts";
 import { sharedKube, uniqueNamespace } from "../../kit/shared-kube.ts";
 import { CONFIG_MAP, DATABASE, LEASE, SHELF, shelfCrd } from "./field-case.ts";
 import { replay, type Scenario, type Write } from "./field-replay.ts";

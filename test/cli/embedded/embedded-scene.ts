@@ -3,9 +3,9 @@ import type { TestContext } from "node:test";
 import type { EmbeddedKubeOptions } from "../../../cli/embedded/embedded.ts";
 import { database, databasePath } from "../../kit/database-crd.ts";
 import { openEmbedded } from "../../kit/embedded-kube.ts";
-import { type Query, read } from "./reading.ts";
-import type { Target } from "./target.ts";
-import { openWatch } from "./watching.ts";
+import { type Query, read } from "./conformance/reading.ts";
+import type { Target } from "./conformance/target.ts";
+import { openWatch } from "./conformance/watching.ts";
 
 const LIST = databasePath("default");
 

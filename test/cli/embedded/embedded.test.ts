@@ -9,9 +9,9 @@ import { describe, test } from "node:test";
 import { startEmbeddedKube } from "../../../cli/embedded/embedded.ts";
 import { databasePath } from "../../kit/database-crd.ts";
 import { until } from "../../kit/until.ts";
+import { read, versionOf } from "./conformance/reading.ts";
+import { brief } from "./conformance/watching.ts";
 import { openScene } from "./embedded-scene.ts";
-import { read, versionOf } from "./reading.ts";
-import { brief } from "./watching.ts";
 
 const LIST = databasePath("default");
 const CONFIG_MAPS = "/api/v1/namespaces/default/configmaps";

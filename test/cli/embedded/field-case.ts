@@ -2,9 +2,9 @@
  * The kinds of the tests of field management: one with every way in which a schema can divide its values into fields, the one of the
  * other tests, and built-in ones.
  */
-import type { ResourceKind } from "../../../cli/embedded/kind.ts";
-import { compileSchema } from "../../../cli/embedded/schema.ts";
-import type { OpenApiSchema } from "../../../cli/embedded/value-schema.ts";
+import type { ResourceKind } from "../../../cli/embedded/object/kind.ts";
+import { compileSchema } from "../../../cli/embedded/schema/schema.ts";
+import type { OpenApiSchema } from "../../../cli/embedded/schema/value-schema.ts";
 import { databaseCrd } from "../../kit/database-crd.ts";
 
 const text: OpenApiSchema = { type: "string" };

@@ -5,13 +5,13 @@
  */
 import assert from "node:assert/strict";
 import { Agent, request } from "undici";
-import { applyConfiguration } from "../../../cli/embedded/apply.ts";
-import type { ResourceKind } from "../../../cli/embedded/kind.ts";
-import { apiVersionOf } from "../../../cli/embedded/kind.ts";
-import { recordUpdate } from "../../../cli/embedded/managed-fields.ts";
-import type { Json, JsonObject, KubeObject } from "../../../cli/embedded/object.ts";
-import { isObject, withMetadata } from "../../../cli/embedded/object.ts";
-import { StatusError } from "../../../cli/embedded/status-error.ts";
+import { applyConfiguration } from "../../../cli/embedded/field/apply.ts";
+import { recordUpdate } from "../../../cli/embedded/field/managed-fields.ts";
+import type { ResourceKind } from "../../../cli/embedded/object/kind.ts";
+import { apiVersionOf } from "../../../cli/embedded/object/kind.ts";
+import type { Json, JsonObject, KubeObject } from "../../../cli/embedded/object/object.ts";
+import { isObject, withMetadata } from "../../../cli/embedded/object/object.ts";
+import { StatusError } from "../../../cli/embedded/object/status-error.ts";
 import type { KubeAccess } from "../../kit/kube-access.ts";
 
 /** A write, as a client sends it. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import type { FieldSet } from "../../../cli/embedded/field-set.ts";
+import type { FieldSet } from "../../../cli/embedded/field/field-set.ts";
 import {
   difference,
   elementKey,
@@ -17,10 +17,10 @@ import {
   setOfPaths,
   union,
   valueKey,
-} from "../../../cli/embedded/field-set.ts";
-import { fieldTypeOf } from "../../../cli/embedded/field-type.ts";
-import type { Json, JsonObject } from "../../../cli/embedded/object.ts";
-import { compare, fieldsOf, merge, withoutFields } from "../../../cli/embedded/typed-value.ts";
+} from "../../../cli/embedded/field/field-set.ts";
+import { fieldTypeOf } from "../../../cli/embedded/field/field-type.ts";
+import { compare, fieldsOf, merge, withoutFields } from "../../../cli/embedded/field/typed-value.ts";
+import type { Json, JsonObject } from "../../../cli/embedded/object/object.ts";
 import { SHELF } from "./field-case.ts";
 
 const SHELF_TYPE = fieldTypeOf(SHELF.openApi);

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { databasePath } from "../../kit/database-crd.ts";
+import { gemCrd, gemPath } from "./conformance/gem-crd.ts";
+import { accepted, namesOf, refused, versionOf } from "./conformance/reading.ts";
+import { brief } from "./conformance/watching.ts";
 import { openScene } from "./embedded-scene.ts";
-import { gemCrd, gemPath } from "./gem-crd.ts";
-import { accepted, namesOf, refused, versionOf } from "./reading.ts";
-import { brief } from "./watching.ts";
 
 describe("a compacted history", () => {
   test("is told a watch from before as 410 Expired, as its only event", async (t) => {

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { compileJsonPath, JsonPathError } from "../../../cli/embedded/json-path.ts";
+import { compileJsonPath, JsonPathError } from "../../../cli/embedded/view/json-path.ts";
 
 const object = {
   metadata: {

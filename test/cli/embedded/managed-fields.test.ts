@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { recordUpdate } from "../../../cli/embedded/managed-fields.ts";
-import { withoutNewTimes } from "../../../cli/embedded/managers.ts";
-import type { JsonObject, KubeObject, ManagedFieldsEntry } from "../../../cli/embedded/object.ts";
+import { recordUpdate } from "../../../cli/embedded/field/managed-fields.ts";
+import { withoutNewTimes } from "../../../cli/embedded/field/managers.ts";
+import type { JsonObject, KubeObject, ManagedFieldsEntry } from "../../../cli/embedded/object/object.ts";
 import { sharedKube, uniqueNamespace } from "../../kit/shared-kube.ts";
 import { CONFIG_MAP, EVENT, LEASE, SHELF, shelfCrd } from "./field-case.ts";
 import { replay, type Scenario, type Write } from "./field-replay.ts";

@@ -4,8 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { negotiate, negotiateDiscovery, requireJson } from "../../../cli/embedded/negotiation.ts";
-import { StatusError } from "../../../cli/embedded/status-error.ts";
+import { StatusError } from "../../../cli/embedded/object/status-error.ts";
+import { negotiate, negotiateDiscovery, requireJson } from "../../../cli/embedded/request/negotiation.ts";
 
 const table = (version: string) => `application/json;as=Table;v=${version};g=meta.k8s.io`;
 const metadata = (as: string) => `application/json;as=${as};v=v1;g=meta.k8s.io`;
@@ -23,8 +23,9 @@ function outcome(ask: () => unknown): unknown {
 
 describe("negotiate", () => {
   const rows: readonly { readonly name: string; readonly accept: string | undefined; readonly expected: unknown }[] = [
-    { name: "no header asks for the object", accept: undefined, expected: { as: "object" } },
-    { name: "so does anything", accept: "text/html, */*", expected: { as: "object" } },
+    { name: "no header asks for the object", accept: undefined, expected: { as: "object", isYaml: false } },
+    { name: "YAML is given to who asks for it", accept: "application/yaml", expected: { as: "object", isYaml: true } },
+    { name: "so does anything", accept: "text/html, */*", expected: { as: "object", isYaml: false } },
     {
       name: "kubectl get is given a Table",
       accept: `${table("v1")},${table("v1beta1")},application/json`,
@@ -35,26 +36,34 @@ describe("negotiate", () => {
       accept: table("v1beta1"),
       expected: { as: "table", version: "v1beta1" },
     },
-    { name: "what is not known is passed over", accept: `${table("v2")},application/json`, expected: { as: "object" } },
+    {
+      name: "what is not known is passed over",
+      accept: `${table("v2")},application/json`,
+      expected: { as: "object", isYaml: false },
+    },
     { name: "and refused when nothing else is accepted", accept: table("v2"), expected: "NotAcceptable" },
     {
       name: "protobuf is passed over for JSON",
       accept: "application/vnd.kubernetes.protobuf,application/json",
-      expected: { as: "object" },
+      expected: { as: "object", isYaml: false },
     },
     {
       name: "CBOR is passed over for JSON",
       accept: "application/cbor,application/json;q=0.9",
-      expected: { as: "object" },
+      expected: { as: "object", isYaml: false },
     },
     { name: "protobuf alone is refused", accept: "application/vnd.kubernetes.protobuf", expected: "NotAcceptable" },
     { name: "text alone is refused", accept: "text/plain", expected: "NotAcceptable" },
-    { name: "a watch is JSON as well", accept: "application/json;stream=watch", expected: { as: "object" } },
+    {
+      name: "a watch is JSON as well",
+      accept: "application/json;stream=watch",
+      expected: { as: "object", isYaml: false },
+    },
     { name: "no other stream is", accept: "application/json;stream=frames", expected: "NotAcceptable" },
     {
       name: "the range with the greater quality wins",
       accept: `${table("v1")};q=0.5,application/json`,
-      expected: { as: "object" },
+      expected: { as: "object", isYaml: false },
     },
     {
       name: "parameters may stand apart",

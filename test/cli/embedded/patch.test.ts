@@ -4,12 +4,12 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Json, JsonObject } from "../../../cli/embedded/object.ts";
-import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch } from "../../../cli/embedded/patch.ts";
-import { StatusError } from "../../../cli/embedded/status-error.ts";
-import type { OpenApiSchema } from "../../../cli/embedded/value-schema.ts";
+import type { Json, JsonObject } from "../../../cli/embedded/object/object.ts";
+import { StatusError } from "../../../cli/embedded/object/status-error.ts";
+import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch } from "../../../cli/embedded/request/patch.ts";
+import type { OpenApiSchema } from "../../../cli/embedded/schema/value-schema.ts";
 import { sharedKube, uniqueNamespace } from "../../kit/shared-kube.ts";
-import { raw } from "./raw.ts";
+import { raw } from "./conformance/raw.ts";
 
 interface PatchCase {
   readonly name: string;

@@ -4,10 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { JsonObject } from "../../../cli/embedded/object.ts";
-import { type BodyKind, PROTOBUF, parseProtobuf, parseProtobufOptions } from "../../../cli/embedded/protobuf.ts";
-import { parseBody } from "../../../cli/embedded/request.ts";
-import { StatusError } from "../../../cli/embedded/status-error.ts";
+import type { JsonObject } from "../../../cli/embedded/object/object.ts";
+import { StatusError } from "../../../cli/embedded/object/status-error.ts";
+import {
+  type BodyKind,
+  PROTOBUF,
+  parseProtobuf,
+  parseProtobufOptions,
+} from "../../../cli/embedded/request/protobuf.ts";
+import { parseBody } from "../../../cli/embedded/request/request.ts";
 
 const core = (kind: string): BodyKind => ({ group: "", version: "v1", kind });
 const lease: BodyKind = { group: "coordination.k8s.io", version: "v1", kind: "Lease" };

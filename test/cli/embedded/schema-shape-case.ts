@@ -3,8 +3,8 @@
  * defaults and nulls. What is kept is what the real server keeps.
  */
 
-import type { Json } from "../../../cli/embedded/object.ts";
-import type { OpenApiSchema } from "../../../cli/embedded/value-schema.ts";
+import type { Json } from "../../../cli/embedded/object/object.ts";
+import type { OpenApiSchema } from "../../../cli/embedded/schema/value-schema.ts";
 
 /** One value under one schema, as it arrives and as it is stored. */
 export interface ShapeCase {

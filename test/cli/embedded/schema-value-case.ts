@@ -3,8 +3,8 @@
  * The causes are the real server's, word by word.
  */
 
-import type { Json } from "../../../cli/embedded/object.ts";
-import type { OpenApiSchema } from "../../../cli/embedded/value-schema.ts";
+import type { Json } from "../../../cli/embedded/object/object.ts";
+import type { OpenApiSchema } from "../../../cli/embedded/schema/value-schema.ts";
 
 /** One value under one schema. */
 export interface SchemaCase {

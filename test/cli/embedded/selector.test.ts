@@ -3,12 +3,12 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { BUILT_IN_KINDS } from "../../../cli/embedded/built-in.ts";
-import { kindsOf } from "../../../cli/embedded/crd.ts";
-import type { ResourceKind } from "../../../cli/embedded/kind.ts";
-import type { KubeObject } from "../../../cli/embedded/object.ts";
-import { parseFieldSelector, parseLabelSelector } from "../../../cli/embedded/selector.ts";
-import { StatusError } from "../../../cli/embedded/status-error.ts";
+import { BUILT_IN_KINDS } from "../../../cli/embedded/kind/built-in.ts";
+import { kindsOf } from "../../../cli/embedded/kind/crd.ts";
+import type { ResourceKind } from "../../../cli/embedded/object/kind.ts";
+import type { KubeObject } from "../../../cli/embedded/object/object.ts";
+import { StatusError } from "../../../cli/embedded/object/status-error.ts";
+import { parseFieldSelector, parseLabelSelector } from "../../../cli/embedded/request/selector.ts";
 
 /** What is asked, or the message of the refusal, which is a 400. */
 function outcome(ask: () => unknown): unknown {

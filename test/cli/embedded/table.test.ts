@@ -4,18 +4,18 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { BUILT_IN_KINDS } from "../../../cli/embedded/built-in.ts";
-import { kindsOf } from "../../../cli/embedded/crd.ts";
-import { ageOf, humanDuration } from "../../../cli/embedded/human-duration.ts";
-import type { PrinterColumn, ResourceKind } from "../../../cli/embedded/kind.ts";
-import type { Json, JsonObject, KubeObject } from "../../../cli/embedded/object.ts";
+import { BUILT_IN_KINDS } from "../../../cli/embedded/kind/built-in.ts";
+import { kindsOf } from "../../../cli/embedded/kind/crd.ts";
+import type { PrinterColumn, ResourceKind } from "../../../cli/embedded/object/kind.ts";
+import type { Json, JsonObject, KubeObject } from "../../../cli/embedded/object/object.ts";
+import { ageOf, humanDuration } from "../../../cli/embedded/view/human-duration.ts";
 import {
   includeObjectOf,
   type TableOptions,
   toPartialObjectMetadata,
   toPartialObjectMetadataList,
   toTable,
-} from "../../../cli/embedded/table.ts";
+} from "../../../cli/embedded/view/table.ts";
 
 const NOW = "2026-01-02T00:00:00Z";
 const DAY_AGO = "2026-01-01T00:00:00Z";
