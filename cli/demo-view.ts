@@ -27,13 +27,13 @@ export async function showWork<T>(label: string, work: () => Promise<T>, text: (
   const result = await work();
   const took = `${((performance.now() - startedMs) / 1000).toFixed(1)} s`;
   const clear = process.stdout.isTTY ? CLEAR_LINE : "";
-  print(clear + row(paint("green", "✔"), label, "white", text(result), took));
+  print(clear + row(paint("green", "✔"), label, undefined, text(result), took));
   return result;
 }
 
 /** Prints a further line of what was just shown. */
 export function printMore(text: string): void {
-  print(row(" ", "", "white", text, ""));
+  print(row(" ", "", undefined, text, ""));
 }
 
 /** Prints the beginning of a step: what happens, and what does it. */
@@ -95,8 +95,9 @@ function renderOperation(operation: PatchOperation): string {
   return `${path}: ${before} → ${after}`;
 }
 
-function row(sign: string, label: string, style: Style, text: string, took: string): string {
+function row(sign: string, label: string, style: Style | undefined, text: string, took: string): string {
   const shown = text.length > TEXT_COLUMNS ? `${text.slice(0, TEXT_COLUMNS - 1)}…` : text.padEnd(TEXT_COLUMNS);
-  const line = `  ${sign} ${paint(style, label.padEnd(LABEL_COLUMNS))} ${shown}`;
+  const padded = label.padEnd(LABEL_COLUMNS);
+  const line = `  ${sign} ${style === undefined ? padded : paint(style, padded)} ${shown}`;
   return took === "" ? line.trimEnd() : `${line}${paint("dim", took.padStart(TOOK_COLUMNS))}`;
 }

@@ -142,6 +142,7 @@ Everything is still running. In another terminal:
   k create -f - <<< '{"apiVersion":"demo.example.com/v1","kind":"Database","metadata":{"name":"${HERO}"},"spec":{"engine":"postgres","replicas":3}}'
   k patch database ${HERO} --subresource=status --type=merge -p '{"status":{"phase":"Failed"}}'
   npm run cr-reactor -- tail --server ${natsUrl} --since 1h
+  NATS_URL=${natsUrl} npm run cr-reactor -- run --subscriptions <yours>
 
 Ctrl-C ends it and removes everything.`);
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
