@@ -6,6 +6,7 @@ import { z } from "zod";
 import { FieldPath } from "./field-path.ts";
 import { groupOf } from "./kube-object.ts";
 import { KubernetesSettings } from "./kubernetes-settings.ts";
+import { LeaderElectionSettings } from "./lease.ts";
 import { NatsSettings } from "./nats-settings.ts";
 import { StreamSettings } from "./stream.ts";
 import { parsePhaseSource } from "./transitions.ts";
@@ -39,6 +40,8 @@ export const BridgeConfig = z.strictObject({
   ignore: z.array(FieldPath).default([]),
   nats: NatsSettings,
   kubernetes: KubernetesSettings,
+  /** Which of several bridges with this configuration captures. */
+  leaderElection: LeaderElectionSettings,
   streams: StreamSettings,
   /** Memory for the last states of objects, in bytes of heap; what does not fit is read from NATS. Default 64 MiB. */
   stateBytesMax: z

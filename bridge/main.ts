@@ -1,6 +1,7 @@
 /**
- * The bridge: connects to the API server and to NATS, makes the streams, and captures each configured resource until it is told
- * to stop. Each watch lives on its own: one that cannot go on says why and tries again, and never holds up another.
+ * The bridge: connects to the API server and to NATS, makes the streams, and, alone or as soon as it leads, captures each configured
+ * resource until it is told to stop. One that leads no longer ends, so that it starts again from clean state. Each watch lives on its
+ * own: one that cannot go on says why and tries again, and never holds up another.
  */
 import { type ApiServer, connectApiServer } from "./api-server.ts";
 import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
@@ -10,12 +11,14 @@ import { discover } from "./discovery.ts";
 import { openEventLog } from "./event-log.ts";
 import { serveHealth } from "./health.ts";
 import { awaitJetStream, type JetStream } from "./jetstream.ts";
+import { becomeLeader, type LeaderState, type Leadership, sentenceOf, uncontested } from "./leader.ts";
+import { type LeaseName, openLease, resolveLease } from "./lease.ts";
 import type { Logger } from "./logger.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { resolveNatsSettings } from "./nats-settings.ts";
 import { describeProblem } from "./reflector.ts";
 import { type ResourceSettings, resourceTitle, watchedResource } from "./resource.ts";
-import { createSink } from "./sink.ts";
+import { createSink, type Sink } from "./sink.ts";
 import { checkpointsStream, ensureStream, eventsStream } from "./stream.ts";
 
 /** What a running bridge is given. */
@@ -33,7 +36,10 @@ type WatchStates = Map<string, CaptureState>;
 /** Time to publish what was read before the stop; Kubernetes kills after 30 s. */
 const DRAIN_MS = 10_000;
 
-/** Runs until `signal` aborts. Rejects at start when NATS or the kubeconfig cannot be used, or a stream has unsafe settings. */
+/**
+ * Runs until `signal` aborts. Rejects at start when NATS or the kubeconfig cannot be used, or a stream has unsafe settings; later with a
+ * LeadershipLostError when another bridge may lead.
+ */
 export async function runBridge(config: BridgeConfig, options: BridgeOptions): Promise<void> {
   try {
     await using cleanup = new AsyncDisposableStack();
@@ -51,13 +57,16 @@ async function runUntilStopped(
 ): Promise<void> {
   const metrics = createMetrics();
   const states: WatchStates = new Map();
+  const lease = resolveLease(config.leaderElection, config.cluster, config.kubernetes);
+  let leader: LeaderState = { type: lease === undefined ? "off" : "candidate" };
+  metrics.leading(lease === undefined);
   const apiServer = await connectApiServer(config.kubernetes);
   cleanup.defer(() => apiServer.close());
   let jetStream: JetStream | undefined;
   const health = await serveHealth({
     ...config.health,
     metrics: metrics.expose,
-    readiness: () => readiness(jetStream, states),
+    readiness: () => readiness(jetStream, states, leader),
   });
   cleanup.defer(() => health.close());
   onListening?.(health.port);
@@ -71,6 +80,13 @@ async function runUntilStopped(
   const { cluster } = config;
   logger.info({ cluster, apiServer: apiServer.url, natsServer: connected.serverVersion }, "the bridge is connected");
   connected.onConnection((event) => logger.warn(event, "the connection to NATS changed"));
+  const leadership = await lead(lease, config, apiServer, signal, (state) => {
+    leader = state;
+    metrics.leading(state.type === "leader");
+    const [level, sentence] = sentenceOf(state) ?? [];
+    if (level !== undefined) logger[level]({ ...lease }, sentence);
+  });
+  cleanup.defer(() => leadership.release());
   const deadline = new AbortController();
   signal.addEventListener("abort", () => setTimeout(() => deadline.abort(), DRAIN_MS).unref(), { once: true });
   const context = {
@@ -80,13 +96,48 @@ async function runUntilStopped(
     logger,
     metrics,
     states,
-    signal,
-    deadline: deadline.signal,
+    leadership,
+    signal: AbortSignal.any([signal, leadership.signal]),
+    deadline: AbortSignal.any([deadline.signal, leadership.signal]),
   };
   const watches = config.resources.flatMap((entry) =>
     (entry.namespaces ?? [undefined]).map((namespace) => keepWatching(context, entry, namespace)),
   );
-  await Promise.all(watches);
+  await Promise.race([Promise.all(watches), untilLost(leadership)]);
+  leadership.signal.throwIfAborted();
+}
+
+/** Resolves when this bridge is the one to capture. */
+async function lead(
+  lease: LeaseName | undefined,
+  { leaderElection }: BridgeConfig,
+  apiServer: ApiServer,
+  signal: AbortSignal,
+  onState: (state: LeaderState) => void,
+): Promise<Leadership> {
+  if (lease === undefined) return uncontested();
+  const requestMsMax = (leaderElection.renewDeadlineSeconds * 1000) / 2;
+  return await becomeLeader(
+    { lease: openLease(apiServer, lease, requestMsMax), settings: leaderElection, onState },
+    signal,
+  );
+}
+
+/** Never resolves; rejects with the reason. */
+function untilLost({ signal }: Leadership): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+/** Asks the clock before each event: after a pause, what was read before it comes up before any timer does. */
+function whileLeading(sink: Sink, leadership: Leadership): Sink {
+  return {
+    async publish(...publishing) {
+      leadership.check();
+      return await sink.publish(...publishing);
+    },
+  };
 }
 
 async function ensureStreams(jetStream: JetStream, { streams }: BridgeConfig, logger: Logger): Promise<void> {
@@ -102,6 +153,7 @@ interface WatchContext {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly states: WatchStates;
+  readonly leadership: Leadership;
   readonly signal: AbortSignal;
   readonly deadline: AbortSignal;
 }
@@ -112,7 +164,7 @@ async function keepWatching(
   entry: BridgeConfig["resources"][number],
   namespace: string | undefined,
 ): Promise<void> {
-  const { config, apiServer, jetStream, logger, metrics, states, signal } = context;
+  const { config, apiServer, jetStream, logger, metrics, states, leadership, signal } = context;
   const settings: ResourceSettings = { ...entry, ignore: [...config.ignore, ...entry.ignore] };
   const backoff = createBackoff(REFLECTOR_BACKOFF);
   let title = `${entry.kind} of ${entry.apiVersion}${namespace === undefined ? "" : ` in ${namespace}`}`;
@@ -138,7 +190,7 @@ async function keepWatching(
       }
       title = resourceTitle(resource);
       const log = openEventLog(jetStream);
-      const sink = createSink(jetStream, log, logger, metrics.publishTrouble);
+      const sink = whileLeading(createSink(jetStream, log, logger, metrics.publishTrouble), leadership);
       await capture({ ...context, resource, log, sink, stateBytesMax: config.stateBytesMax, onState: setState });
     } catch (error) {
       if (signal.aborted)
@@ -155,12 +207,19 @@ async function keepWatching(
   }
 }
 
-/** Ready while NATS is connected and at least one watch is live: one missing resource is told, not a reason to restart. */
-function readiness(jetStream: JetStream | undefined, states: WatchStates) {
+/**
+ * Ready while NATS is connected and at least one watch is live, or another bridge is known to lead: one missing resource is told, not
+ * a reason to restart.
+ */
+function readiness(jetStream: JetStream | undefined, states: WatchStates, leader: LeaderState) {
   const live = [...states.values()].some((state) => state.type === "watching");
   const nats = jetStream?.connected === true;
   return {
-    ready: nats && live,
-    details: { nats: nats ? "connected" : "disconnected", watches: Object.fromEntries(states) },
+    ready: nats && (live || leader.type === "standby"),
+    details: {
+      nats: nats ? "connected" : "disconnected",
+      leaderElection: leader.type === "standby" ? `standby of ${leader.holder}` : leader,
+      watches: Object.fromEntries(states),
+    },
   };
 }

@@ -15,6 +15,8 @@ export interface Metrics {
   /** Drops what was reported under a provisional name. */
   forget(resource: string): void;
   publishTrouble(): void;
+  /** Whether this process captures, as leader or without leader election. */
+  leading(isLeader: boolean): void;
   /** The text exposition format, and its content type. */
   expose(): Promise<{ readonly text: string; readonly contentType: string }>;
 }
@@ -76,6 +78,11 @@ export function createMetrics(): Metrics {
     help: "Publishes that had to be tried again.",
     registers,
   });
+  const leader = new Gauge({
+    name: "cr_reactor_is_leader",
+    help: "1 while this bridge captures, 0 while it stands by for another.",
+    registers,
+  });
   return {
     published(name, op, ms) {
       events.inc({ resource: name, op });
@@ -90,6 +97,7 @@ export function createMetrics(): Metrics {
     state: (name, isLive) => live.set({ resource: name }, isLive ? 1 : 0),
     forget: (name) => live.remove({ resource: name }),
     publishTrouble: () => trouble.inc(),
+    leading: (isLeader) => leader.set(isLeader ? 1 : 0),
     expose: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
   };
 }

@@ -137,25 +137,35 @@ describe("the manifests", () => {
     );
   });
 
-  test("let the bridge read the resources it captures, and nothing else", async (t) => {
+  test("let the bridge read the resources it captures and hold its Lease, and nothing else", async (t) => {
     const kube = await withCluster(t);
     if (kube === undefined) return;
-    const { resources } = parseYamlConfig(BridgeConfig, configOf("bridge-config", "bridge.yaml"), "bridge.yaml");
+    const { resources, leaderElection } = parseYamlConfig(
+      BridgeConfig,
+      configOf("bridge-config", "bridge.yaml"),
+      "bridge.yaml",
+    );
     const expected = resources.map(async ({ apiVersion, kind }) => {
       const collection = await collectionOf(kube.client, { apiVersion, kind, metadata: { name: "" } }, "any");
       const apiGroup = apiVersion.includes("/") ? apiVersion.split("/")[0] : "";
       return { apiGroups: [apiGroup], resources: [collection.split("/").at(-1)], verbs: ["get", "list", "watch"] };
     });
-    const roles = objects.filter(({ kind }) => kind === "ClusterRole" || kind === "Role");
-    assert.deepEqual(
-      roles.flatMap((role) => role["rules"]),
-      await Promise.all(expected),
-    );
-    const [binding, ...others] = objects.filter(({ kind }) => kind?.endsWith("RoleBinding"));
-    assert.deepEqual(binding?.["subjects"], [
-      { kind: "ServiceAccount", name: "bridge", namespace: kustomization.namespace },
+    const rulesOf = (kind: string) => objects.filter((each) => each.kind === kind).flatMap((role) => role["rules"]);
+    assert.deepEqual(rulesOf("ClusterRole"), await Promise.all(expected));
+    const leases = { apiGroups: ["coordination.k8s.io"], resources: ["leases"] };
+    assert.deepEqual(rulesOf("Role"), [
+      { ...leases, verbs: ["create"] },
+      { ...leases, resourceNames: [leaderElection.name], verbs: ["get", "update"] },
     ]);
-    assert.deepEqual([binding?.["roleRef"].name, others.length], [roles[0]?.metadata.name, 0]);
+    const subjects = [{ kind: "ServiceAccount", name: "bridge", namespace: kustomization.namespace }];
+    assert.deepEqual(
+      objects
+        .filter(({ kind }) => kind?.endsWith("RoleBinding"))
+        .map((binding) => [binding.kind, binding["roleRef"].name, binding["subjects"]]),
+      objects
+        .filter(({ kind }) => kind?.endsWith("Role"))
+        .map(({ kind, metadata }) => [`${kind}Binding`, metadata.name, subjects]),
+    );
     assert.equal(podOf(named("functions")).automountServiceAccountToken, false);
   });
 
