@@ -4,18 +4,23 @@
  * objects go in parallel. The checkpoint follows behind: it names the newest version with nothing unpublished before it.
  */
 import { type Checkpoint, createLowWater, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { epochOf, resourceVersionOf, versionIn } from "./epoch.ts";
 import { knownAfter } from "./event-log.ts";
+import { compareResourceVersions } from "./kube-object.ts";
 import { createLanes, type Lanes } from "./lane.ts";
 import { createPublisher, type Publisher, type PublisherOptions } from "./publisher.ts";
 import { type ReflectorState, reflect, type WatchEvent } from "./reflector.ts";
 import { checkpointKey, resourceSubjects, resourceTitle, type WatchedResource } from "./resource.ts";
 import { keyOf, missingFrom } from "./sighting.ts";
 import { createStore, type Store } from "./store.ts";
+import { isWitnessed, LogLostError, type Witness } from "./witness.ts";
 
 /** Everything one watch needs; watches share no state. */
 export interface CaptureOptions extends Omit<PublisherOptions, "store" | "onStored"> {
   readonly stateBytesMax: number;
   readonly onState: (state: CaptureState) => void;
+  /** The log was lost under an earlier capture of this process: without a checkpoint nothing says what is new. */
+  readonly afterLoss: boolean;
   /** Stops reading; what was read is still published until `deadline`. */
   readonly signal: AbortSignal;
 }
@@ -28,16 +33,29 @@ const IN_FLIGHT_MAX = 256;
 /** How much of the watch is read and skipped again at the next start, at most. */
 const CHECKPOINT_INTERVAL_MS = 1_000;
 
-/** Captures the resource until `signal` aborts. Rejects when the log or the checkpoint cannot be read, or at the deadline. */
+/**
+ * Captures the resource until `signal` aborts. Rejects when the log or the checkpoint cannot be read, at the deadline, and with
+ * LogLostError when NATS turns out to have lost events.
+ */
 export async function capture(options: CaptureOptions): Promise<void> {
-  const { resource, jetStream, logger, metrics, onState } = options;
+  const { resource, jetStream, log, logger, metrics, onState } = options;
   const title = resourceTitle(resource);
   onState({ type: "starting" });
   const store = await readStore(options);
-  const progress = createProgress(resource, await loadCheckpoint(jetStream, checkpointKey(resource)));
+  const found = await loadCheckpoint(jetStream, checkpointKey(resource));
+  const isLost = found === undefined ? options.afterLoss : !(await isWitnessed(log, store, found));
+  if (isLost) logger.error({ resource: title }, new LogLostError(title).message);
+  const progress = createProgress(resource, found, store, isLost);
   const lanes = createLanes(IN_FLIGHT_MAX);
-  const publisher = createPublisher({ ...options, store, onStored: progress.stored });
-  const { resumeFrom } = progress;
+  const lost = new AbortController();
+  const stopWatchingLog = jetStream.onConnection(async ({ type }) => {
+    if (type !== "connected") return;
+    const isThere = await isWitnessed(log, store, progress.witness).catch(() => true); // asked again at the next start
+    if (!isThere) lost.abort(new LogLostError(title));
+  });
+  const deadline = AbortSignal.any([options.deadline, lost.signal]);
+  const publisher = createPublisher({ ...options, deadline, store, onStored: progress.stored });
+  const { resumeFrom, newestVersion } = progress;
   logger.info(
     { resource: title, known: store.size, resumeFrom },
     resumeFrom ? "resuming behind the checkpoint" : "no checkpoint: listing",
@@ -63,17 +81,29 @@ export async function capture(options: CaptureOptions): Promise<void> {
   };
   const pipe = createPipe(resource, store, lanes, publisher, progress);
   try {
-    for await (const event of reflect({ ...options, onState: tell, ...(resumeFrom !== undefined && { resumeFrom }) })) {
+    const start = {
+      ...(resumeFrom !== undefined && { resumeFrom }),
+      ...(newestVersion !== undefined && { newestVersion }),
+    };
+    const signal = AbortSignal.any([options.signal, lost.signal]);
+    for await (const event of reflect({ ...options, signal, onState: tell, ...start })) {
       metrics.seen(title, event.type);
       await pipe(event);
+      if (event.type === "rewound")
+        logger.error(
+          { resource: title, epoch: progress.epoch },
+          "resourceVersions have gone back: etcd was restored from a backup. A new epoch begins: everything is listed and compared",
+        );
       if (event.type !== "listed") continue;
       logger.info({ resource: title, known: store.size }, "the list is compared with the log");
       // At once: from here on an unknown object is a new one, also for the next process.
       await save();
     }
+    lost.signal.throwIfAborted();
     await lanes.idle();
     await save();
   } finally {
+    stopWatchingLog();
     clearInterval(timer);
   }
 }
@@ -90,9 +120,10 @@ async function readStore({ resource, log, stateBytesMax, signal }: CaptureOption
 function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publisher: Publisher, progress: Progress) {
   const seen = new Set<string>();
   const finishList = async (resourceVersion: string) => {
+    const { epoch } = progress;
     await lanes.idle();
     for (const object of missingFrom(seen, store)) {
-      await lanes.enqueue(object, () => publisher.publishAbsence(object, resourceVersion));
+      await lanes.enqueue(object, () => publisher.publishAbsence(object, resourceVersion, epoch));
     }
     await lanes.idle();
     seen.clear();
@@ -102,22 +133,27 @@ function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publi
     switch (event.type) {
       case "listing":
         return seen.clear();
+      case "rewound":
+        await lanes.idle();
+        return progress.rewound();
       case "listed":
         return await finishList(event.resourceVersion);
       case "bookmark":
         return progress.begin(event.resourceVersion)();
       case "initial": {
         const object = keyOf(resource, event.object);
-        const firstSight = !progress.complete;
+        const { complete, epoch, isLost } = progress;
+        const sighting = { ...event, firstSight: !complete, afterLoss: isLost, epoch };
         seen.add(object);
-        return await lanes.enqueue(object, () => publisher.publish(object, { ...event, firstSight }));
+        return await lanes.enqueue(object, () => publisher.publish(object, sighting));
       }
       case "added":
       case "modified":
       case "deleted": {
         const object = keyOf(resource, event.object);
         const done = progress.begin(event.object.metadata.resourceVersion);
-        return await lanes.enqueue(object, () => publisher.publish(object, event).then(done));
+        const sighting = { ...event, epoch: progress.epoch };
+        return await lanes.enqueue(object, () => publisher.publish(object, sighting).then(done));
       }
       default:
         return event satisfies never;
@@ -128,24 +164,47 @@ function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publi
 /** How far the watch is, and what of that is not saved yet. */
 interface Progress {
   readonly resumeFrom: string | undefined;
+  /** The newest resourceVersion that this epoch is known to have had. */
+  readonly newestVersion: string | undefined;
+  readonly epoch: number;
+  /** Whether the log has lost events, so that what it does not know is not new for that. */
+  readonly isLost: boolean;
+  readonly witness: Witness;
   /** Whether a list of this watch was ever finished, in this process or before: unknown objects are then new ones. */
   readonly complete: boolean;
   begin(resourceVersion: string): () => void;
   listed(resourceVersion: string): void;
+  /** A new epoch begins; what was seen before it is all handled. */
+  rewound(): void;
   stored(id: string, sequence: number): void;
   unsaved(): Checkpoint | undefined;
   saved(checkpoint: Checkpoint): void;
 }
 
-function createProgress({ settingsHash }: WatchedResource, found: Checkpoint | undefined): Progress {
-  const valid = found?.settingsHash === settingsHash ? found : undefined;
-  const resumeFrom = valid?.resourceVersion;
+function createProgress(
+  { settingsHash }: WatchedResource,
+  found: Checkpoint | undefined,
+  store: Store,
+  isLost: boolean,
+): Progress {
+  const valid = !isLost && found?.settingsHash === settingsHash ? found : undefined;
+  const newestKnown = newestOf(store, found);
+  let epoch = newestKnown === undefined ? 1 : epochOf(newestKnown);
+  const resumeFrom = valid?.epoch === epoch ? valid.resourceVersion : undefined;
   let lowWater = createLowWater(resumeFrom);
   let complete = valid !== undefined;
   let newest = { sequence: valid?.sequence ?? 0, id: valid?.id ?? "" };
   let savedVersion = resumeFrom;
   return {
     resumeFrom,
+    newestVersion: newestKnown && resourceVersionOf(newestKnown),
+    isLost,
+    get epoch() {
+      return epoch;
+    },
+    get witness() {
+      return newest;
+    },
     get complete() {
       return complete;
     },
@@ -154,16 +213,30 @@ function createProgress({ settingsHash }: WatchedResource, found: Checkpoint | u
       complete = true;
       lowWater = createLowWater(resourceVersion);
     },
+    rewound() {
+      epoch++;
+      lowWater = createLowWater(undefined);
+      savedVersion = undefined;
+    },
     stored(id, sequence) {
       if (sequence > newest.sequence) newest = { sequence, id };
     },
     unsaved() {
       const { resourceVersion } = lowWater;
       if (!complete || resourceVersion === undefined || resourceVersion === savedVersion) return undefined;
-      return { version: 1, settingsHash, resourceVersion, ...newest, savedAt: new Date().toISOString() };
+      return { version: 1, settingsHash, resourceVersion, epoch, ...newest, savedAt: new Date().toISOString() };
     },
     saved({ resourceVersion }) {
       savedVersion = resourceVersion;
     },
   };
+}
+
+/** The newest version that the log or the checkpoint knows of, in the form that orders across epochs. */
+function newestOf(store: Store, found: Checkpoint | undefined): string | undefined {
+  let newest = found && versionIn(found.epoch, found.resourceVersion);
+  for (const [, { resourceVersion }] of store.entries()) {
+    if (newest === undefined || compareResourceVersions(resourceVersion, newest) > 0) newest = resourceVersion;
+  }
+  return newest;
 }

@@ -14,6 +14,8 @@ export const Checkpoint = z.object({
   version: z.literal(1),
   settingsHash: z.string(),
   resourceVersion: z.string().regex(/^[0-9]+$/),
+  /** Which life of etcd the version is of. */
+  epoch: z.int().min(1).default(1),
   /** The newest acknowledged event: its sequence and id are the witness that the log still is what it was. */
   sequence: z.int().nonnegative(),
   id: z.string(),

@@ -94,11 +94,11 @@ async function* readIndex(
   }
 }
 
-/** The inverse of `eventId`: `<uid>.<resourceVersion>`, or `<uid>.deleted` with the version in a header of its own. */
+/** The inverse of `eventId`: the uid, and whether it is a deletion; the version, with its epoch, is in a header of its own. */
 function parseEventHeaders(id = "", resourceVersion = ""): IndexEntry["event"] {
   const dot = id.indexOf(".");
   if (dot <= 0 || !/^[0-9]+$/.test(resourceVersion)) return undefined;
-  return { uid: id.slice(0, dot), resourceVersion, deleted: id.slice(dot + 1) === "deleted" };
+  return { uid: id.slice(0, dot), resourceVersion, deleted: /^deleted(\.e\d+)?$/.test(id.slice(dot + 1)) };
 }
 
 function readEnvelope(payload: Uint8Array): Envelope | undefined {

@@ -79,6 +79,8 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** Two silent pings find a half-open connection in 20–30 s; the client's default takes 4–6 minutes. */
 const PING_INTERVAL_MS = 10_000;
 const RECONNECT_WAIT_MS = 500;
+/** A connection that is reset in its handshake is waited for as long as this; the client's default is 20 s. */
+const CONNECT_TIMEOUT_MS = 5_000;
 const CONNECT_BACKOFF = { firstMs: 500, maxMs: 10_000, resetAfterMs: 60_000 } as const;
 
 /** Connects like `connectJetStream`, but waits for a server that cannot be reached yet; `onWait` hears why. */
@@ -128,6 +130,7 @@ async function openConnection(settings: NatsSettings, clientName: string): Promi
     name: clientName,
     maxReconnectAttempts: -1,
     reconnectTimeWait: RECONNECT_WAIT_MS,
+    timeout: CONNECT_TIMEOUT_MS,
     pingInterval: PING_INTERVAL_MS,
     noAsyncTraces: true,
     ignoreAuthErrorAbort: true,

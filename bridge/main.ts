@@ -20,6 +20,7 @@ import { describeProblem } from "./reflector.ts";
 import { type ResourceSettings, resourceTitle, watchedResource } from "./resource.ts";
 import { createSink, type Sink } from "./sink.ts";
 import { checkpointsStream, ensureStream, eventsStream } from "./stream.ts";
+import { LogLostError } from "./witness.ts";
 
 /** What a running bridge is given. */
 export interface BridgeOptions {
@@ -167,6 +168,7 @@ async function keepWatching(
   const { config, apiServer, jetStream, logger, metrics, states, leadership, signal } = context;
   const settings: ResourceSettings = { ...entry, ignore: [...config.ignore, ...entry.ignore] };
   const backoff = createBackoff(REFLECTOR_BACKOFF);
+  let afterLoss = false;
   let title = `${entry.kind} of ${entry.apiVersion}${namespace === undefined ? "" : ` in ${namespace}`}`;
   const setState = (state: CaptureState) => {
     states.set(title, state);
@@ -189,10 +191,13 @@ async function keepWatching(
         if (namespace !== entry.namespaces?.[0]) return; // one watch sees them all
       }
       title = resourceTitle(resource);
+      await ensureStreams(jetStream, config, logger); // a wiped NATS does not have them any more
       const log = openEventLog(jetStream);
       const sink = whileLeading(createSink(jetStream, log, logger, metrics.publishTrouble), leadership);
-      await capture({ ...context, resource, log, sink, stateBytesMax: config.stateBytesMax, onState: setState });
+      const { stateBytesMax } = config;
+      await capture({ ...context, resource, log, sink, stateBytesMax, onState: setState, afterLoss });
     } catch (error) {
+      afterLoss ||= error instanceof LogLostError;
       if (signal.aborted)
         return logger.warn(
           { resource: title, error: (error as Error).message },

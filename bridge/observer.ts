@@ -4,12 +4,13 @@
  */
 import type { ApiServer } from "./api-server.ts";
 import { type BackoffOptions, createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
-import { type Decision, decide, type Sighting } from "./occurrence.ts";
+import { resourceVersionOf } from "./epoch.ts";
+import { type Decision, decide, type Sighting, versionOf } from "./occurrence.ts";
 import { redactionFor } from "./redaction.ts";
 import type { ReflectorState, WatchEvent } from "./reflector.ts";
 import type { WatchedResource } from "./resource.ts";
 import { type ObservedState, type Occurrence, type SealedEvent, seal } from "./seal.ts";
-import { absenceOf, keyOf, missingFrom, occurrenceOf, versionOf } from "./sighting.ts";
+import { absenceOf, keyOf, missingFrom, occurrenceOf } from "./sighting.ts";
 import type { KnownObject, Store } from "./store.ts";
 import { parseObjectSubject } from "./subject.ts";
 
@@ -38,12 +39,13 @@ export function createObserver(options: ObserverOptions): Observer {
   const { resource, store, name } = options;
   const redact = redactionFor(resource);
   const seen = new Set<string>();
+  let epoch = 1;
   const finishList = async function* (listVersion: string): AsyncGenerator<SealedEvent> {
     const missing = [...missingFrom(seen, store)];
     seen.clear();
     for (let first = 0; first < missing.length; first += READS_MAX) {
       const absences = missing.slice(first, first + READS_MAX).map(async (key) => {
-        return { key, absence: await findAbsence(options, key, store.get(key), listVersion) };
+        return { key, absence: await findAbsence(options, key, store.get(key), listVersion, epoch) };
       });
       for (const { key, absence } of await Promise.all(absences)) {
         if (absence !== undefined) yield* tell(resource, store, key, absence);
@@ -58,6 +60,9 @@ export function createObserver(options: ObserverOptions): Observer {
         return yield* finishList(event.resourceVersion);
       case "bookmark":
         return;
+      case "rewound":
+        epoch++;
+        return;
       case "initial":
       case "added":
       case "modified":
@@ -67,7 +72,9 @@ export function createObserver(options: ObserverOptions): Observer {
         const key = keyOf(resource, object);
         if (event.type === "initial") seen.add(key);
         const sighting =
-          event.type === "initial" ? { type: event.type, object, firstSight } : { type: event.type, object };
+          event.type === "initial"
+            ? { type: event.type, object, firstSight, epoch }
+            : { type: event.type, object, epoch };
         return yield* tell(resource, store, key, sighting);
       }
       default:
@@ -127,7 +134,7 @@ function identityOf(resource: WatchedResource, key: string, { uid, resourceVersi
   const { namespace, name } = parseObjectSubject(key);
   const { group, version, kind } = resource;
   const apiVersion = group === "" ? version : `${group}/${version}`;
-  const metadata = { name, ...(namespace && { namespace }), uid, resourceVersion };
+  const metadata = { name, ...(namespace && { namespace }), uid, resourceVersion: resourceVersionOf(resourceVersion) };
   return { object: { apiVersion, kind, metadata }, phase: undefined };
 }
 
@@ -137,11 +144,12 @@ async function findAbsence(
   key: string,
   known: KnownObject | undefined,
   listVersion: string,
+  epoch: number,
 ): Promise<Sighting | undefined> {
   const pause = createBackoff(backoff);
   for (let attempt = 1; !signal.aborted; attempt++) {
     try {
-      return await absenceOf({ apiServer, resource, key, known, listVersion, signal });
+      return await absenceOf({ apiServer, resource, key, known, listVersion, epoch, signal });
     } catch (error) {
       if (signal.aborted) break;
       onState({ type: "waiting", problem: (error as Error).message, attempt });

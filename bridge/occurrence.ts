@@ -3,16 +3,36 @@
  * or nothing new. Pure, and the only place that decides it, so that resuming, listing again and starting over all agree.
  */
 import type { Op } from "./change.ts";
+import { epochOf, versionIn } from "./epoch.ts";
 import { compareResourceVersions, type KubeObject } from "./kube-object.ts";
 import type { KnownObject } from "./store.ts";
 
-/** What the reflector saw of an object: `initial` is an object in a list, `absent` is one that the list did not have. */
-export type Sighting =
+/**
+ * What the reflector saw of an object: `initial` is an object in a list, `absent` is one that the list did not have. `epoch` says
+ * which life of etcd its version is of; default 1.
+ */
+export type Sighting = { readonly epoch?: number } & (
   | { readonly type: "added" | "modified" | "deleted"; readonly object: KubeObject }
   /** `firstSight`: this watch has never been complete, so unknown objects were there before us. */
-  | { readonly type: "initial"; readonly object: KubeObject; readonly firstSight: boolean }
+  | {
+      readonly type: "initial";
+      readonly object: KubeObject;
+      readonly firstSight: boolean;
+      /** The log has lost events: it may have known the object. Default false. */
+      readonly afterLoss?: boolean;
+    }
   /** `resourceVersion` is the list's. */
-  | { readonly type: "absent"; readonly uid: string; readonly resourceVersion: string };
+  | { readonly type: "absent"; readonly uid: string; readonly resourceVersion: string }
+);
+
+/** The version of the object, or of the list that did not have it, in the form that orders across epochs. */
+export function versionOf(sighting: Sighting): string {
+  const { epoch = 1 } = sighting;
+  return versionIn(
+    epoch,
+    sighting.type === "absent" ? sighting.resourceVersion : sighting.object.metadata.resourceVersion,
+  );
+}
 
 /** The next event to publish. `gone`: the known object vanished unseen, and its last state is to be published as deleted. */
 export interface Decision {
@@ -30,13 +50,16 @@ export function decide(known: KnownObject | undefined, sighting: Sighting): Deci
   }
   const { metadata } = sighting.object;
   if (known === undefined) return firstEvent(sighting);
-  const age = compareResourceVersions(metadata.resourceVersion, known.resourceVersion);
+  const age = compareResourceVersions(versionOf(sighting), known.resourceVersion);
   if (known.uid !== metadata.uid) {
     // Resuming replays the past: an earlier object of this name is nothing new.
     if (age < 0) return undefined;
     if (!known.deleted) return { op: "gone", gap: true };
     return { op: sighting.type === "deleted" ? "deleted" : "created", gap: sighting.type !== "added" };
   }
+  // The dead do not come back, but in an etcd that was restored from before their death they never died.
+  const isRevived = known.deleted && epochOf(versionOf(sighting)) > epochOf(known.resourceVersion);
+  if (isRevived && sighting.type !== "deleted") return { op: "created", gap: true };
   if (known.deleted || age < 0) return undefined;
   if (sighting.type === "deleted") return { op: "deleted", gap: false };
   if (age === 0) return undefined;
@@ -47,7 +70,7 @@ export function decide(known: KnownObject | undefined, sighting: Sighting): Deci
 function firstEvent(sighting: Exclude<Sighting, { type: "absent" }>): Decision {
   switch (sighting.type) {
     case "initial":
-      return sighting.firstSight ? { op: "existing", gap: false } : { op: "created", gap: true };
+      return sighting.firstSight ? { op: "existing", gap: sighting.afterLoss === true } : { op: "created", gap: true };
     case "added":
       return { op: "created", gap: false };
     case "modified":

@@ -9,10 +9,10 @@ import { type EventLog, knownAfter, knownFrom, stateAfter } from "./event-log.ts
 import type { JetStream } from "./jetstream.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
-import { type Decision, decide, type Sighting } from "./occurrence.ts";
+import { type Decision, decide, type Sighting, versionOf } from "./occurrence.ts";
 import { resourceTitle, type WatchedResource } from "./resource.ts";
 import { type ObservedState, type SealedEvent, seal } from "./seal.ts";
-import { absenceOf, occurrenceOf, versionOf } from "./sighting.ts";
+import { absenceOf, occurrenceOf } from "./sighting.ts";
 import type { Sink } from "./sink.ts";
 import type { KnownObject, Store } from "./store.ts";
 
@@ -37,7 +37,7 @@ export interface Publisher {
   /** Publishes what the sighting tells that the log does not have yet. */
   publish(object: string, sighting: Sighting): Promise<void>;
   /** Publishes the deletion of an object that a list of this version did not have, if it is really gone. */
-  publishAbsence(object: string, listVersion: string): Promise<void>;
+  publishAbsence(object: string, listVersion: string, epoch: number): Promise<void>;
 }
 
 /** A deletion, a creation and two refusals in between are life; more rounds for one sighting are a fight with somebody. */
@@ -119,8 +119,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
   };
   return {
     publish,
-    async publishAbsence(object, listVersion) {
-      const question = { apiServer, resource, key: object, known: store.get(object), listVersion, signal: deadline };
+    async publishAbsence(object, listVersion, epoch) {
+      const known = store.get(object);
+      const question = { apiServer, resource, key: object, known, listVersion, epoch, signal: deadline };
       const absence = await answerOf(() => absenceOf(question));
       if (absence !== undefined) await publish(object, absence);
     },

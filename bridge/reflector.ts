@@ -8,13 +8,15 @@
  */
 import { type ApiServer, ApiStatusError } from "./api-server.ts";
 import { type BackoffOptions, createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
-import { KubeObject } from "./kube-object.ts";
+import { compareResourceVersions, KubeObject } from "./kube-object.ts";
 import { readLines } from "./line.ts";
 import { resourcePath, resourceTitle, type WatchedResource } from "./resource.ts";
 
 /** What is seen of the resource. A list is `listing`, its objects, and `listed`; if it fails it starts over with `listing`. */
 export type WatchEvent =
   | { readonly type: "listing" }
+  /** resourceVersions have gone back: etcd was restored from a backup. A list follows. */
+  | { readonly type: "rewound" }
   | { readonly type: "initial"; readonly object: KubeObject }
   | { readonly type: "listed"; readonly resourceVersion: string }
   | { readonly type: "added" | "modified" | "deleted"; readonly object: KubeObject }
@@ -31,6 +33,8 @@ export interface ReflectorOptions {
   readonly resource: WatchedResource;
   /** Resume the watch behind this resourceVersion; left out: list first. */
   readonly resumeFrom?: string;
+  /** The newest resourceVersion that was ever seen: if the API server is not even there, its etcd was restored. */
+  readonly newestVersion?: string;
   readonly signal: AbortSignal;
   readonly onState: (state: ReflectorState) => void;
   readonly random?: () => number;
@@ -55,23 +59,30 @@ class ProtocolError extends Error {}
 
 interface Position {
   resourceVersion: string | undefined;
+  /** Known to have been there. */
+  newestVersion: string | undefined;
   streamingList: boolean;
 }
 
 /** Follows the resource until `signal` aborts. */
 export async function* reflect(options: ReflectorOptions): AsyncGenerator<WatchEvent, void, void> {
   const { signal, onState, random = Math.random } = options;
-  const backoff = createBackoff(options.backoff ?? REFLECTOR_BACKOFF, random);
-  const position: Position = { resourceVersion: options.resumeFrom, streamingList: true };
+  const newBackoff = () => createBackoff(options.backoff ?? REFLECTOR_BACKOFF, random);
+  let backoff = newBackoff();
+  const position: Position = {
+    resourceVersion: options.resumeFrom,
+    newestVersion: options.newestVersion ?? options.resumeFrom,
+    streamingList: true,
+  };
   let attempt = 0;
   while (!signal.aborted) {
     const startedMs = Date.now();
     let events = 0;
     try {
-      for await (const event of position.resourceVersion === undefined
-        ? list(options, position)
-        : watch(options, position)) {
+      for await (const event of connection(options, position)) {
         events++;
+        // What works again has recovered: cuts that follow each other must not add up to a wait that outlasts the watch history.
+        if (attempt > 0) backoff = newBackoff();
         attempt = 0;
         yield event;
       }
@@ -92,6 +103,34 @@ export async function* reflect(options: ReflectorOptions): AsyncGenerator<WatchE
       await backoff.wait(signal, retryAfterMs).catch(() => undefined);
     }
   }
+}
+
+/** One list or watch, after a look whether the history still is the one that was seen. */
+async function* connection(options: ReflectorOptions, position: Position): AsyncGenerator<WatchEvent> {
+  if (await isRewound(options, position)) {
+    position.resourceVersion = undefined;
+    position.newestVersion = undefined;
+    yield { type: "rewound" };
+  }
+  for await (const event of position.resourceVersion === undefined
+    ? list(options, position)
+    : watch(options, position)) {
+    if (position.resourceVersion !== undefined) position.newestVersion = position.resourceVersion;
+    yield event;
+  }
+}
+
+/**
+ * Whether the API server is behind what it has told before. A watch from a version that is not there yet would be answered, and
+ * skip in silence everything up to it.
+ */
+async function isRewound(
+  { apiServer, resource, signal }: ReflectorOptions,
+  { newestVersion }: Position,
+): Promise<boolean> {
+  if (newestVersion === undefined) return false;
+  const { metadata } = await apiServer.json<ListPage>(resourcePath(resource), { signal, query: { limit: "1" } });
+  return compareResourceVersions(metadata.resourceVersion, newestVersion) < 0;
 }
 
 /** A list: streamed where the server can, else in pages. Leaves the position at the list's version. */

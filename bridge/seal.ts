@@ -9,6 +9,7 @@ import { actorOf } from "./actor.ts";
 import type { Actor, Change, Op, Part } from "./change.ts";
 import { diff, type IgnoredPaths } from "./diff.ts";
 import { DATA_SCHEMA, type Envelope, TYPE_PREFIX } from "./envelope.ts";
+import { epochOf, resourceVersionOf } from "./epoch.ts";
 import type { Json, KubeObject } from "./kube-object.ts";
 import type { PatchOperation } from "./patch.ts";
 import { eventSubject, objectSubject } from "./subject.ts";
@@ -36,7 +37,7 @@ export interface Occurrence {
   readonly op: Op;
   readonly object: KubeObject;
   readonly before: ObservedState | undefined;
-  /** The object's, or for an inferred deletion the list's. */
+  /** The object's, or for an inferred deletion the list's; in the form that orders across epochs. */
   readonly resourceVersion: string;
   readonly gap: boolean;
   /** When it was seen, in epoch milliseconds. */
@@ -114,9 +115,11 @@ export function seal(context: SealContext, occurrence: Occurrence): SealedEvent 
   return { id, subject, payload: toStructuredJson(envelope), op, resourceVersion, after: { object, phase } };
 }
 
-/** `<uid>.<resourceVersion>`, and one id for a deletion however often it is seen or inferred. */
-export function eventId(op: Op, object: KubeObject, resourceVersion: string): string {
-  return `${object.metadata.uid}.${op === "deleted" ? "deleted" : resourceVersion}`;
+/** `<uid>.<resourceVersion>`, and one id for a deletion however often it is seen or inferred; from the second epoch on with `.e<n>`. */
+export function eventId(op: Op, object: KubeObject, version: string): string {
+  const epoch = epochOf(version);
+  const what = op === "deleted" ? "deleted" : resourceVersionOf(version);
+  return `${object.metadata.uid}.${what}${epoch === 1 ? "" : `.e${epoch}`}`;
 }
 
 function patchOf(before: ObservedState | undefined, object: KubeObject, ignored: IgnoredPaths): PatchOperation[] {

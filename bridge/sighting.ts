@@ -4,8 +4,9 @@
  * with it, and an object that a list did not have is looked for before anybody calls it deleted.
  */
 import { type ApiServer, ApiStatusError } from "./api-server.ts";
+import { versionIn } from "./epoch.ts";
 import { compareResourceVersions, type KubeObject } from "./kube-object.ts";
-import type { Decision, Sighting } from "./occurrence.ts";
+import { type Decision, type Sighting, versionOf } from "./occurrence.ts";
 import { describeProblem } from "./reflector.ts";
 import { resourcePath, type WatchedResource } from "./resource.ts";
 import type { ObservedState, Occurrence } from "./seal.ts";
@@ -15,11 +16,6 @@ import { objectSubject, parseObjectSubject } from "./subject.ts";
 /** The object's key in a store: the first six tokens of its subjects. */
 export function keyOf(resource: WatchedResource, { metadata }: KubeObject): string {
   return objectSubject({ ...resource, namespace: metadata.namespace ?? "", name: metadata.name });
-}
-
-/** The version of the object, or of the list that did not have it. */
-export function versionOf(sighting: Sighting): string {
-  return sighting.type === "absent" ? sighting.resourceVersion : sighting.object.metadata.resourceVersion;
 }
 
 /**
@@ -51,8 +47,9 @@ export interface AbsenceQuestion {
   readonly resource: WatchedResource;
   readonly key: string;
   readonly known: KnownObject | undefined;
-  /** The list that did not have it. */
+  /** The list that did not have it, and its epoch. */
   readonly listVersion: string;
+  readonly epoch: number;
   readonly signal: AbortSignal;
 }
 
@@ -61,12 +58,12 @@ export interface AbsenceQuestion {
  * Error with the problem and the next step when the API server does not answer.
  */
 export async function absenceOf(question: AbsenceQuestion): Promise<Sighting | undefined> {
-  const { known, listVersion } = question;
-  if (known === undefined || known.deleted || compareResourceVersions(known.resourceVersion, listVersion) > 0)
-    return undefined;
+  const { known, listVersion, epoch } = question;
+  if (known === undefined || known.deleted) return undefined;
+  if (compareResourceVersions(known.resourceVersion, versionIn(epoch, listVersion)) > 0) return undefined;
   const current = await readObject(question);
   if (current?.metadata.uid === known.uid) return undefined;
-  return { type: "absent", uid: known.uid, resourceVersion: listVersion };
+  return { type: "absent", uid: known.uid, resourceVersion: listVersion, epoch };
 }
 
 /** A consistent read (a GET without resourceVersion); `undefined` when the object is not there. */

@@ -19,6 +19,9 @@ const known = (uid: string, resourceVersion: string, deleted = false): KnownObje
 const live = known("one", "100");
 const dead = known("one", "104", true);
 
+/** Seen after etcd was restored from a backup. */
+const restored = (seen: Sighting): Sighting => ({ ...seen, epoch: 2 });
+
 function sighting(
   type: "initial" | "added" | "modified" | "deleted",
   uid: string,
@@ -39,10 +42,40 @@ describe("what a sighting means", () => {
       expected: { op: "existing", gap: false },
     },
     {
+      name: "a first list behind a log that has lost events says that something may be missing",
+      known: undefined,
+      sighting: { type: "initial", object: object("one", "5"), firstSight: true, afterLoss: true },
+      expected: { op: "existing", gap: true },
+    },
+    {
       name: "a later list finds what was created meanwhile",
       known: undefined,
       sighting: sighting("initial", "one", "5"),
       expected: { op: "created", gap: true },
+    },
+    {
+      name: "an older state in a restored etcd is what the object is now",
+      known: live,
+      sighting: restored(sighting("initial", "one", "50")),
+      expected: { op: "updated", gap: true },
+    },
+    {
+      name: "a change in a restored etcd, although its version was given before",
+      known: live,
+      sighting: restored(sighting("modified", "one", "100")),
+      expected: { op: "updated", gap: false },
+    },
+    {
+      name: "an object that a restored etcd has not yet seen deleted is there again",
+      known: dead,
+      sighting: restored(sighting("initial", "one", "50")),
+      expected: { op: "created", gap: true },
+    },
+    {
+      name: "the deletion of an object that was dead before is nothing new, in a restored etcd neither",
+      known: dead,
+      sighting: restored(sighting("deleted", "one", "50")),
+      expected: undefined,
     },
     {
       name: "a live creation",

@@ -4,6 +4,7 @@ import { CloudEvent, HTTP } from "cloudevents";
 import { beforeOf } from "../../bridge/change.ts";
 import { ignoring } from "../../bridge/diff.ts";
 import { MalformedEventError, opOf, parseEnvelope } from "../../bridge/envelope.ts";
+import { versionIn } from "../../bridge/epoch.ts";
 import type { KubeObject } from "../../bridge/kube-object.ts";
 import { ALWAYS_IGNORED } from "../../bridge/resource.ts";
 import { type ObservedState, type Occurrence, type SealContext, seal } from "../../bridge/seal.ts";
@@ -215,6 +216,17 @@ describe("an event", () => {
     assert.equal(seen.id, `${UID}.deleted`);
     assert.equal(inferred.id, seen.id);
     assert.equal(inferred.envelope.sequence, "00000000000000000999");
+  });
+
+  test("of a later epoch says so in its id, and sorts behind those of earlier ones", () => {
+    const [first, second, gone] = [
+      sealed({ op: "deleted", resourceVersion: "999" }),
+      sealed({ op: "existing", resourceVersion: versionIn(2, "101"), before: undefined }),
+      sealed({ op: "deleted", resourceVersion: versionIn(2, "105") }),
+    ];
+    assert.deepEqual([second.id, gone.id], [`${UID}.101.e2`, `${UID}.deleted.e2`]);
+    const sequences = [first, second, gone].map(({ envelope }) => envelope.sequence);
+    assert.deepEqual(sequences.toSorted(), sequences);
   });
 
   test("made again from the same states is the same, byte by byte", () => {

@@ -1,0 +1,24 @@
+/**
+ * Epochs: when etcd is restored from a backup, resourceVersions go back and are given again. From then on a version alone does
+ * not order two states of an object any more; the epoch before it does. Everything in the bridge that compares or stores a
+ * version uses this form: in the first epoch the resourceVersion itself, later the epoch in front of it, padded, so that any
+ * version of a later epoch is the longer, and so the newer one.
+ */
+
+/** Digits of the longest resourceVersion etcd can give (2^63). */
+const VERSION_DIGITS = 20;
+
+/** The version that orders across epochs; epochs count from 1. */
+export function versionIn(epoch: number, resourceVersion: string): string {
+  return epoch === 1 ? resourceVersion : `${epoch}${resourceVersion.padStart(VERSION_DIGITS, "0")}`;
+}
+
+/** The epoch of such a version. */
+export function epochOf(version: string): number {
+  return version.length <= VERSION_DIGITS ? 1 : Number(version.slice(0, -VERSION_DIGITS));
+}
+
+/** The resourceVersion in such a version. */
+export function resourceVersionOf(version: string): string {
+  return version.length <= VERSION_DIGITS ? version : version.slice(-VERSION_DIGITS).replace(/^0+(?=.)/, "");
+}

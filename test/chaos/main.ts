@@ -1,0 +1,113 @@
+/**
+ * `npm run chaos`: breaks the system for some minutes, from a seed that replays the same faults, and prints what came of it. The
+ * table goes to standard output, progress to standard error; the exit code is 1 when anything is wrong, 2 when the command is.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { startKube } from "../kit/kube-apiserver.ts";
+import { startNats } from "../kit/nats-server.ts";
+import { FAULT_NAMES, FAULTS, type FaultName } from "./fault.ts";
+import { report } from "./report.ts";
+import { type RunOptions, type RunResult, runChaos } from "./run.ts";
+
+const HELP = `Usage: npm run chaos -- [--minutes 2] [--seed N] [--rate 100] [--objects 50] [--faults a,b]
+
+Writes to a real API server, captures with a real bridge into a real NATS, breaks them again and again, and checks that
+nothing is lost, nothing is there twice, everything is in order and nothing is false.
+
+  --minutes <n>     how long faults are played (default 2)
+  --seed <n>        replays the faults and the choices of a run (default: drawn, and printed)
+  --rate <n>        writes a second (default 100)
+  --objects <n>     how many objects are written (default 50)
+  --namespaces <n>  in how many namespaces (default 3)
+  --faults <a,b>    only these (default: all)
+  --keep <folder>   writes ledger.ndjson, events.ndjson and bridge.log (its end) there
+  --help            this text
+
+Faults:
+${FAULT_NAMES.map((name) => `  ${name.padEnd(17)} ${FAULTS[name].about}`).join("\n")}
+`;
+
+const EXIT_USAGE = 2;
+/** Seeds are short enough to be typed. */
+const SEEDS = 1_000_000;
+
+interface Command extends RunOptions {
+  readonly keep: string | undefined;
+  /** What replays it. */
+  readonly text: string;
+}
+
+await main();
+
+async function main(): Promise<void> {
+  let command: Command | undefined;
+  try {
+    command = readCommand();
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n(--help tells the options)\n`);
+    process.exitCode = EXIT_USAGE;
+    return;
+  }
+  if (command === undefined) {
+    process.stdout.write(HELP);
+    return;
+  }
+  process.stderr.write(`${command.text}\n`);
+  await using kube = await startKube();
+  await using nats = await startNats();
+  const result = await runChaos({ kube, nats }, command);
+  if (command.keep !== undefined) keepEvidence(command.keep, result);
+  process.stdout.write(`\n${report(result)}`);
+  const isStuck = result.played.some(({ recoveryMs }) => recoveryMs === undefined);
+  if (result.verdict.violations.length === 0 && !isStuck) return;
+  process.stderr.write(`\nThe bridge's last words:\n${result.bridgeLog}\n`);
+  process.stdout.write(`\nReplay it with: ${command.text}\n`);
+  process.exitCode = 1;
+}
+
+function readCommand(): Command | undefined {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    options: {
+      ...{ minutes: text, seed: text, rate: text, objects: text, namespaces: text, faults: text, keep: text },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const minutes = positive("minutes", values.minutes ?? "2");
+  const seed = positive("seed", values.seed ?? String(1 + Math.floor(Math.random() * SEEDS)));
+  const rate = positive("rate", values.rate ?? "100");
+  const objects = positive("objects", values.objects ?? "50");
+  const namespaces = positive("namespaces", values.namespaces ?? "3");
+  const faults = values.faults === undefined ? FAULT_NAMES : values.faults.split(",").map(faultNamed);
+  const chosen = values.faults === undefined ? "" : ` --faults ${faults.join(",")}`;
+  return {
+    ...{ seed, rate, objects, namespaces, faults, keep: values.keep },
+    durationMs: minutes * 60_000,
+    tell: (line) => process.stderr.write(`${line}\n`),
+    text: `npm run chaos -- --minutes ${minutes} --seed ${seed} --rate ${rate} --objects ${objects} --namespaces ${namespaces}${chosen}`,
+  };
+}
+
+function positive(option: string, value: string): number {
+  const number = Number(value);
+  if (number > 0) return number;
+  throw new Error(`--${option} ${value}: expected a number greater than 0`);
+}
+
+function faultNamed(name: string): FaultName {
+  const found = FAULT_NAMES.find((each) => each === name);
+  if (found === undefined)
+    throw new Error(`--faults: there is no fault "${name}"; there are ${FAULT_NAMES.join(", ")}`);
+  return found;
+}
+
+function keepEvidence(folder: string, { evidence: { ledger, events }, bridgeLog }: RunResult): void {
+  mkdirSync(folder, { recursive: true });
+  const lines = (items: readonly object[]) => items.map((item) => `${JSON.stringify(item)}\n`).join("");
+  writeFileSync(join(folder, "ledger.ndjson"), lines(ledger));
+  writeFileSync(join(folder, "events.ndjson"), lines(events));
+  writeFileSync(join(folder, "bridge.log"), bridgeLog);
+}
