@@ -42,11 +42,14 @@ export interface Publisher {
 
 /** A deletion, a creation and two refusals in between are life; more rounds for one sighting are a fight with somebody. */
 const ROUNDS_EXPECTED = 5;
+/** Hundreds of objects may wait for the same server: it is told once in a while, not for each of them. */
+const TELL_EVERY_MS = 5_000;
 
 /** Makes the publisher of one watch. */
 export function createPublisher(options: PublisherOptions): Publisher {
   const { resource, apiServer, log, sink, store, logger, metrics, deadline } = options;
   const title = resourceTitle(resource);
+  let toldAtMs = Number.NEGATIVE_INFINITY;
 
   const publish = async (object: string, sighting: Sighting) => {
     const backoff = createBackoff(REFLECTOR_BACKOFF);
@@ -111,7 +114,10 @@ export function createPublisher(options: PublisherOptions): Publisher {
       try {
         return await ask();
       } catch (error) {
-        logger.warn({ resource: title, error: (error as Error).message }, "no answer yet: asking again");
+        if (performance.now() - toldAtMs >= TELL_EVERY_MS) {
+          toldAtMs = performance.now();
+          logger.warn({ resource: title, error: (error as Error).message }, "no answer yet: asking again");
+        }
         await backoff.wait(deadline);
         await options.jetStream.whenConnected(deadline);
       }
