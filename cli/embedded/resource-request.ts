@@ -3,7 +3,8 @@
  * Source: Kubernetes API concepts, "API verbs".
  */
 
-import type { ResourceKind } from "./object/kind.ts";
+import { NAMESPACE } from "./kind/built-in.ts";
+import { isOf, type ResourceKind } from "./object/kind.ts";
 import { isObject, type Json, type JsonObject, type KubeObject } from "./object/object.ts";
 import {
   badRequest,
@@ -84,7 +85,7 @@ function addressOf({ kind, path }: ResourceRequest, name: string): Address {
   const isKnown =
     subresource === "" ||
     (subresource === "status" && kind.hasStatus) ||
-    (subresource === "finalize" && kind.kind === "Namespace");
+    (subresource === "finalize" && isOf(kind, NAMESPACE));
   if (subresource === "scale") throw notFound(kind, name);
   if (!isKnown || (subresource !== "" && subresource !== "status" && subresource !== "finalize")) throw pathNotFound();
   return { kind, namespace: namespace ?? "", name, subresource };

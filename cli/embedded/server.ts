@@ -15,7 +15,7 @@ import type { Registry } from "./registry/registry.ts";
 import type { Storage } from "./registry/storage.ts";
 import { watch } from "./registry/watch.ts";
 import { negotiate, type Representation } from "./request/negotiation.ts";
-import { checkWatchOptions, parseReadOptions } from "./request/read-options.ts";
+import { checkWatchOptions, isTrue, parseReadOptions } from "./request/read-options.ts";
 import { BODY_TYPES, parseResourcePath, type ResourcePath, readBody } from "./request/request.ts";
 import { answerResource } from "./resource-request.ts";
 import { answerReview } from "./review.ts";
@@ -181,8 +181,4 @@ function internalError(error: unknown): JsonObject & { readonly code: number } {
 /** The path may begin with two slashes, which is no host. */
 function urlOf({ url = "/" }: IncomingMessage): URL {
   return new URL(`http://embedded.invalid${url.startsWith("/") ? "" : "/"}${url}`);
-}
-
-function isTrue(text: string | null): boolean {
-  return text !== null && text !== "0" && text !== "false";
 }

@@ -4,10 +4,10 @@
  * Source: kubernetes `pkg/apis/{core,coordination}/validation`; apiserver `pkg/admission/plugin/namespace/lifecycle`.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { ResourceKind } from "../object/kind.ts";
+import { isOf, type ResourceKind } from "../object/kind.ts";
 import { isObject, type Json, type JsonObject, type KubeObject } from "../object/object.ts";
 import { badRequest, forbidden, type StatusCause } from "../object/status-error.ts";
-import { causeOf } from "../schema/schema-cause.ts";
+import { causeOf, forbiddenValue, invalidValue, requiredValue } from "../schema/schema-cause.ts";
 import { CONFIG_MAP, LEASE, NAMESPACE, SECRET } from "./built-in.ts";
 import { EVENT, EVENT_OF_EVENTS, withEventFields } from "./event.ts";
 import { eventProblems } from "./event-rule.ts";
@@ -46,9 +46,6 @@ const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
 const DOCKER = "kubernetes.io/dockerc";
 const BASIC_AUTH_KEYS = ["username", "password"];
 
-const invalid = (field: string, value: Json, why: string) => causeOf("FieldValueInvalid", field, value, why);
-const required = (field: string, why = "") => causeOf("FieldValueRequired", field, null, why);
-const isOf = (kind: ResourceKind, of: ResourceKind) => kind.group === of.group && kind.kind === of.kind;
 const entriesOf = (value: Json | undefined) => (isObject(value) ? Object.entries(value) : []);
 
 /** The object with what the server fills in, its times as the server writes them. Throws badRequest for what it cannot read. */
@@ -147,7 +144,7 @@ function immutableProblems(object: KubeObject, before: KubeObject | undefined): 
   const changed = ["data", "binaryData"].filter((field) => !isDeepStrictEqual(object[field], before[field]));
   const fields = [...(object["immutable"] === true ? [] : ["immutable"]), ...changed];
   const why = "field is immutable when `immutable` is set";
-  return fields.map((field) => causeOf("FieldValueForbidden", field, null, why));
+  return fields.map((field) => forbiddenValue(field, why));
 }
 
 function keyProblems(bag: string, key: string): readonly StatusCause[] {
@@ -158,7 +155,7 @@ function keyProblems(bag: string, key: string): readonly StatusCause[] {
     ...(key === ".." ? ["must not be '..'"] : []),
     ...(key.startsWith("..") && key !== ".." ? ["must not start with '..'"] : []),
   ];
-  return wrong.map((why) => invalid(`${bag}[${key}]`, key, why));
+  return wrong.map((why) => invalidValue(`${bag}[${key}]`, key, why));
 }
 
 function configMapProblems({ data, binaryData }: KubeObject): readonly StatusCause[] {
@@ -169,7 +166,7 @@ function configMapProblems({ data, binaryData }: KubeObject): readonly StatusCau
   return [
     ...entriesOf(data).flatMap(([key]) => [
       ...keyProblems("data", key),
-      ...(Object.hasOwn(binary, key) ? [invalid(`data[${key}]`, key, twice)] : []),
+      ...(Object.hasOwn(binary, key) ? [invalidValue(`data[${key}]`, key, twice)] : []),
     ]),
     ...entriesOf(binaryData).flatMap(([key]) => keyProblems("binaryData", key)),
     ...(bytes > DATA_BYTES_MAX ? [tooLong("[]")] : []),
@@ -185,7 +182,7 @@ function bytesOfBase64(data: Json | undefined): number {
 
 function typeProblems({ type }: KubeObject, before: KubeObject | undefined): readonly StatusCause[] {
   if (before === undefined || type === before["type"]) return [];
-  return [invalid("type", type ?? "", "field is immutable")];
+  return [invalidValue("type", type ?? "", "field is immutable")];
 }
 
 function secretProblems({ data, type, metadata }: KubeObject): readonly StatusCause[] {
@@ -197,10 +194,10 @@ function secretProblems({ data, type, metadata }: KubeObject): readonly StatusCa
   return [
     ...entriesOf(data).flatMap(([key]) => keyProblems("data", key)),
     ...(bytesOfBase64(data) > DATA_BYTES_MAX ? [tooLong("data")] : []),
-    ...(isNameless ? [required(`metadata.annotations[${account}]`)] : []),
-    ...wanted.filter((key) => !has(key)).map((key) => required(`data[${key}]`)),
+    ...(isNameless ? [requiredValue(`metadata.annotations[${account}]`)] : []),
+    ...wanted.filter((key) => !has(key)).map((key) => requiredValue(`data[${key}]`)),
     ...(String(type).startsWith(DOCKER) ? wanted.filter((key) => has(key) && !isJsonObject(data, key)) : []).map(
-      (key) => invalid(`data[${key}]`, "<secret contents redacted>", "not a JSON object"),
+      (key) => invalidValue(`data[${key}]`, "<secret contents redacted>", "not a JSON object"),
     ),
   ];
 }
@@ -220,13 +217,11 @@ function leaseProblems({ spec }: KubeObject): readonly StatusCause[] {
   const at = "spec.leaseDurationSeconds";
   const isTooMuch = Boolean(preferredHolder) && !strategy;
   return [
-    ...(typeof seconds === "number" && seconds <= 0 ? [invalid(at, seconds, "must be greater than 0")] : []),
+    ...(typeof seconds === "number" && seconds <= 0 ? [invalidValue(at, seconds, "must be greater than 0")] : []),
     ...(typeof transitions === "number" && transitions < 0
-      ? [invalid("spec.leaseTransitions", transitions, "must be greater than or equal to 0")]
+      ? [invalidValue("spec.leaseTransitions", transitions, "must be greater than or equal to 0")]
       : []),
-    ...(isTooMuch
-      ? [causeOf("FieldValueForbidden", "spec.preferredHolder", null, "may only be specified if `strategy` is defined")]
-      : []),
+    ...(isTooMuch ? [forbiddenValue("spec.preferredHolder", "may only be specified if `strategy` is defined")] : []),
   ];
 }
 

@@ -5,9 +5,10 @@
  * Source: apiextensions-apiserver `pkg/apis/apiextensions/validation/validation.go`, `pkg/apis/apiextensions/v1/conversion.go`.
  */
 import { isDeepStrictEqual } from "node:util";
+import { SUBDOMAIN, SUBDOMAIN_RULE } from "../object/label-syntax.ts";
 import { isObject, type Json, type JsonObject, type KubeObject } from "../object/object.ts";
 import type { StatusCause } from "../object/status-error.ts";
-import { causeOf } from "../schema/schema-cause.ts";
+import { forbiddenValue, invalidValue, requiredValue, unsupportedValue } from "../schema/schema-cause.ts";
 import type { ValueSchema } from "../schema/value-schema.ts";
 import { columnProblems, scaleProblems, selectableProblems } from "./crd-view-rule.ts";
 import { defaultProblems, hidesStructure, openApiProblems } from "./openapi-schema-rule.ts";
@@ -17,9 +18,6 @@ const LABEL = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 const LABEL_CHARACTERS_MAX = 63;
 const LABEL_RULE =
   "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const SUBDOMAIN_RULE =
-  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 /** The keywords that a root schema may have when its status is written on its own. */
 const ROOT_WITH_STATUS = [
   ...["description", "type", "format", "title", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum"],
@@ -31,8 +29,6 @@ const SHOWN_AT_ROOT = ROOT_WITH_STATUS.map((keyword) =>
   keyword.replace("x-kubernetes", "-x").replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase()),
 );
 
-const required = (field: string, why = "") => causeOf("FieldValueRequired", field, null, why);
-const invalid = (field: string, value: Json, why: string) => causeOf("FieldValueInvalid", field, value, why);
 const partOf = (object: Json | undefined, part: string): JsonObject => {
   const value = isObject(object) ? object[part] : undefined;
   return isObject(value) ? value : {};
@@ -48,7 +44,7 @@ export function crdProblems(crd: KubeObject, before?: KubeObject): readonly Stat
   const isNamed = before !== undefined || name === `${textOf(names["plural"])}.${textOf(spec["group"])}`;
   const versions = listOf(spec["versions"]).filter(isObject);
   return [
-    ...(isNamed ? [] : [invalid("metadata.name", name, `must be spec.names.plural+"."+spec.group`)]),
+    ...(isNamed ? [] : [invalidValue("metadata.name", name, `must be spec.names.plural+"."+spec.group`)]),
     ...groupProblems(textOf(spec["group"])),
     ...scopeProblems(textOf(spec["scope"])),
     ...versionsProblems(versions, spec["versions"] ?? null),
@@ -56,22 +52,21 @@ export function crdProblems(crd: KubeObject, before?: KubeObject): readonly Stat
     ...sharedProblems(versions),
     ...(versions.some(({ storage }) => storage === true)
       ? []
-      : [invalid("status.storedVersions", null, "must have at least one stored version")]),
+      : [invalidValue("status.storedVersions", null, "must have at least one stored version")]),
     ...(before === undefined ? [] : changeProblems(spec, versions, before)),
   ];
 }
 
 function groupProblems(group: string): readonly StatusCause[] {
-  if (group === "") return [required("spec.group")];
-  if (!SUBDOMAIN.test(group)) return [invalid("spec.group", group, SUBDOMAIN_RULE)];
-  return group.includes(".") ? [] : [invalid("spec.group", group, "should be a domain with at least one dot")];
+  if (group === "") return [requiredValue("spec.group")];
+  if (!SUBDOMAIN.test(group)) return [invalidValue("spec.group", group, SUBDOMAIN_RULE)];
+  return group.includes(".") ? [] : [invalidValue("spec.group", group, "should be a domain with at least one dot")];
 }
 
 function scopeProblems(scope: string): readonly StatusCause[] {
-  if (scope === "") return [required("spec.scope")];
+  if (scope === "") return [requiredValue("spec.scope")];
   if (scope === "Namespaced" || scope === "Cluster") return [];
-  const message = `Unsupported value: ${JSON.stringify(scope)}: supported values: "Cluster", "Namespaced"`;
-  return [{ reason: "FieldValueNotSupported", message, field: "spec.scope" }];
+  return [unsupportedValue("spec.scope", scope, ["Cluster", "Namespaced"])];
 }
 
 const schemaOf = (version: JsonObject) => partOf(version, "schema")["openAPIV3Schema"];
@@ -87,15 +82,15 @@ function versionsProblems(versions: readonly JsonObject[], shown: Json): readonl
   const stored = versions.filter(({ storage }) => storage === true).length;
   return [
     ...versions.flatMap((version, index) =>
-      isObject(schemaOf(version)) ? [] : [required(`spec.versions[${index}].schema.openAPIV3Schema`)],
+      isObject(schemaOf(version)) ? [] : [requiredValue(`spec.versions[${index}].schema.openAPIV3Schema`)],
     ),
     ...versions.flatMap((version, index) => versionProblems(version, versions, `spec.versions[${index}]`)),
     ...(new Set(names).size === names.length
       ? []
-      : [invalid("spec.versions", shown, "must contain unique version names")]),
+      : [invalidValue("spec.versions", shown, "must contain unique version names")]),
     ...(stored === 1
       ? []
-      : [invalid("spec.versions", shown, "must have exactly one version marked as storage version")]),
+      : [invalidValue("spec.versions", shown, "must have exactly one version marked as storage version")]),
   ];
 }
 
@@ -106,7 +101,7 @@ function versionProblems(version: JsonObject, all: readonly JsonObject[], at: st
   return [
     ...labelProblems(textOf(name), `${at}.name`),
     ...(isWarning
-      ? [invalid(`${at}.deprecationWarning`, deprecationWarning, "can only be set for deprecated versions")]
+      ? [invalidValue(`${at}.deprecationWarning`, deprecationWarning, "can only be set for deprecated versions")]
       : []),
     ...(isObject(schema) && !isShared(all, "schema")
       ? schemaProblems(schema, hasStatus(version), `${at}.schema.openAPIV3Schema`)
@@ -142,10 +137,8 @@ function schemaProblems(schema: ValueSchema, withStatus: boolean, at: string): r
   const openApi = openApiProblems(schema, at);
   const structural = hidesStructure(openApi) ? [] : structuralProblems(schema, at);
   return [
-    ...(withStatus && other ? [invalid(at, schema, only)] : []),
-    ...(schema.nullable
-      ? [causeOf("FieldValueForbidden", `${at}.nullable`, null, "nullable cannot be true at the root")]
-      : []),
+    ...(withStatus && other ? [invalidValue(at, schema, only)] : []),
+    ...(schema.nullable ? [forbiddenValue(`${at}.nullable`, "nullable cannot be true at the root")] : []),
     ...(structural.length > 0 || hidesStructure(openApi) ? structural : defaultProblems(schema, at)),
     ...openApi,
   ];
@@ -157,16 +150,18 @@ function nameProblems(names: JsonObject): readonly StatusCause[] {
   const [kind, listKind] = [textOf(names["kind"]), textOf(names["listKind"])];
   const mixed = "may have mixed case, but should otherwise match: ";
   return [
-    ...missing.map((field) => required(`${at}.${field}`)),
+    ...missing.map((field) => requiredValue(`${at}.${field}`)),
     ...["plural", "singular"].flatMap((field) => labelProblems(textOf(names[field]), `${at}.${field}`, true)),
     ...["kind", "listKind"].flatMap((field) => {
       const name = textOf(names[field]);
       const where = `${at}.${field}`;
-      return labelProblems(name.toLowerCase(), where, true).map(() => invalid(where, name, `${mixed}${LABEL_RULE}`));
+      return labelProblems(name.toLowerCase(), where, true).map(() =>
+        invalidValue(where, name, `${mixed}${LABEL_RULE}`),
+      );
     }),
     ...listOf(names["shortNames"]).flatMap((each, index) => labelProblems(textOf(each), `${at}.shortNames[${index}]`)),
     ...(kind !== "" && kind === listKind
-      ? [invalid(`${at}.listKind`, listKind, "kind and listKind may not be the same")]
+      ? [invalidValue(`${at}.listKind`, listKind, "kind and listKind may not be the same")]
       : []),
     ...listOf(names["categories"]).flatMap((each, index) => labelProblems(textOf(each), `${at}.categories[${index}]`)),
   ];
@@ -175,8 +170,8 @@ function nameProblems(names: JsonObject): readonly StatusCause[] {
 function labelProblems(label: string, field: string, mayBeEmpty = false): readonly StatusCause[] {
   if (mayBeEmpty && label === "") return [];
   if (label.length > LABEL_CHARACTERS_MAX)
-    return [invalid(field, label, `must be no more than ${LABEL_CHARACTERS_MAX} characters`)];
-  return LABEL.test(label) ? [] : [invalid(field, label, LABEL_RULE)];
+    return [invalidValue(field, label, `must be no more than ${LABEL_CHARACTERS_MAX} characters`)];
+  return LABEL.test(label) ? [] : [invalidValue(field, label, LABEL_RULE)];
 }
 
 /** What the storage depends on stays as it was, and a version that objects may be stored in stays in the definition. */
@@ -192,11 +187,11 @@ function changeProblems(spec: JsonObject, versions: readonly JsonObject[], befor
   return [
     ...fixed
       .filter(([, now, then]) => now !== then)
-      .map(([field, now]) => invalid(field, now ?? "", "field is immutable")),
+      .map(([field, now]) => invalidValue(field, now ?? "", "field is immutable")),
     ...listOf(partOf(before, "status")["storedVersions"]).flatMap((name, index) => {
       if (known.includes(name)) return [];
       const why = `missing from spec.versions; ${name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`;
-      return [invalid(`status.storedVersions[${index}]`, name, why)];
+      return [invalidValue(`status.storedVersions[${index}]`, name, why)];
     }),
   ];
 }

@@ -5,7 +5,7 @@
  */
 import { isObject, type Json, type JsonObject } from "../object/object.ts";
 import type { StatusCause } from "../object/status-error.ts";
-import { causeOf } from "../schema/schema-cause.ts";
+import { causeOf, invalidValue, requiredValue } from "../schema/schema-cause.ts";
 import { schemaOfField, type ValueSchema } from "../schema/value-schema.ts";
 
 const COLUMN_TYPES = ["boolean", "date", "integer", "number", "string"];
@@ -14,8 +14,6 @@ const SELECTABLE_TYPES = ["string", "boolean", "integer"];
 const SELECTABLE_MAX = 8; // the API server's limit: each costs with every watch
 const NO_PATH = "must be a simple json path starting with .";
 
-const required = (field: string, why = "") => causeOf("FieldValueRequired", field, null, why);
-const invalid = (field: string, value: Json, why: string) => causeOf("FieldValueInvalid", field, value, why);
 const textOf = (value: Json | undefined): string => (typeof value === "string" ? value : "");
 const listOf = (value: Json | undefined): readonly JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : []);
 
@@ -26,11 +24,11 @@ export function scaleProblems({ subresources }: JsonObject, at: string): readonl
   const check = (field: string, places: readonly string[], isOptional = false) => {
     const path = textOf(scale[field]);
     const where = `${at}.scale.${field}`;
-    if (path === "") return isOptional ? [] : [required(where)];
-    if (!path.startsWith(".")) return [invalid(where, path, NO_PATH)];
+    if (path === "") return isOptional ? [] : [requiredValue(where)];
+    if (!path.startsWith(".")) return [invalidValue(where, path, NO_PATH)];
     if (places.some((place) => path.startsWith(`${place}.`))) return [];
     const listed = places.length === 1 ? places[0] : `either ${places.join(" or ")}`;
-    return [invalid(where, path, `should be a json path under ${listed}`)];
+    return [invalidValue(where, path, `should be a json path under ${listed}`)];
   };
   return [
     ...check("specReplicasPath", [".spec"]),
@@ -48,12 +46,12 @@ export function columnProblems(columns: Json | undefined, at: string): readonly 
     const types = `must be one of ${COLUMN_TYPES.join(",")}`;
     const formats = `must be one of ${COLUMN_FORMATS.join(",")}`;
     return [
-      ...(name ? [] : [required(`${place}.name`)]),
-      ...(type ? [] : [required(`${place}.type`, types)]),
-      ...(type && !COLUMN_TYPES.includes(type) ? [invalid(`${place}.type`, type, types)] : []),
-      ...(format && !COLUMN_FORMATS.includes(format) ? [invalid(`${place}.format`, format, formats)] : []),
-      ...(path ? [] : [required(`${place}.JSONPath`)]),
-      ...(path && !path.startsWith(".") ? [invalid(`${place}.JSONPath`, path, NO_PATH)] : []),
+      ...(name ? [] : [requiredValue(`${place}.name`)]),
+      ...(type ? [] : [requiredValue(`${place}.type`, types)]),
+      ...(type && !COLUMN_TYPES.includes(type) ? [invalidValue(`${place}.type`, type, types)] : []),
+      ...(format && !COLUMN_FORMATS.includes(format) ? [invalidValue(`${place}.format`, format, formats)] : []),
+      ...(path ? [] : [requiredValue(`${place}.JSONPath`)]),
+      ...(path && !path.startsWith(".") ? [invalidValue(`${place}.JSONPath`, path, NO_PATH)] : []),
     ];
   });
 }
@@ -79,13 +77,13 @@ export function selectableProblems({ selectableFields, schema }: JsonObject, at:
 }
 
 function pathProblems(path: string, root: ValueSchema, where: string): readonly StatusCause[] {
-  if (path === "") return [required(where)];
+  if (path === "") return [requiredValue(where)];
   const names = path.replace(/^\./, "").split(".");
   const found = names.reduce<ValueSchema | undefined>((at, name) => at && schemaOfField(at, name), root);
-  if (names[0] === "metadata") return [invalid(where, path, "must not point to fields in metadata")];
-  if (found === undefined) return [invalid(where, path, "is an invalid path: does not refer to a valid field")];
+  if (names[0] === "metadata") return [invalidValue(where, path, "must not point to fields in metadata")];
+  if (found === undefined) return [invalidValue(where, path, "is an invalid path: does not refer to a valid field")];
   if (SELECTABLE_TYPES.includes(found.type ?? "")) return [];
   const why =
     "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.";
-  return [invalid(where, path, why)];
+  return [invalidValue(where, path, why)];
 }

@@ -4,7 +4,7 @@
  * Source: Kubernetes "Extend the API with CustomResourceDefinitions", "Versions in CustomResourceDefinitions".
  */
 import { z } from "zod";
-import { apiVersionOf, type ResourceKind, type StoredForm, storageKeyOf } from "../object/kind.ts";
+import { apiVersionOf, isOf, type ResourceKind, type StoredForm, storageKeyOf } from "../object/kind.ts";
 import { isObject, type JsonObject, type KubeObject } from "../object/object.ts";
 import { compileSchema, type ResourceSchema } from "../schema/schema.ts";
 import type { OpenApiSchema } from "../schema/value-schema.ts";
@@ -141,6 +141,6 @@ export function withCrdDefaults(crd: KubeObject): KubeObject {
 }
 
 /** Whether a kind is that of the definitions themselves. */
-export function isCrd({ group, kind }: ResourceKind): boolean {
-  return group === CUSTOM_RESOURCE_DEFINITION.group && kind === CUSTOM_RESOURCE_DEFINITION.kind;
+export function isCrd(kind: ResourceKind): boolean {
+  return isOf(kind, CUSTOM_RESOURCE_DEFINITION);
 }

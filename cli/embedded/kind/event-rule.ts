@@ -8,15 +8,13 @@ import type { ResourceKind } from "../object/kind.ts";
 import { labelKeyProblems } from "../object/label-syntax.ts";
 import { isObject, type Json, type KubeObject } from "../object/object.ts";
 import type { StatusCause } from "../object/status-error.ts";
-import { causeOf } from "../schema/schema-cause.ts";
+import { invalidValue, requiredValue } from "../schema/schema-cause.ts";
 
 const NAME_BYTES_MAX = 128; // of reportingInstance, action and reason
 const MESSAGE_BYTES_MAX = 1_024;
 const FIXED = ["involvedObject", "reason", "message", "source", "firstTimestamp", "lastTimestamp", "count", "type"];
 const FIXED_LATER = ["eventTime", "action", "related", "reportingComponent", "reportingInstance"];
 
-const required = (field: string) => causeOf("FieldValueRequired", field, null, "");
-const invalid = (field: string, value: Json, why: string) => causeOf("FieldValueInvalid", field, value, why);
 const textOf = (value: Json | undefined) => (typeof value === "string" ? value : "");
 
 /** What is wrong with an event of either kind; `before` is what it replaces. */
@@ -36,22 +34,24 @@ function namespaceProblems({ metadata, involvedObject, eventTime }: KubeObject):
   const namespace = metadata.namespace ?? "";
   const isSystem = namespace === "default" || (namespace === "kube-system" && Boolean(eventTime));
   const fits = about === "" ? isSystem : Boolean(eventTime) || about === namespace;
-  return fits ? [] : [invalid("involvedObject.namespace", about, "does not match event.namespace")];
+  return fits ? [] : [invalidValue("involvedObject.namespace", about, "does not match event.namespace")];
 }
 
 function reportProblems(event: KubeObject, controllerField: string): readonly StatusCause[] {
   const controller = textOf(event["reportingComponent"]);
   const named = ["reportingInstance", "action", "reason"].flatMap((field) => {
     const text = textOf(event[field]);
-    if (text === "") return [required(field)];
-    return tooLong(text, NAME_BYTES_MAX) ? [invalid(field, "", `can have at most ${NAME_BYTES_MAX} characters`)] : [];
+    if (text === "") return [requiredValue(field)];
+    return tooLong(text, NAME_BYTES_MAX)
+      ? [invalidValue(field, "", `can have at most ${NAME_BYTES_MAX} characters`)]
+      : [];
   });
   return [
-    ...(controller === "" ? [required(controllerField)] : []),
-    ...labelKeyProblems(controller).map((why) => invalid(controllerField, controller, why)),
+    ...(controller === "" ? [requiredValue(controllerField)] : []),
+    ...labelKeyProblems(controller).map((why) => invalidValue(controllerField, controller, why)),
     ...named,
     ...(tooLong(textOf(event["message"]), MESSAGE_BYTES_MAX)
-      ? [invalid("message", "", `can have at most ${MESSAGE_BYTES_MAX} characters`)]
+      ? [invalidValue("message", "", `can have at most ${MESSAGE_BYTES_MAX} characters`)]
       : []),
   ];
 }
@@ -64,20 +64,20 @@ function newProblems(event: KubeObject): readonly StatusCause[] {
   const isUsed = (field: string) => Boolean(event[field]);
   return [
     ...seriesProblems(event),
-    ...(event["eventTime"] ? [] : [required("eventTime")]),
-    ...(type === "Normal" || type === "Warning" ? [] : [invalid("type", "", `has invalid value: ${type}`)]),
+    ...(event["eventTime"] ? [] : [requiredValue("eventTime")]),
+    ...(type === "Normal" || type === "Warning" ? [] : [invalidValue("type", "", `has invalid value: ${type}`)]),
     ...["firstTimestamp", "lastTimestamp", "count"]
       .filter(isUsed)
-      .map((field) => invalid(field, "", "needs to be unset")),
-    ...(isObject(source) && Object.keys(source).length > 0 ? [invalid("source", "", "needs to be unset")] : []),
+      .map((field) => invalidValue(field, "", "needs to be unset")),
+    ...(isObject(source) && Object.keys(source).length > 0 ? [invalidValue("source", "", "needs to be unset")] : []),
   ];
 }
 
 function seriesProblems({ series }: KubeObject): readonly StatusCause[] {
   if (!isObject(series)) return [];
   return [
-    ...(Number(series["count"] ?? 0) < 2 ? [invalid("series.count", "", "should be at least 2")] : []),
-    ...(series["lastObservedTime"] ? [] : [required("series.lastObservedTime")]),
+    ...(Number(series["count"] ?? 0) < 2 ? [invalidValue("series.count", "", "should be at least 2")] : []),
+    ...(series["lastObservedTime"] ? [] : [requiredValue("series.lastObservedTime")]),
   ];
 }
 
@@ -85,6 +85,6 @@ function fixedProblems(event: KubeObject, before: KubeObject): readonly StatusCa
   const changed = [...FIXED, ...FIXED_LATER].filter((field) => !isDeepStrictEqual(event[field], before[field]));
   return [
     ...(isDeepStrictEqual(event["series"], before["series"]) ? [] : seriesProblems(event)),
-    ...changed.map((field) => invalid(field, event[field] ?? null, "field is immutable")),
+    ...changed.map((field) => invalidValue(field, event[field] ?? null, "field is immutable")),
   ];
 }

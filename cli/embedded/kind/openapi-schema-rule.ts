@@ -6,7 +6,7 @@
 import { isObject, type Json } from "../object/object.ts";
 import type { StatusCause } from "../object/status-error.ts";
 import { compileSchema } from "../schema/schema.ts";
-import { causeOf } from "../schema/schema-cause.ts";
+import { forbiddenValue, invalidValue, requiredValue, unsupportedValue } from "../schema/schema-cause.ts";
 import { checkValue } from "../schema/schema-value.ts";
 import type { ValueSchema } from "../schema/value-schema.ts";
 
@@ -19,16 +19,6 @@ const LIST_TYPE = "x-kubernetes-list-type";
 const LIST_KEYS = "x-kubernetes-list-map-keys";
 const MAP_TYPE = "x-kubernetes-map-type";
 const RULES = "x-kubernetes-validations";
-
-const required = (field: string, why: string) => causeOf("FieldValueRequired", field, null, why);
-const forbidden = (field: string, why: string) => causeOf("FieldValueForbidden", field, null, why);
-const invalid = (field: string, value: Json, why: string) => causeOf("FieldValueInvalid", field, value, why);
-
-function unsupported(field: string, value: string, supported: readonly string[]): StatusCause {
-  const listed = supported.map((each) => JSON.stringify(each)).join(", ");
-  const message = `Unsupported value: ${JSON.stringify(value)}: supported values: ${listed}`;
-  return { reason: "FieldValueNotSupported", message, field };
-}
 
 /** Whether one of the problems is a keyword without which the structure cannot be judged. */
 export function hidesStructure(problems: readonly StatusCause[]): boolean {
@@ -61,25 +51,27 @@ function keywordProblems(schema: ValueSchema, at: string): readonly StatusCause[
   const { type = "", properties = {}, additionalProperties, uniqueItems, items } = schema;
   const hasBoth = Object.keys(properties).length > 0 && additionalProperties !== undefined;
   return [
-    ...(type !== "" && !TYPES.includes(type) ? [unsupported(`${at}.type`, type, TYPES)] : []),
+    ...(type !== "" && !TYPES.includes(type) ? [unsupportedValue(`${at}.type`, type, TYPES)] : []),
     ...UNSUPPORTED.filter((each) => schema[each] !== undefined).map((each) =>
-      forbidden(`${at}.${each}`, `${each} is not supported`),
+      forbiddenValue(`${at}.${each}`, `${each} is not supported`),
     ),
-    ...(type === "null" ? [forbidden(`${at}.type`, "type cannot be set to null, use nullable as an alternative")] : []),
-    ...(Array.isArray(items) ? [forbidden(`${at}.items`, "items must be a schema object and not an array")] : []),
+    ...(type === "null"
+      ? [forbiddenValue(`${at}.type`, "type cannot be set to null, use nullable as an alternative")]
+      : []),
+    ...(Array.isArray(items) ? [forbiddenValue(`${at}.items`, "items must be a schema object and not an array")] : []),
     ...(uniqueItems
       ? [
-          forbidden(
+          forbiddenValue(
             `${at}.uniqueItems`,
             "uniqueItems cannot be set to true since the runtime complexity becomes quadratic",
           ),
         ]
       : []),
     ...(hasBoth && additionalProperties !== true
-      ? [forbidden(`${at}.additionalProperties`, "additionalProperties and properties are mutual exclusive")]
+      ? [forbiddenValue(`${at}.additionalProperties`, "additionalProperties and properties are mutual exclusive")]
       : []),
     ...(schema["x-kubernetes-preserve-unknown-fields"] === false
-      ? [invalid(`${at}.x-kubernetes-preserve-unknown-fields`, false, "must be true or undefined")]
+      ? [invalidValue(`${at}.x-kubernetes-preserve-unknown-fields`, false, "must be true or undefined")]
       : []),
   ];
 }
@@ -92,25 +84,25 @@ function mergeTypeProblems(schema: ValueSchema, at: string): readonly StatusCaus
   return [
     ...(mapType === undefined ? [] : typeProblems(schema, "object", MAP_TYPE, at)),
     ...(mapType !== undefined && !MAP_TYPES.includes(mapType)
-      ? [unsupported(`${at}.${MAP_TYPE}`, mapType, MAP_TYPES)]
+      ? [unsupportedValue(`${at}.${MAP_TYPE}`, mapType, MAP_TYPES)]
       : []),
     ...(listType === undefined ? [] : typeProblems(schema, "array", LIST_TYPE, at)),
     ...(setOf?.type === "array" && (setOf[LIST_TYPE] ?? "atomic") !== "atomic"
-      ? [invalid(`${at}.items.${LIST_TYPE}`, setOf[LIST_TYPE] ?? null, why)]
+      ? [invalidValue(`${at}.items.${LIST_TYPE}`, setOf[LIST_TYPE] ?? null, why)]
       : []),
     // The real server shows the list type there as well.
     ...(setOf?.type === "object" && setOf[MAP_TYPE] !== "atomic"
-      ? [invalid(`${at}.items.${MAP_TYPE}`, setOf[LIST_TYPE] ?? null, why)]
+      ? [invalidValue(`${at}.items.${MAP_TYPE}`, setOf[LIST_TYPE] ?? null, why)]
       : []),
     ...(listType !== undefined && !LIST_TYPES.includes(listType)
-      ? [unsupported(`${at}.${LIST_TYPE}`, listType, LIST_TYPES)]
+      ? [unsupportedValue(`${at}.${LIST_TYPE}`, listType, LIST_TYPES)]
       : []),
-    ...(keys.length > 0 && listType === undefined ? [required(`${at}.${LIST_TYPE}`, needsKeys)] : []),
+    ...(keys.length > 0 && listType === undefined ? [requiredValue(`${at}.${LIST_TYPE}`, needsKeys)] : []),
     ...(keys.length > 0 && listType !== undefined && listType !== "map"
-      ? [invalid(`${at}.${LIST_TYPE}`, listType, needsKeys)]
+      ? [invalidValue(`${at}.${LIST_TYPE}`, listType, needsKeys)]
       : []),
     ...((listType === "map" || listType === "set") && isObject(items) && items.nullable
-      ? [forbidden(`${at}.items.nullable`, `cannot be nullable when ${LIST_TYPE} is ${listType}`)]
+      ? [forbiddenValue(`${at}.items.nullable`, `cannot be nullable when ${LIST_TYPE} is ${listType}`)]
       : []),
   ];
 }
@@ -118,22 +110,22 @@ function mergeTypeProblems(schema: ValueSchema, at: string): readonly StatusCaus
 function typeProblems({ type = "" }: ValueSchema, wanted: string, keyword: string, at: string): readonly StatusCause[] {
   const why = `must be ${wanted} if ${keyword} is specified`;
   if (type === wanted) return [];
-  return [type === "" ? required(`${at}.type`, why) : invalid(`${at}.type`, type, why)];
+  return [type === "" ? requiredValue(`${at}.type`, why) : invalidValue(`${at}.type`, type, why)];
 }
 
 function keyedListProblems({ [LIST_KEYS]: keys = [], items }: ValueSchema, at: string): readonly StatusCause[] {
   const shown = `${at}.${LIST_KEYS}`;
   const parent = "if parent array's x-kubernetes-list-type is map";
-  const missing = keys.length === 0 ? [required(shown, "must not be empty if x-kubernetes-list-type is map")] : [];
+  const missing = keys.length === 0 ? [requiredValue(shown, "must not be empty if x-kubernetes-list-type is map")] : [];
   if (!isObject(items))
-    return [...missing, required(`${at}.items`, "must have a schema if x-kubernetes-list-type is map")];
+    return [...missing, requiredValue(`${at}.items`, "must have a schema if x-kubernetes-list-type is map")];
   if (items.type !== "object")
-    return [...missing, invalid(`${at}.items.type`, items.type ?? "", `must be object ${parent}`)];
+    return [...missing, invalidValue(`${at}.items.type`, items.type ?? "", `must be object ${parent}`)];
   return [
     ...missing,
     ...keys.flatMap((key, index) => [
       ...keyProblems(key, items, at, shown, keys),
-      ...(keys.indexOf(key) < index ? [invalid(shown, keys, "must not contain duplicate entries")] : []),
+      ...(keys.indexOf(key) < index ? [invalidValue(shown, keys, "must not contain duplicate entries")] : []),
     ]),
   ];
 }
@@ -147,15 +139,15 @@ function keyProblems(
 ): readonly StatusCause[] {
   const place = `${at}.items.properties[${key}]`;
   const of = properties[key];
-  if (of === undefined) return [invalid(shown, keys, "entries must all be names of item properties")];
+  if (of === undefined) return [invalidValue(shown, keys, "entries must all be names of item properties")];
   const isScalar = of.type !== "array" && of.type !== "object";
   const isThere = always.includes(key) || of.default !== undefined;
   const listed = "this property is in x-kubernetes-list-map-keys, so it";
   const scalar = "must be a scalar type if parent array's x-kubernetes-list-type is map";
   return [
-    ...(isScalar ? [] : [invalid(`${place}.type`, "object", scalar)]),
-    ...(isThere ? [] : [required(`${place}.default`, `${listed} must have a default or be a required property`)]),
-    ...(of.nullable ? [forbidden(`${place}.nullable`, `${listed} cannot be nullable`)] : []),
+    ...(isScalar ? [] : [invalidValue(`${place}.type`, "object", scalar)]),
+    ...(isThere ? [] : [requiredValue(`${place}.default`, `${listed} must have a default or be a required property`)]),
+    ...(of.nullable ? [forbiddenValue(`${place}.nullable`, `${listed} cannot be nullable`)] : []),
   ];
 }
 
@@ -170,14 +162,18 @@ function ruleProblems(schema: ValueSchema, at: string): readonly StatusCause[] {
     const isBroken = /[\n\r]/.test(given("rule").trim()) && given("message") === "";
     const reason = given("reason");
     return [
-      ...(given("rule").trim() === "" ? [required(`${place}.rule`, "rule is not specified")] : []),
-      ...(isSpace("message") ? [invalid(`${place}.message`, given("message"), "must be non-empty if specified")] : []),
-      ...(isBroken ? [required(`${place}.message`, "message must be specified if rule contains line breaks")] : []),
+      ...(given("rule").trim() === "" ? [requiredValue(`${place}.rule`, "rule is not specified")] : []),
+      ...(isSpace("message")
+        ? [invalidValue(`${place}.message`, given("message"), "must be non-empty if specified")]
+        : []),
+      ...(isBroken
+        ? [requiredValue(`${place}.message`, "message must be specified if rule contains line breaks")]
+        : []),
       ...(isSpace("messageExpression")
-        ? [required(`${place}.messageExpression`, "messageExpression must be non-empty if specified")]
+        ? [requiredValue(`${place}.messageExpression`, "messageExpression must be non-empty if specified")]
         : []),
       ...(reason !== "" && !RULE_REASONS.includes(reason)
-        ? [unsupported(`${place}.reason`, reason, RULE_REASONS)]
+        ? [unsupportedValue(`${place}.reason`, reason, RULE_REASONS)]
         : []),
     ];
   });
@@ -200,5 +196,5 @@ function defaultProblemsHere(schema: ValueSchema, given: Json, at: string): read
     const join = field.startsWith("[") ? "" : ".";
     return { ...cause, field: field === "<nil>" ? at : `${at}${join}${field}` };
   });
-  return [...(unknown.length > 0 ? [invalid(at, given, "must not have unknown fields")] : []), ...causes];
+  return [...(unknown.length > 0 ? [invalidValue(at, given, "must not have unknown fields")] : []), ...causes];
 }

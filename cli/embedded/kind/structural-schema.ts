@@ -4,9 +4,9 @@
  * Source: KEP-1152; apiextensions-apiserver `pkg/apiserver/schema/{validation,complete}.go`.
  */
 import { isDeepStrictEqual } from "node:util";
-import { isObject, type Json } from "../object/object.ts";
+import { isObject } from "../object/object.ts";
 import type { StatusCause } from "../object/status-error.ts";
-import { causeOf } from "../schema/schema-cause.ts";
+import { forbiddenValue, invalidValue, requiredValue } from "../schema/schema-cause.ts";
 import { compilePattern } from "../schema/schema-pattern.ts";
 import type { ValueSchema } from "../schema/value-schema.ts";
 
@@ -46,9 +46,6 @@ export function structuralProblems(schema: ValueSchema, at: string): readonly St
 }
 
 const textOf = ({ field, message }: StatusCause) => `${field}: ${message}`;
-const required = (field: string, why: string) => causeOf("FieldValueRequired", field, null, why);
-const forbidden = (field: string, why: string) => causeOf("FieldValueForbidden", field, null, why);
-const invalid = (field: string, value: Json, why: string) => causeOf("FieldValueInvalid", field, value, why);
 
 function invariantProblems(schema: ValueSchema, level: Level, at: string): readonly StatusCause[] {
   const { type = "", items, properties = {}, additionalProperties } = schema;
@@ -57,20 +54,20 @@ function invariantProblems(schema: ValueSchema, level: Level, at: string): reado
     ? invariantProblems(additionalProperties, "field", `${at}.additionalProperties`)
     : [];
   return [
-    ...(type === "array" && items === undefined ? [required(`${at}.items`, "must be specified")] : []),
+    ...(type === "array" && items === undefined ? [requiredValue(`${at}.items`, "must be specified")] : []),
     ...(isObject(items) ? invariantProblems(items, "item", `${at}.items`) : []),
     ...Object.entries(properties).flatMap(([name, each]) =>
       invariantProblems(each, "field", `${at}.properties[${name}]`),
     ),
     ...(additionalProperties !== undefined && level === "root"
-      ? [forbidden(`${at}.additionalProperties`, "must not be used at the root")]
+      ? [forbiddenValue(`${at}.additionalProperties`, "must not be used at the root")]
       : []),
     ...mapped,
     ...extensionProblems(schema, at),
     ...valueRuleProblems(schema, at, isIntOrString(schema.anyOf), isIntOrString(schema.allOf?.[0]?.anyOf)),
-    ...(type === "" && !isFree && schema[EMBEDDED] !== true ? [required(`${at}.type`, WITHOUT_TYPE[level])] : []),
+    ...(type === "" && !isFree && schema[EMBEDDED] !== true ? [requiredValue(`${at}.type`, WITHOUT_TYPE[level])] : []),
     ...(level === "root" && type !== "" && type !== "object"
-      ? [invalid(`${at}.type`, type, "must be object at the root")]
+      ? [invalidValue(`${at}.type`, type, "must be object at the root")]
       : []),
     ...metadataProblems(schema, level, at),
   ];
@@ -80,18 +77,18 @@ function extensionProblems(schema: ValueSchema, at: string): readonly StatusCaus
   const { type = "", properties = {}, additionalProperties } = schema;
   const clash = "must be false if x-kubernetes-int-or-string is true";
   if (schema[EMBEDDED] !== true)
-    return schema[INT_OR_STRING] && schema[PRESERVE] ? [invalid(`${at}.${PRESERVE}`, true, clash)] : [];
+    return schema[INT_OR_STRING] && schema[PRESERVE] ? [invalidValue(`${at}.${PRESERVE}`, true, clash)] : [];
   const mustBeObject = "must be object if x-kubernetes-embedded-resource is true";
   const isEmpty = schema[PRESERVE] !== true && Object.keys(properties).length === 0;
   const why = `must not be empty if ${EMBEDDED} is true without ${PRESERVE}`;
   return [
-    ...(schema[INT_OR_STRING] ? [invalid(`${at}.${EMBEDDED}`, true, clash)] : []),
-    ...(type === "" ? [required(`${at}.type`, mustBeObject)] : []),
-    ...(type !== "" && type !== "object" ? [invalid(`${at}.type`, type, mustBeObject)] : []),
+    ...(schema[INT_OR_STRING] ? [invalidValue(`${at}.${EMBEDDED}`, true, clash)] : []),
+    ...(type === "" ? [requiredValue(`${at}.type`, mustBeObject)] : []),
+    ...(type !== "" && type !== "object" ? [invalidValue(`${at}.type`, type, mustBeObject)] : []),
     ...(additionalProperties === undefined
       ? []
-      : [forbidden(`${at}.additionalProperties`, `must not be used if ${EMBEDDED} is set`)]),
-    ...(isEmpty ? [required(`${at}.properties`, why)] : []),
+      : [forbiddenValue(`${at}.additionalProperties`, `must not be used if ${EMBEDDED} is set`)]),
+    ...(isEmpty ? [requiredValue(`${at}.properties`, why)] : []),
   ];
 }
 
@@ -106,7 +103,7 @@ function metadataProblems(schema: ValueSchema, level: Level, at: string): readon
   const mistyped = wanted.flatMap(([name, type]) => {
     const given = schema.properties?.[name];
     if (given === undefined || given.type === type) return [];
-    return [invalid(`${at}.properties[${name}].type`, given.type ?? "", `must be ${type}`)];
+    return [invalidValue(`${at}.properties[${name}].type`, given.type ?? "", `must be ${type}`)];
   });
   const metadata = schema.properties?.["metadata"];
   if (level !== "root" || metadata === undefined) return mistyped;
@@ -114,7 +111,7 @@ function metadataProblems(schema: ValueSchema, level: Level, at: string): readon
   if (Object.keys(properties).every((name) => META_NAMES.includes(name)) && !Object.keys(more).some(isStructure))
     return mistyped;
   const why = "must not specify anything other than name and generateName, but metadata is implicitly specified";
-  return [...mistyped, forbidden(`${at}.properties[metadata]`, why)];
+  return [...mistyped, forbiddenValue(`${at}.properties[metadata]`, why)];
 }
 
 const isStructure = (keyword: string) => keyword === "items" || STRUCTURE_ONLY.some(([each]) => each === keyword);
@@ -137,7 +134,7 @@ function valueRuleProblems(
     ...oneOf.flatMap((each, index) => nestedProblems(each, `${at}.oneOf[${index}]`)),
     ...(not ? nestedProblems(not, `${at}.not`) : []),
     ...(wrong
-      ? [invalid(`${at}.pattern`, pattern ?? "", `must be a valid regular expression, but isn't: ${wrong}`)]
+      ? [invalidValue(`${at}.pattern`, pattern ?? "", `must be a valid regular expression, but isn't: ${wrong}`)]
       : []),
   ];
 }
@@ -152,9 +149,11 @@ function nestedProblems(schema: ValueSchema, at: string, skipAnyOf = false): rea
     ...valueRuleProblems(schema, at, skipAnyOf),
     ...(isObject(items) ? nestedProblems(items, `${at}.items`) : []),
     ...Object.entries(properties).flatMap(([name, each]) => nestedProblems(each, `${at}.properties[${name}]`)),
-    ...STRUCTURE_ONLY.filter(([keyword]) => given(keyword)).map(([keyword, why]) => forbidden(`${at}.${keyword}`, why)),
+    ...STRUCTURE_ONLY.filter(([keyword]) => given(keyword)).map(([keyword, why]) =>
+      forbiddenValue(`${at}.${keyword}`, why),
+    ),
     ...(Object.hasOwn(properties, "metadata")
-      ? [forbidden(`${at}.properties[metadata]`, "must not be specified in a nested context")]
+      ? [forbiddenValue(`${at}.properties[metadata]`, "must not be specified in a nested context")]
       : []),
   ];
 }
@@ -182,7 +181,7 @@ function missingInNested(
   at: string,
   from: string,
 ): readonly StatusCause[] {
-  if (structure === undefined) return [required(at, `because it is defined in ${from}`)];
+  if (structure === undefined) return [requiredValue(at, `because it is defined in ${from}`)];
   const { items, properties = {} } = rule;
   return [
     ...missingStructure(rule, structure, at, from),

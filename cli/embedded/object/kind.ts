@@ -66,6 +66,11 @@ export interface ResourceKind {
   readonly isTerminating?: boolean;
 }
 
+/** Whether it is this kind, in whatever version. */
+export function isOf(kind: Pick<ResourceKind, "group" | "kind">, of: Pick<ResourceKind, "group" | "kind">): boolean {
+  return kind.group === of.group && kind.kind === of.kind;
+}
+
 /** `v1`, `apps/v1`. */
 export function apiVersionOf({ group, version }: Pick<ResourceKind, "group" | "version">): string {
   return group === "" ? version : `${group}/${version}`;

@@ -4,23 +4,16 @@
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { OBJECT_META } from "../schema/schema.ts";
+import { forbiddenValue, invalidValue, requiredValue } from "../schema/schema-cause.ts";
 import type { OpenApiSchema } from "../schema/value-schema.ts";
 import type { ResourceKind } from "./kind.ts";
+import { labelKeyProblems, labelValueProblems, SUBDOMAIN, SUBDOMAIN_RULE } from "./label-syntax.ts";
 import { isObject, type Json, type JsonObject, type KubeObject, kubeTime, withMetadata } from "./object.ts";
 import type { StatusCause } from "./status-error.ts";
 
-const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const SUBDOMAIN_RULE =
-  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const LABEL_RULE =
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
-const LABEL_VALUE_RULE =
-  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
-const QUALIFIED_NAME = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
-const QUALIFIED_NAME_RULE =
-  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const SUBDOMAIN_CHARACTERS_MAX = 253;
 const LABEL_CHARACTERS_MAX = 63;
 /** As the API server: five random characters behind the prefix. */
@@ -65,7 +58,9 @@ export function metadataProblems(object: KubeObject, kind: ResourceKind, before?
   return [
     ...(before === undefined ? nameProblems(metadata.name, kind) : []),
     ...Object.keys(metadata.labels ?? {}).flatMap((key) => keyProblems(key, "metadata.labels")),
-    ...Object.values(metadata.labels ?? {}).flatMap((value) => labelValueProblems(value)),
+    ...Object.values(metadata.labels ?? {}).flatMap((value) =>
+      labelValueProblems(value).map((why) => invalidValue("metadata.labels", value, why)),
+    ),
     ...Object.keys(metadata.annotations ?? {}).flatMap((key) => keyProblems(key.toLowerCase(), "metadata.annotations")),
     ...(metadata.finalizers ?? []).flatMap((finalizer) => keyProblems(finalizer, "metadata.finalizers")),
     ...ownerProblems(object),
@@ -74,35 +69,19 @@ export function metadataProblems(object: KubeObject, kind: ResourceKind, before?
 }
 
 function nameProblems(name: string, kind: ResourceKind): readonly StatusCause[] {
-  if (name === "")
-    return [
-      {
-        reason: "FieldValueRequired",
-        message: "Required value: name or generateName is required",
-        field: "metadata.name",
-      },
-    ];
+  if (name === "") return [requiredValue("metadata.name", "name or generateName is required")];
   const isNamespace = kind.group === "" && kind.kind === "Namespace";
   const [pattern, rule, charactersMax] = isNamespace
     ? [LABEL, LABEL_RULE, LABEL_CHARACTERS_MAX]
     : [SUBDOMAIN, SUBDOMAIN_RULE, SUBDOMAIN_CHARACTERS_MAX];
   if (name.length > charactersMax)
-    return [invalid("metadata.name", name, `must be no more than ${charactersMax} characters`)];
+    return [invalidValue("metadata.name", name, `must be no more than ${charactersMax} characters`)];
   if (pattern.test(name)) return [];
-  return [invalid("metadata.name", name, isNamespace && SUBDOMAIN.test(name) ? "must not contain dots" : rule)];
+  return [invalidValue("metadata.name", name, isNamespace && SUBDOMAIN.test(name) ? "must not contain dots" : rule)];
 }
 
 function keyProblems(key: string, field: string): readonly StatusCause[] {
-  if (!QUALIFIED_NAME.test(key)) return [invalid(field, key, QUALIFIED_NAME_RULE)];
-  const name = key.slice(key.indexOf("/") + 1);
-  if (name.length <= LABEL_CHARACTERS_MAX) return [];
-  return [invalid(field, key, `name part must be no more than ${LABEL_CHARACTERS_MAX} characters`)];
-}
-
-function labelValueProblems(value: string): readonly StatusCause[] {
-  if (value.length > LABEL_CHARACTERS_MAX)
-    return [invalid("metadata.labels", value, `must be no more than ${LABEL_CHARACTERS_MAX} characters`)];
-  return LABEL_VALUE.test(value) ? [] : [invalid("metadata.labels", value, LABEL_VALUE_RULE)];
+  return labelKeyProblems(key).map((why) => invalidValue(field, key, why));
 }
 
 /** An object that is being deleted may lose finalizers, never gain one. */
@@ -111,13 +90,8 @@ function finalizerProblems({ metadata }: KubeObject, before: KubeObject): readon
   const added = (metadata.finalizers ?? []).filter((finalizer) => !before.metadata.finalizers?.includes(finalizer));
   if (added.length === 0) return [];
   const listed = `[]string{${added.map((finalizer) => JSON.stringify(finalizer)).join(", ")}}`;
-  return [
-    {
-      reason: "FieldValueForbidden",
-      message: `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ${listed}`,
-      field: "metadata.finalizers",
-    },
-  ];
+  const why = `no new finalizers can be added if the object is being deleted, found new finalizers ${listed}`;
+  return [forbiddenValue("metadata.finalizers", why)];
 }
 
 function ownerProblems({ metadata }: KubeObject): readonly StatusCause[] {
@@ -125,7 +99,7 @@ function ownerProblems({ metadata }: KubeObject): readonly StatusCause[] {
   return (metadata.ownerReferences ?? []).flatMap((owner) =>
     required
       .filter((field) => !owner[field])
-      .map((field) => invalid(`metadata.ownerReferences.${field}`, "", "must not be empty")),
+      .map((field) => invalidValue(`metadata.ownerReferences.${field}`, "", "must not be empty")),
   );
 }
 
@@ -134,7 +108,7 @@ export function deletionProblems({ metadata }: KubeObject, before: KubeObject): 
   const fixed = ["deletionTimestamp", "deletionGracePeriodSeconds"] as const;
   return fixed
     .filter((field) => metadata[field] !== undefined && metadata[field] !== before.metadata[field])
-    .map((field) => invalid(`metadata.${field}`, metadata[field] ?? null, "field is immutable"));
+    .map((field) => invalidValue(`metadata.${field}`, metadata[field] ?? null, "field is immutable"));
 }
 
 /** The metadata without what is empty: the server does not keep it. */
@@ -186,10 +160,6 @@ function wrongType(value: Json, schema: OpenApiSchema): { given: string; wanted:
 function typeOf(value: Json): string {
   if (Array.isArray(value)) return "array";
   return value === null ? "null" : typeof value === "boolean" ? "bool" : typeof value;
-}
-
-function invalid(field: string, value: Json, why: string): StatusCause {
-  return { reason: "FieldValueInvalid", message: `Invalid value: ${JSON.stringify(value)}: ${why}`, field };
 }
 
 function randomName(): string {

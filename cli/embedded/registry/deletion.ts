@@ -5,7 +5,7 @@
 import { NAMESPACE } from "../kind/built-in.ts";
 import { isCrd } from "../kind/crd.ts";
 import { withCleanup } from "../kind/crd-status.ts";
-import type { ResourceKind } from "../object/kind.ts";
+import { isOf, type ResourceKind } from "../object/kind.ts";
 import { isObject, type JsonObject, type KubeObject, kubeTime, withMetadata } from "../object/object.ts";
 import type { Address, RemoveOptions } from "./write.ts";
 
@@ -15,7 +15,7 @@ export function isReleased(kind: ResourceKind, object: KubeObject, now = false):
   if ((deletionTimestamp === undefined && !now) || finalizers.length > 0) return false;
   const spec = object["spec"];
   const held =
-    isNamespace(kind) && isObject(spec) && Array.isArray(spec["finalizers"]) && spec["finalizers"].length > 0;
+    isOf(kind, NAMESPACE) && isObject(spec) && Array.isArray(spec["finalizers"]) && spec["finalizers"].length > 0;
   return !held;
 }
 
@@ -24,10 +24,10 @@ export function terminatingObject(kind: ResourceKind, object: KubeObject, nowMs:
   const { generation } = object.metadata;
   const terminating = withMetadata(object, {
     deletionTimestamp: kubeTime(nowMs),
-    deletionGracePeriodSeconds: isNamespace(kind) || isCrd(kind) ? undefined : 0,
+    deletionGracePeriodSeconds: isOf(kind, NAMESPACE) || isCrd(kind) ? undefined : 0,
     ...(generation !== undefined && !isCrd(kind) && { generation: generation + 1 }),
   });
-  return isNamespace(kind) ? { ...terminating, status: { phase: "Terminating" } } : terminating;
+  return isOf(kind, NAMESPACE) ? { ...terminating, status: { phase: "Terminating" } } : terminating;
 }
 
 /** The object with the finalizers that its deletion adds, or takes away. */
@@ -63,8 +63,4 @@ function withPropagation(object: KubeObject, propagation: RemoveOptions["propaga
 export function removedStatus({ kind, name }: Address, { metadata }: KubeObject): JsonObject {
   const details = { name, ...(kind.group && { group: kind.group }), kind: kind.plural, uid: metadata.uid ?? "" };
   return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details };
-}
-
-function isNamespace({ group, kind }: ResourceKind): boolean {
-  return group === NAMESPACE.group && kind === NAMESPACE.kind;
 }

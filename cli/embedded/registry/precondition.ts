@@ -2,6 +2,7 @@
  * What must hold before a write: the namespace is there, the object is the one that the client means and as it knows it.
  * Source: apiserver `pkg/registry/generic/registry/store.go` (Update, Delete); Kubernetes API conventions, "Concurrency control".
  */
+
 import { NAMESPACE } from "../kind/built-in.ts";
 import { type ResourceKind, storageKeyOf } from "../object/kind.ts";
 import { isObject, type KubeObject } from "../object/object.ts";
@@ -14,6 +15,7 @@ import {
   StatusError,
   unexpected,
 } from "../object/status-error.ts";
+import { invalidValue } from "../schema/schema-cause.ts";
 import type { Storage } from "./storage.ts";
 import type { Address, RemoveOptions, WriteForm } from "./write.ts";
 
@@ -36,8 +38,7 @@ const VERSION_REQUIRED: readonly string[] = ["Lease", "CustomResourceDefinition"
 /** Throws invalid when a PUT does not name the resourceVersion that it replaces, where it has to. */
 export function requireVersion({ kind, name }: Address, { metadata }: KubeObject): void {
   if (metadata.resourceVersion || (!kind.custom && !VERSION_REQUIRED.includes(kind.kind))) return;
-  const message = "Invalid value: 0: must be specified for an update";
-  const cause = { reason: "FieldValueInvalid", message, field: "metadata.resourceVersion" };
+  const cause = invalidValue("metadata.resourceVersion", 0, "must be specified for an update");
   throw invalid({ ...kind, kind: kind.plural }, name, [cause]);
 }
 
@@ -49,8 +50,7 @@ export function requireSame(address: Address, current: KubeObject, given: KubeOb
     throw unexpected(`strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`);
   const isOther = uid !== undefined && uid !== "" && uid !== current.metadata.uid;
   if (isOther && form !== "body") {
-    const message = `Invalid value: ${JSON.stringify(uid)}: field is immutable`;
-    throw invalid(kind, name, [{ reason: "FieldValueInvalid", message, field: "metadata.uid" }]);
+    throw invalid(kind, name, [invalidValue("metadata.uid", uid, "field is immutable")]);
   }
   if (isOther)
     throw conflict(

@@ -8,7 +8,7 @@ import { NAMESPACE } from "../kind/built-in.ts";
 import { builtInProblems, withBuiltInDefaults } from "../kind/built-in-rule.ts";
 import { isCrd, withCrdDefaults } from "../kind/crd.ts";
 import { crdProblems } from "../kind/crd-rule.ts";
-import type { ResourceKind } from "../object/kind.ts";
+import { isOf, type ResourceKind } from "../object/kind.ts";
 import { bornMetadata, keptMetadata, metadataProblems } from "../object/metadata.ts";
 import { type Json, type KubeObject, withMetadata } from "../object/object.ts";
 import { badRequest, forbidden, invalid, type StatusCause, StatusError } from "../object/status-error.ts";
@@ -68,7 +68,7 @@ export function born(kind: ResourceKind, object: KubeObject, namespace: string, 
     namespace,
     nowMs,
   );
-  if (!isNamespace(kind)) return created;
+  if (!isOf(kind, NAMESPACE)) return created;
   const { name, labels } = created.metadata;
   return {
     ...withMetadata(created, { labels: { ...labels, "kubernetes.io/metadata.name": name } }),
@@ -87,7 +87,7 @@ export function changed(kind: ResourceKind, given: KubeObject, before: KubeObjec
   if (subresource === "finalize") return withMetadata(withPart(before, "spec", given["spec"]), { managedFields });
   const kept = keptMetadata(given, before);
   const object = kind.hasStatus ? withPart(kept, "status", before["status"]) : kept;
-  if (isNamespace(kind)) return withPart(object, "spec", before["spec"]);
+  if (isOf(kind, NAMESPACE)) return withPart(object, "spec", before["spec"]);
   if (!kind.hasGeneration || isDeepStrictEqual(wanted(object, kind), wanted(before, kind))) return object;
   return withMetadata(object, { generation: (before.metadata.generation ?? 0) + 1 });
 }
@@ -125,10 +125,6 @@ function prepared(kind: ResourceKind, object: KubeObject): KubeObject {
 /** Built-in kinds are Go structs: what does not fit cannot even be read. */
 function undecodable({ kind, version }: ResourceKind, { field, message }: StatusCause) {
   return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${field}: ${message}`);
-}
-
-function isNamespace({ group, kind }: ResourceKind): boolean {
-  return group === NAMESPACE.group && kind === NAMESPACE.kind;
 }
 
 function withPart(object: KubeObject, part: string, value: Json | undefined): KubeObject {

@@ -5,6 +5,7 @@
 import { isObject, type Json } from "../object/object.ts";
 import { badRequest, invalidOptions, type StatusCause } from "../object/status-error.ts";
 import type { RemoveOptions, WriteOptions } from "../registry/write.ts";
+import { causeOf, forbiddenValue, requiredValue, unsupportedValue } from "../schema/schema-cause.ts";
 
 /** Which options are read: each write has its own. */
 export type OptionsKind = "CreateOptions" | "UpdateOptions" | "PatchOptions";
@@ -25,16 +26,14 @@ export function writeOptions(
   const force = query.get("force") === "true";
   const fieldValidation = FIELD_VALIDATIONS.find((each) => each === (query.get("fieldValidation") || "Warn"));
   const problems: StatusCause[] = [...dryRunProblems(dryRun)];
-  if (isApply && given === "")
-    problems.push(problem("fieldManager", "FieldValueRequired", "Required value: is required for apply patch"));
+  if (isApply && given === "") problems.push(requiredValue("fieldManager", "is required for apply patch"));
   if (given.length > MANAGER_CHARACTERS_MAX)
     problems.push(
-      problem("fieldManager", "FieldValueTooLong", `Too long: may not be more than ${MANAGER_CHARACTERS_MAX} bytes`),
+      causeOf("FieldValueTooLong", "fieldManager", given, `may not be more than ${MANAGER_CHARACTERS_MAX} bytes`),
     );
-  if (force && !isApply)
-    problems.push(problem("force", "FieldValueForbidden", "Forbidden: may not be specified for non-apply patch"));
+  if (force && !isApply) problems.push(forbiddenValue("force", "may not be specified for non-apply patch"));
   if (fieldValidation === undefined)
-    problems.push(unsupported("fieldValidation", query.get("fieldValidation"), ["", ...FIELD_VALIDATIONS]));
+    problems.push(unsupportedValue("fieldValidation", query.get("fieldValidation"), ["", ...FIELD_VALIDATIONS]));
   if (problems.length > 0 || fieldValidation === undefined) throw invalidOptions(kind, problems);
   return { manager: given || managerOf(userAgent), dryRun: dryRun.length > 0, fieldValidation };
 }
@@ -57,7 +56,7 @@ export function removeOptions(query: URLSearchParams, body: Json): RemoveOptions
   const propagation = POLICIES.find((each) => each === asked);
   const problems = [...dryRunProblems(dryRun)];
   if (asked !== undefined && propagation === undefined)
-    problems.push(unsupported("propagationPolicy", asked, [...POLICIES, "nil"]));
+    problems.push(unsupportedValue("propagationPolicy", asked, [...POLICIES, "nil"]));
   if (problems.length > 0) throw invalidOptions("DeleteOptions", problems);
   return {
     dryRun: dryRun.length > 0,
@@ -68,15 +67,5 @@ export function removeOptions(query: URLSearchParams, body: Json): RemoveOptions
 }
 
 function dryRunProblems(values: readonly string[]): readonly StatusCause[] {
-  return values.every((value) => value === "All") ? [] : [unsupported("dryRun", values, ["All"])];
-}
-
-function unsupported(field: string, value: Json, supported: readonly string[]): StatusCause {
-  const listed = supported.map((each) => JSON.stringify(each)).join(", ");
-  const message = `Unsupported value: ${JSON.stringify(value)}: supported values: ${listed}`;
-  return problem(field, "FieldValueNotSupported", message);
-}
-
-function problem(field: string, reason: string, message: string): StatusCause {
-  return { reason, message, field };
+  return values.every((value) => value === "All") ? [] : [unsupportedValue("dryRun", values, ["All"])];
 }

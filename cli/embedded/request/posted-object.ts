@@ -3,10 +3,12 @@
  * here, each with its own words for what does not fit, because clients show them.
  * Source: apiserver `pkg/endpoints/handlers/{create,update,patch}.go`; apiextensions-apiserver `customresource_handler.go`.
  */
+
 import { apiVersionOf, type ResourceKind } from "../object/kind.ts";
 import { metadataTypeProblem, tidyMetadata } from "../object/metadata.ts";
 import { isObject, type Json, type JsonObject, type KubeObject } from "../object/object.ts";
 import { badRequest, invalid, type StatusError } from "../object/status-error.ts";
+import { invalidValue } from "../schema/schema-cause.ts";
 
 /** Where the object is sent; without a name into the collection. */
 export interface Place {
@@ -36,8 +38,7 @@ export function patchedObject(body: Json, kind: ResourceKind, place: Place): Kub
   const apiVersion = apiVersionOf(kind);
   if (body["apiVersion"] !== apiVersion) {
     const [group = ""] = String(body["apiVersion"] ?? "").split("/");
-    const message = `Invalid value: ${JSON.stringify(body["apiVersion"] ?? "")}: must be ${apiVersion}`;
-    const cause = { reason: "FieldValueInvalid", message, field: "apiVersion" };
+    const cause = invalidValue("apiVersion", body["apiVersion"] ?? "", `must be ${apiVersion}`);
     throw invalid({ ...kind, group }, place.name ?? "", [cause]);
   }
   return atPlace(body, kind, place);
@@ -65,10 +66,9 @@ function anotherKind(body: JsonObject, kind: ResourceKind, { name }: Place): Sta
     const title = `${given} in version "${kind.version}" cannot be handled as a ${kind.kind}`;
     return badRequest(`${title}: converting (${kind.version}.${given}) to (core.${kind.kind}): unknown conversion`);
   }
-  const message = `Invalid value: ${JSON.stringify(given)}: must be ${kind.kind}`;
   const metadata = isObject(body["metadata"]) ? body["metadata"] : {};
   return invalid({ ...kind, kind: given }, name ?? String(metadata["name"] ?? ""), [
-    { reason: "FieldValueInvalid", message, field: "kind" },
+    invalidValue("kind", given, `must be ${kind.kind}`),
   ]);
 }
 

@@ -12,10 +12,8 @@ import {
   tooLargeResourceVersion,
 } from "../object/status-error.ts";
 import type { Storage } from "../registry/storage.ts";
+import { forbiddenValue, unsupportedValue } from "../schema/schema-cause.ts";
 import { parseFieldSelector, parseLabelSelector } from "./selector.ts";
-
-/** How a list relates to a resourceVersion; `Any` is what none, or "0", asks for. */
-export type VersionMatch = "Any" | "NotOlderThan" | "Exact";
 
 /** What a list or a watch is about. */
 export interface ReadOptions {
@@ -28,7 +26,8 @@ export interface ReadOptions {
   readonly continueToken: string;
   /** As given: empty is "the newest". */
   readonly resourceVersion: string;
-  readonly match: VersionMatch | "";
+  /** How a list relates to its resourceVersion; empty: however it likes. */
+  readonly match: "NotOlderThan" | "Exact" | "";
   readonly allowBookmarks: boolean;
   readonly sendInitialEvents: boolean | undefined;
   readonly timeoutMs: number | undefined;
@@ -65,19 +64,21 @@ export function checkListOptions(query: URLSearchParams): void {
   if (match !== null && match !== "") {
     if (resourceVersion === "")
       problems.push(
-        forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"),
+        forbiddenValue("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"),
       );
     if (query.get("continue"))
-      problems.push(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"));
+      problems.push(
+        forbiddenValue("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"),
+      );
     if (match !== "Exact" && match !== "NotOlderThan")
-      problems.push(unsupported("resourceVersionMatch", match, ["Exact", "NotOlderThan", ""]));
+      problems.push(unsupportedValue("resourceVersionMatch", match, ["Exact", "NotOlderThan", ""]));
     if (match === "Exact" && resourceVersion === "0")
       problems.push(
-        forbidden("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'),
+        forbiddenValue("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'),
       );
   }
   if (query.has("sendInitialEvents"))
-    problems.push(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+    problems.push(forbiddenValue("sendInitialEvents", "sendInitialEvents is forbidden for list"));
   if (problems.length > 0) throw invalidOptions("ListOptions", problems);
 }
 
@@ -88,22 +89,22 @@ export function checkWatchOptions(query: URLSearchParams): void {
   const problems: StatusCause[] = [];
   if (initial && match === "")
     problems.push(
-      forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
+      forbiddenValue("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
     );
   if (!initial && match !== "")
     problems.push(
-      forbidden(
+      forbiddenValue(
         "resourceVersionMatch",
         "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
       ),
     );
   if (initial && match !== "" && match !== "NotOlderThan")
     problems.push(
-      forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
+      forbiddenValue("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
     );
   if (match !== "" && match !== "NotOlderThan")
-    problems.push(unsupported("resourceVersionMatch", match, ["NotOlderThan"]));
-  if (query.get("continue")) problems.push(forbidden("continue", "continue is forbidden for watch"));
+    problems.push(unsupportedValue("resourceVersionMatch", match, ["NotOlderThan"]));
+  if (query.get("continue")) problems.push(forbiddenValue("continue", "continue is forbidden for watch"));
   if (problems.length > 0) throw invalidOptions("ListOptions", problems);
 }
 
@@ -134,16 +135,7 @@ function wholeNumber(query: URLSearchParams, parameter: string): number | undefi
   throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
 }
 
-function isTrue(text: string | null): boolean {
+/** Whether a parameter that is a switch is on. */
+export function isTrue(text: string | null): boolean {
   return text !== null && text !== "0" && text.toLowerCase() !== "false";
-}
-
-function forbidden(field: string, message: string): StatusCause {
-  return { reason: "FieldValueForbidden", message: `Forbidden: ${message}`, field };
-}
-
-function unsupported(field: string, value: string, supported: readonly string[]): StatusCause {
-  const listed = supported.map((each) => JSON.stringify(each)).join(", ");
-  const message = `Unsupported value: ${JSON.stringify(value)}: supported values: ${listed}`;
-  return { reason: "FieldValueNotSupported", message, field };
 }

@@ -31,6 +31,27 @@ export function causeOf(reason: ValueReason, field: string, value: Json | typeof
   return { reason, message: detail === "" ? shown : `${shown}: ${detail}`, field: field === "" ? "<nil>" : field };
 }
 
+/** The value breaks a rule. */
+export function invalidValue(field: string, value: Json, why: string): StatusCause {
+  return causeOf("FieldValueInvalid", field, value, why);
+}
+
+/** The value is missing. */
+export function requiredValue(field: string, why = ""): StatusCause {
+  return causeOf("FieldValueRequired", field, null, why);
+}
+
+/** There may be no value here. */
+export function forbiddenValue(field: string, why: string): StatusCause {
+  return causeOf("FieldValueForbidden", field, null, why);
+}
+
+/** The value is none of those there are; these are told in the order given. */
+export function unsupportedValue(field: string, value: Json, supported: readonly string[]): StatusCause {
+  const listed = supported.map((each) => JSON.stringify(each)).join(", ");
+  return causeOf("FieldValueNotSupported", field, value, `supported values: ${listed}`);
+}
+
 function goText(value: Json): string {
   if (typeof value === "string") return goQuote(value);
   if (typeof value === "number") return goNumber(value);

@@ -2,9 +2,11 @@
  * The scale subresource: the number of replicas of any kind under one shape, as autoscalers and `kubectl scale` use it.
  * Source: Kubernetes "Extend the API with CustomResourceDefinitions", "Scale subresource"; autoscaling/v1 Scale.
  */
+
 import type { ScalePaths } from "../object/kind.ts";
 import { isObject, type Json, type JsonObject, type KubeObject } from "../object/object.ts";
 import { invalid, type NamedKind, StatusError } from "../object/status-error.ts";
+import { invalidValue } from "../schema/schema-cause.ts";
 
 /** The object as a Scale. Throws the StatusError of an object that does not tell its replicas. */
 export function toScale(object: KubeObject, paths: ScalePaths): JsonObject {
@@ -40,8 +42,7 @@ export function checkScale(kind: NamedKind, name: string, scale: Json): void {
   const spec = isObject(scale) && isObject(scale["spec"]) ? scale["spec"] : {};
   const { replicas } = spec;
   if (typeof replicas !== "number" || replicas >= 0) return;
-  const message = `Invalid value: ${replicas}: should be a non-negative integer`;
-  throw invalid(kind, name, [{ reason: "FieldValueInvalid", message, field: ".spec.replicas" }]);
+  throw invalid(kind, name, [invalidValue(".spec.replicas", replicas, "should be a non-negative integer")]);
 }
 
 function noReplicas(path: string): StatusError {
