@@ -10,7 +10,17 @@ const VERSION_DIGITS = 20;
 
 /** The version that orders across epochs; epochs count from 1. */
 export function versionIn(epoch: number, resourceVersion: string): string {
-  return epoch === 1 ? resourceVersion : `${epoch}${resourceVersion.padStart(VERSION_DIGITS, "0")}`;
+  return epoch === 1 ? resourceVersion : `${epoch}${sequenceOf(resourceVersion)}`;
+}
+
+/** Such a version as the attribute `sequence`: padded, so that sequences sort as text. */
+export function sequenceOf(version: string): string {
+  return version.padStart(VERSION_DIGITS, "0");
+}
+
+/** The version in the attribute `sequence`. */
+export function versionOfSequence(sequence: string): string {
+  return sequence.replace(/^0+(?=.)/, "");
 }
 
 /** The epoch of such a version. */
@@ -20,5 +30,5 @@ export function epochOf(version: string): number {
 
 /** The resourceVersion in such a version. */
 export function resourceVersionOf(version: string): string {
-  return version.length <= VERSION_DIGITS ? version : version.slice(-VERSION_DIGITS).replace(/^0+(?=.)/, "");
+  return version.length <= VERSION_DIGITS ? version : versionOfSequence(version.slice(-VERSION_DIGITS));
 }

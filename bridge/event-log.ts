@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { CLOUDEVENTS_JSON, type Envelope, MalformedEventError, opOf, parseEnvelope } from "./envelope.ts";
+import { versionOfSequence } from "./epoch.ts";
 import type { JetStream, PubAck } from "./jetstream.ts";
 import { unlessMissing } from "./jetstream-error.ts";
 import { read } from "./reader.ts";
@@ -129,6 +130,6 @@ export function stateAfter(envelope: Envelope): ObservedState | undefined {
 /** What the store knows of an object whose newest event is this one. */
 export function knownFrom(envelope: Envelope, sequence: number): KnownObject {
   const { uid } = envelope.data.object.metadata;
-  const resourceVersion = envelope.sequence.replace(/^0+(?=.)/, "");
+  const resourceVersion = versionOfSequence(envelope.sequence);
   return { uid, resourceVersion, sequence, fence: sequence, deleted: opOf(envelope) === "deleted" };
 }

@@ -9,7 +9,7 @@ import { actorOf } from "./actor.ts";
 import type { Actor, Change, Op, Part } from "./change.ts";
 import { diff, type IgnoredPaths } from "./diff.ts";
 import { DATA_SCHEMA, type Envelope, TYPE_PREFIX } from "./envelope.ts";
-import { epochOf, resourceVersionOf } from "./epoch.ts";
+import { epochOf, resourceVersionOf, sequenceOf } from "./epoch.ts";
 import type { Json, KubeObject } from "./kube-object.ts";
 import type { PatchOperation } from "./patch.ts";
 import { eventSubject, objectSubject } from "./subject.ts";
@@ -57,8 +57,6 @@ export interface SealedEvent {
 
 /** The order of the parts in the attribute `changed`. */
 const PARTS: readonly Part[] = ["metadata", "spec", "status"];
-/** Digits of the longest resourceVersion etcd can give (2^63), so that sequences sort as text. */
-const SEQUENCE_DIGITS = 20;
 
 /** Makes the event, or `undefined` when an update changed nothing that is not ignored. */
 export function seal(context: SealContext, occurrence: Occurrence): SealedEvent | undefined {
@@ -101,7 +99,7 @@ export function seal(context: SealContext, occurrence: Occurrence): SealedEvent 
     ...(change.transitions.phase?.from != null && { phasefrom: change.transitions.phase.from }),
     ...(actor && { manager: actor.manager }),
     partitionkey: object6,
-    sequence: occurrence.resourceVersion.padStart(SEQUENCE_DIGITS, "0"),
+    sequence: sequenceOf(occurrence.resourceVersion),
     traceparent: traceparentOf(id),
     data: change,
   };
