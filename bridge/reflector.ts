@@ -67,8 +67,7 @@ interface Position {
 /** Follows the resource until `signal` aborts. */
 export async function* reflect(options: ReflectorOptions): AsyncGenerator<WatchEvent, void, void> {
   const { signal, onState, random = Math.random } = options;
-  const newBackoff = () => createBackoff(options.backoff ?? REFLECTOR_BACKOFF, random);
-  let backoff = newBackoff();
+  const backoff = createBackoff(options.backoff ?? REFLECTOR_BACKOFF, random);
   const position: Position = {
     resourceVersion: options.resumeFrom,
     newestVersion: options.newestVersion ?? options.resumeFrom,
@@ -82,7 +81,7 @@ export async function* reflect(options: ReflectorOptions): AsyncGenerator<WatchE
       for await (const event of connection(options, position)) {
         events++;
         // What works again has recovered: cuts that follow each other must not add up to a wait that outlasts the watch history.
-        if (attempt > 0) backoff = newBackoff();
+        if (attempt > 0) backoff.reset();
         attempt = 0;
         yield event;
       }
