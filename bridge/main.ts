@@ -191,7 +191,7 @@ async function keepWatching(
         if (namespace !== entry.namespaces?.[0]) return; // one watch sees them all
       }
       title = resourceTitle(resource);
-      await ensureStreams(jetStream, config, logger); // a wiped NATS does not have them any more
+      if (attempt > 1) await ensureStreams(jetStream, config, logger); // a wiped NATS does not have them any more
       const log = openEventLog(jetStream);
       const sink = whileLeading(createSink(jetStream, log, logger, metrics.publishTrouble), leadership);
       const { stateBytesMax } = config;
