@@ -17,6 +17,7 @@ import {
   NatsError,
 } from "nats";
 import { createBackoff } from "./backoff.ts";
+import { isAtLeast } from "./dotted-version.ts";
 import { JetStreamApiError, NatsUnreachableError, NatsUnusableError, RequestLostError } from "./jetstream-error.ts";
 import { type NatsSettings, shownServer } from "./nats-settings.ts";
 import { createReplyBox } from "./reply-box.ts";
@@ -106,7 +107,7 @@ export async function awaitJetStream(
 export async function connectJetStream(settings: NatsSettings, clientName: string): Promise<JetStream> {
   const connection = await openConnection(settings, clientName);
   const version = connection.info?.version ?? "0.0.0";
-  if (compareVersions(version, NATS_VERSION_MIN) < 0) {
+  if (!isAtLeast(version, NATS_VERSION_MIN)) {
     await connection.close();
     throw new NatsUnusableError(
       `nats-server ${version} is too old: cr-reactor needs ${NATS_VERSION_MIN} or newer (per-subject fences). Upgrade the server`,
@@ -298,14 +299,4 @@ function toMessage(msg: Msg): NatsMessage {
 
 function serversOf(settings: NatsSettings): string {
   return (settings.servers ?? []).map(shownServer).join(", ");
-}
-
-/** Compares `major.minor.patch`; what stands behind it (a pre-release) does not count. */
-function compareVersions(a: string, b: string): number {
-  const [left, right] = [a, b].map((version) => version.split(/[.-]/).slice(0, 3).map(Number));
-  for (let i = 0; i < 3; i++) {
-    const difference = (left?.[i] ?? 0) - (right?.[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }

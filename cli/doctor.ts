@@ -6,6 +6,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { NatsSettings, resolveNatsSettings } from "#contract";
+import { isAtLeast } from "../bridge/dotted-version.ts";
 import manifest from "../package.json" with { type: "json" };
 import { checkCapture } from "./doctor/capture.ts";
 import { type Check, type CheckStatus, type Finding, failed, passed, reasonOf, skipped } from "./doctor/check.ts";
@@ -16,7 +17,6 @@ import {
   readBridgeFile,
   readSubscriptionsFile,
 } from "./doctor/config.ts";
-import { isAtLeast } from "./doctor/dotted-version.ts";
 import { checkNats, type NatsTarget } from "./doctor/nats.ts";
 import { checkNatsFiles, checkSecrets, natsSecrets, subscriptionSecrets } from "./doctor/secret.ts";
 import { paint, print, type Style } from "./terminal.ts";

@@ -3,12 +3,13 @@
  * Nothing is written; the two reviews it posts are answered by the API server and stored nowhere.
  * Source: Kubernetes API, `/version`, SelfSubjectReview (KEP-3325, since 1.28).
  */
+
 import { z } from "zod";
 import { type ApiServer, ApiStatusError, connectApiServer, KubeconfigError } from "../../bridge/api-server.ts";
 import type { BridgeConfig } from "../../bridge/config.ts";
+import { isAtLeast } from "../../bridge/dotted-version.ts";
 import type { KubernetesSettings } from "../../bridge/kubernetes-settings.ts";
 import { CHECK_MS_MAX, type Finding, failed, inTime, passed, reasonOf, sentences, skipped, warning } from "./check.ts";
-import { isAtLeast } from "./dotted-version.ts";
 import { checkResources } from "./resource.ts";
 
 /** Where the cluster is, and what the bridge is to capture there. */

@@ -2,6 +2,7 @@
  * NATS, as the bridge and the functions will find it: the servers, the sign-in, JetStream, room and settings of the streams, the largest
  * message, and the permissions. Everything is asked over a connection that cannot write.
  */
+
 import {
   connectJetStream,
   deadLettersStream,
@@ -13,9 +14,9 @@ import {
   StreamSettings,
   shownServer,
 } from "#contract";
+import { isAtLeast } from "../../bridge/dotted-version.ts";
 import { bridgeRequirement, checkpointsStream, eventsStream, NATS_VERSION_MIN } from "../../bridge/nats-requirement.ts";
 import { DeadlineError, type Finding, failed, inTime, passed, reasonOf, sentences, skipped, warning } from "./check.ts";
-import { isAtLeast } from "./dotted-version.ts";
 import { type Greeting, greet } from "./greeting.ts";
 import {
   askUser,
