@@ -3,17 +3,16 @@
  * published about an object that has not changed since its last event, and it publishes each object's events in order while
  * objects go in parallel. The checkpoint follows behind: it names the newest version with nothing unpublished before it.
  */
-import { type Checkpoint, createLowWater, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
-import { epochOf, resourceVersionOf, versionIn } from "./epoch.ts";
+import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { knownAfter } from "./event-log.ts";
-import { compareResourceVersions } from "./kube-object.ts";
 import { createLanes, type Lanes } from "./lane.ts";
+import { createProgress, type Progress } from "./progress.ts";
 import { createPublisher, type Publisher, type PublisherOptions } from "./publisher.ts";
 import { type ReflectorState, reflect, type WatchEvent } from "./reflector.ts";
 import { checkpointKey, resourceSubjects, resourceTitle, type WatchedResource } from "./resource.ts";
 import { keyOf, missingFrom } from "./sighting.ts";
 import { createStore, type Store } from "./store.ts";
-import { isWitnessed, LogLostError, type Witness } from "./witness.ts";
+import { isWitnessed, LogLostError } from "./witness.ts";
 
 /** Everything one watch needs; watches share no state. */
 export interface CaptureOptions extends Omit<PublisherOptions, "store" | "onStored"> {
@@ -159,84 +158,4 @@ function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publi
         return event satisfies never;
     }
   };
-}
-
-/** How far the watch is, and what of that is not saved yet. */
-interface Progress {
-  readonly resumeFrom: string | undefined;
-  /** The newest resourceVersion that this epoch is known to have had. */
-  readonly newestVersion: string | undefined;
-  readonly epoch: number;
-  /** Whether the log has lost events, so that what it does not know is not new for that. */
-  readonly isLost: boolean;
-  readonly witness: Witness;
-  /** Whether a list of this watch was ever finished, in this process or before: unknown objects are then new ones. */
-  readonly complete: boolean;
-  begin(resourceVersion: string): () => void;
-  listed(resourceVersion: string): void;
-  /** A new epoch begins; what was seen before it is all handled. */
-  rewound(): void;
-  stored(id: string, sequence: number): void;
-  unsaved(): Checkpoint | undefined;
-  saved(checkpoint: Checkpoint): void;
-}
-
-function createProgress(
-  { settingsHash }: WatchedResource,
-  found: Checkpoint | undefined,
-  store: Store,
-  isLost: boolean,
-): Progress {
-  const valid = !isLost && found?.settingsHash === settingsHash ? found : undefined;
-  const newestKnown = newestOf(store, found);
-  let epoch = newestKnown === undefined ? 1 : epochOf(newestKnown);
-  const resumeFrom = valid?.epoch === epoch ? valid.resourceVersion : undefined;
-  let lowWater = createLowWater(resumeFrom);
-  let complete = valid !== undefined;
-  let newest = { sequence: valid?.sequence ?? 0, id: valid?.id ?? "" };
-  let savedVersion = resumeFrom;
-  return {
-    resumeFrom,
-    newestVersion: newestKnown && resourceVersionOf(newestKnown),
-    isLost,
-    get epoch() {
-      return epoch;
-    },
-    get witness() {
-      return newest;
-    },
-    get complete() {
-      return complete;
-    },
-    begin: (resourceVersion) => lowWater.begin(resourceVersion),
-    listed(resourceVersion) {
-      complete = true;
-      lowWater = createLowWater(resourceVersion);
-    },
-    rewound() {
-      epoch++;
-      lowWater = createLowWater(undefined);
-      savedVersion = undefined;
-    },
-    stored(id, sequence) {
-      if (sequence > newest.sequence) newest = { sequence, id };
-    },
-    unsaved() {
-      const { resourceVersion } = lowWater;
-      if (!complete || resourceVersion === undefined || resourceVersion === savedVersion) return undefined;
-      return { version: 1, settingsHash, resourceVersion, epoch, ...newest, savedAt: new Date().toISOString() };
-    },
-    saved({ resourceVersion }) {
-      savedVersion = resourceVersion;
-    },
-  };
-}
-
-/** The newest version that the log or the checkpoint knows of, in the form that orders across epochs. */
-function newestOf(store: Store, found: Checkpoint | undefined): string | undefined {
-  let newest = found && versionIn(found.epoch, found.resourceVersion);
-  for (const [, { resourceVersion }] of store.entries()) {
-    if (newest === undefined || compareResourceVersions(resourceVersion, newest) > 0) newest = resourceVersion;
-  }
-  return newest;
 }
