@@ -40,13 +40,14 @@ export interface NatsUser {
   readonly subscribe: NatsPermission;
 }
 
-/** What the functions need; used in functions/kit: consumer, acknowledgement, delivery, dead-letter. */
+/** What the functions need; used in functions/kit: consumer, overrun, acknowledgement, delivery, dead-letter. */
 export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
   publish: [
     `${DEAD_LETTERS_ROOT}.>`,
     ...EVERYBODY.publish,
     `$JS.API.STREAM.INFO.${EVENTS_STREAM}`,
     `$JS.API.STREAM.INFO.${DEAD_LETTERS_STREAM}`,
+    `$JS.API.STREAM.MSG.GET.${EVENTS_STREAM}`,
     `$JS.API.STREAM.CREATE.${DEAD_LETTERS_STREAM}`,
     `$JS.API.CONSUMER.INFO.${EVENTS_STREAM}.*`,
     `$JS.API.CONSUMER.CREATE.${EVENTS_STREAM}.*`,

@@ -1,17 +1,20 @@
 /**
  * Acknowledgements that the server confirms. When the confirmation is lost nobody knows whether it arrived, so finished events are
- * remembered: one that comes again is only acknowledged again, not run again.
+ * remembered: one that comes again is only acknowledged again, not run again. A log that was restored gives a sequence once more, to
+ * another event, so an event is the one that is remembered only when it was stored at the same time too.
  * Source: JetStream, `+ACK` sent as a request is answered once it is applied; repeating it is harmless.
  */
-import type { JetStream, Logger } from "#contract";
+import type { Delivered, JetStream, Logger } from "#contract";
+
+/** Which event it is, in whichever log. */
+export type StoredEvent = Pick<Delivered, "streamSequence" | "storedAtMs">;
 
 /** The acknowledgements of one consumer. */
 export interface Acknowledgements {
   /** Acknowledges a finished event; resolves when that is confirmed, or lost. Never rejects. */
-  finish(streamSequence: number, ackSubject: string): Promise<void>;
+  finish(event: StoredEvent, ackSubject: string): Promise<void>;
   /** Whether this process has finished the event, as far as it remembers. */
-  hasFinished(streamSequence: number): boolean;
-  forget(): void;
+  hasFinished(event: StoredEvent): boolean;
 }
 
 /** Those remembered: many times what can be out at once, in a megabyte. */
@@ -19,11 +22,11 @@ const FINISHED_MAX = 16_384;
 
 /** Starts with nothing finished. */
 export function createAcknowledgements(jetStream: Pick<JetStream, "request">, log: Logger): Acknowledgements {
-  const finished = new Set<number>();
+  const finished = new Map<number, number>();
   return {
-    async finish(streamSequence, ackSubject) {
-      finished.add(streamSequence);
-      const [oldest] = finished;
+    async finish({ streamSequence, storedAtMs }, ackSubject) {
+      finished.set(streamSequence, storedAtMs);
+      const [oldest] = finished.keys();
       if (finished.size > FINISHED_MAX && oldest !== undefined) finished.delete(oldest);
       try {
         const { status } = await jetStream.request(ackSubject, "+ACK");
@@ -35,7 +38,6 @@ export function createAcknowledgements(jetStream: Pick<JetStream, "request">, lo
         );
       }
     },
-    hasFinished: (streamSequence) => finished.has(streamSequence),
-    forget: () => finished.clear(),
+    hasFinished: ({ streamSequence, storedAtMs }) => finished.get(streamSequence) === storedAtMs,
   };
 }

@@ -3,7 +3,7 @@
  * Where it stands in the log is the server's to know; only when somebody deleted it does this process say where to go on.
  * Source: JetStream API, `$JS.API.CONSUMER.CREATE` (an empty action creates or updates) and `.INFO`, `$JS.API.STREAM.INFO`.
  */
-import { hash } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { EVENTS_STREAM, type JetStream, unlessMissing } from "#contract";
 import type { Binding } from "./subscription.ts";
@@ -21,11 +21,26 @@ export interface ConsumerSettings {
   readonly heldMax: number;
 }
 
-/** What was done to the consumer. */
-export interface EnsuredConsumer {
-  readonly action: "created" | "updated" | "kept";
+/** How far a consumer is. */
+export interface ConsumerProgress {
   /** Everything up to this stream sequence is acknowledged, or was before its time. */
   readonly floorSequence: number;
+  /** Everything up to this stream sequence was delivered at least once, or does not match. */
+  readonly deliveredSequence: number;
+  /** Delivered and not acknowledged, with whomever. */
+  readonly unacknowledged: number;
+  /** Not delivered yet. */
+  readonly pendingCount: number;
+  /** When the consumer was made, by the server's clock. */
+  readonly createdAtMs: number;
+  /** When the server answered, by its clock. */
+  readonly answeredAtMs: number;
+}
+
+/** What was done to the consumer, and how far it is. */
+export interface EnsuredConsumer {
+  readonly action: "created" | "updated" | "kept";
+  readonly progress: ConsumerProgress;
 }
 
 /** The log as it is now; `createdAt` tells a new stream of the same name from the old one. */
@@ -33,6 +48,8 @@ export interface EventsLog {
   readonly createdAt: string;
   readonly lastSequence: number;
   readonly replicas: number;
+  /** How many events of each exact subject are kept; below 1: all. */
+  readonly perSubjectMax: number;
 }
 
 /** A consumer of this name exists, with settings that cannot be changed and do not fit. */
@@ -45,11 +62,23 @@ const NANOSECONDS_PER_MS = 1_000_000;
 /** Settings that somebody may have added, under which events would come without payload, too late, or not at all. */
 const UNWANTED = ["filter_subject", "backoff", "headers_only", "pause_until"];
 
+/** One that only asks where it would begin is removed by the server after this time. */
+const PROBE_IDLE_NS = 1_000 * NANOSECONDS_PER_MS;
+
 type ConsumerConfig = Readonly<Record<string, unknown>>;
 interface ConsumerInfo {
+  readonly created: string;
+  readonly ts: string;
   readonly config: ConsumerConfig;
+  readonly delivered: { readonly stream_seq: number };
   readonly ack_floor: { readonly stream_seq: number };
   readonly num_ack_pending: number;
+  readonly num_pending: number;
+}
+interface StreamInfo {
+  readonly created: string;
+  readonly state: { readonly last_seq: number };
+  readonly config: { readonly num_replicas: number; readonly max_msgs_per_subject: number };
 }
 
 /** The name of a subscription's consumer. */
@@ -59,44 +88,73 @@ export function consumerName({ subscription }: Binding): string {
 
 /** CR_EVENTS, or `undefined` as long as no bridge has made it. */
 export async function findEventsLog(jetStream: JetStream): Promise<EventsLog | undefined> {
-  const info = await unlessMissing(
-    "stream",
-    jetStream.api<{ created: string; state: { last_seq: number }; config: { num_replicas: number } }>(
-      `STREAM.INFO.${EVENTS_STREAM}`,
-    ),
-  );
-  return info && { createdAt: info.created, lastSequence: info.state.last_seq, replicas: info.config.num_replicas };
+  const info = await unlessMissing("stream", jetStream.api<StreamInfo>(`STREAM.INFO.${EVENTS_STREAM}`));
+  if (info === undefined) return undefined;
+  const { created, state, config } = info;
+  return {
+    createdAt: created,
+    lastSequence: state.last_seq,
+    replicas: config.num_replicas,
+    perSubjectMax: config.max_msgs_per_subject,
+  };
 }
 
-/** How far the consumer is: up to where everything is acknowledged, and how many events are out, with whomever. */
-export async function consumerProgress(
+/** How far the consumer is. */
+export async function consumerProgress(jetStream: JetStream, consumer: string): Promise<ConsumerProgress> {
+  return progressOf(await jetStream.api<ConsumerInfo>(`CONSUMER.INFO.${EVENTS_STREAM}.${consumer}`));
+}
+
+/**
+ * Asks where in the log a place is, by sequence or by time (epoch milliseconds): behind which sequence, and how many messages are
+ * there from it on. A consumer without a filter that nobody reads from answers both, without a message being sent.
+ */
+export async function findPlace(
   jetStream: JetStream,
-  consumer: string,
-): Promise<{ readonly floorSequence: number; readonly unacknowledged: number }> {
-  const info = await jetStream.api<ConsumerInfo>(`CONSUMER.INFO.${EVENTS_STREAM}.${consumer}`);
-  return { floorSequence: info.ack_floor.stream_seq, unacknowledged: info.num_ack_pending };
+  place: { readonly fromSequence: number } | { readonly fromMs: number },
+): Promise<{ readonly afterSequence: number; readonly messageCount: number }> {
+  const name = `look-${randomUUID()}`;
+  const start =
+    "fromMs" in place
+      ? { deliver_policy: "by_start_time", opt_start_time: new Date(place.fromMs).toISOString() }
+      : startConfig({ type: "after", streamSequence: place.fromSequence - 1 });
+  const unread = { ack_policy: "none", mem_storage: true, num_replicas: 1, inactive_threshold: PROBE_IDLE_NS };
+  const info = await put(jetStream, name, { name, ...start, ...unread });
+  return { afterSequence: info.delivered.stream_seq, messageCount: info.num_pending };
 }
 
-/** Makes the consumer, or gives it today's settings. Throws ConsumerMismatchError, JetStreamApiError, RequestLostError. */
+/**
+ * Makes the consumer, or gives it today's settings; `startAt` is asked only when it is missing. Throws ConsumerMismatchError,
+ * JetStreamApiError, RequestLostError.
+ */
 export async function ensureConsumer(
   jetStream: JetStream,
   binding: Binding,
   settings: ConsumerSettings,
-  startAt: StartAt,
+  startAt: () => Promise<StartAt>,
 ): Promise<EnsuredConsumer> {
   const name = consumerName(binding);
   const found = await unlessMissing("consumer", jetStream.api<ConsumerInfo>(`CONSUMER.INFO.${EVENTS_STREAM}.${name}`));
   const wanted = wantedConfig(binding, settings);
   if (found === undefined) {
-    const config = { name, durable_name: name, ack_policy: "explicit", ...startConfig(startAt), ...wanted };
-    return { action: "created", floorSequence: (await put(jetStream, name, config)).ack_floor.stream_seq };
+    const config = { name, durable_name: name, ack_policy: "explicit", ...startConfig(await startAt()), ...wanted };
+    return { action: "created", progress: progressOf(await put(jetStream, name, config)) };
   }
   refuseUnfit(name, found.config);
-  const floorSequence = found.ack_floor.stream_seq;
-  if (isUpToDate(found.config, wanted)) return { action: "kept", floorSequence };
+  if (isUpToDate(found.config, wanted)) return { action: "kept", progress: progressOf(found) };
   const kept = Object.entries(found.config).filter(([key]) => !UNWANTED.includes(key));
-  await put(jetStream, name, { ...Object.fromEntries(kept), ...wanted });
-  return { action: "updated", floorSequence };
+  const updated = await put(jetStream, name, { ...Object.fromEntries(kept), ...wanted });
+  return { action: "updated", progress: progressOf(updated) };
+}
+
+function progressOf(info: ConsumerInfo): ConsumerProgress {
+  return {
+    floorSequence: info.ack_floor.stream_seq,
+    deliveredSequence: info.delivered.stream_seq,
+    unacknowledged: info.num_ack_pending,
+    pendingCount: info.num_pending,
+    createdAtMs: Date.parse(info.created),
+    answeredAtMs: Date.parse(info.ts),
+  };
 }
 
 function put(jetStream: JetStream, name: string, config: ConsumerConfig): Promise<ConsumerInfo> {

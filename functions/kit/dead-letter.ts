@@ -89,7 +89,10 @@ export async function publishDeadLetter(
   }
 }
 
-/** Makes the message. The same event of the same subscription has the same Nats-Msg-Id, so a repetition is stored once. */
+/**
+ * Makes the message. The same event of the same subscription has the same Nats-Msg-Id, so a repetition is stored once; its sequence
+ * is not enough for that, because a restored log gives it to another event.
+ */
 export function sealDeadLetter(
   letter: Omit<DeadLetter, "subject" | "contentType" | "payloadOmitted">,
   message: NatsMessage,
@@ -97,6 +100,8 @@ export function sealDeadLetter(
 ): SealedDeadLetter {
   const payloadOmitted = message.data.length > payloadBytesMax - HEADERS_BYTES_MAX;
   const contentType = message.header("content-type");
+  const eventId = message.header("Nats-Msg-Id");
+  const messageId = [letter.subscription, letter.streamSequence, ...(eventId === undefined ? [] : [eventId])].join("/");
   return {
     subject: `${DEAD_LETTERS_ROOT}.${encodeToken(letter.subscription)}.${message.subject}`,
     headers: {
@@ -107,7 +112,7 @@ export function sealDeadLetter(
       "Cr-Function": headerText(letter.function),
       "Cr-Stream-Sequence": String(letter.streamSequence),
       ...(payloadOmitted && { "Cr-Payload": "omitted" }),
-      "Nats-Msg-Id": `${letter.subscription}/${letter.streamSequence}`,
+      "Nats-Msg-Id": headerText(messageId),
     },
     payload: payloadOmitted ? new Uint8Array() : message.data,
   };

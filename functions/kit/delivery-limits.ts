@@ -14,6 +14,8 @@ export interface DeliveryLimits {
   /** How long running tries may take to end when the process stops. */
   readonly drainMs: number;
   readonly retry: BackoffOptions;
+  /** Between two looks at whether the log dropped events that were not read yet. */
+  readonly overrunLookMs: number;
 }
 
 /** The defaults for a subscription of this concurrency. */
@@ -26,5 +28,7 @@ export function deliveryLimits(concurrency: number): DeliveryLimits {
     drainMs: 10_000,
     // Eight tries take three to six minutes: long enough for a restart of the other side.
     retry: { firstMs: 1_000, maxMs: 60_000, resetAfterMs: Number.POSITIVE_INFINITY },
+    // A look at 100,000 objects takes the server 0.4 s.
+    overrunLookMs: 60_000,
   };
 }

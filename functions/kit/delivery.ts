@@ -3,13 +3,14 @@
  * in parallel. An event is acknowledged, and the server confirms it, when it is done, skipped, or stored as a dead letter, never
  * before; until then the server is told that it is being worked on. Deliveries count as tries, so that an event that kills its
  * process ends as a dead letter too: after its last try it gets one more alone, since it may only have been near the one to blame.
+ * A log that was restored gives sequences once more, so an event is known by its sequence and when it was stored.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Delivered, type JetStream, type Logger, objectPart } from "#contract";
 import { createAcknowledgements } from "./acknowledgement.ts";
 import { publishDeadLetter, sealDeadLetter } from "./dead-letter.ts";
 import type { DeliveryLimits } from "./delivery-limits.ts";
-import { oldestSuspect, suspected, untilAllInHand } from "./recovery.ts";
+import { type Finished, finishedBefore, givesAgain, oldestSuspect, suspected, untilAllInHand } from "./recovery.ts";
 import { type DeliveryCounts, newCounts, report } from "./report.ts";
 import { type Settled, settle } from "./settle.ts";
 import { createSlots } from "./slots.ts";
@@ -26,8 +27,8 @@ export interface Delivery {
   showLife(): void;
   /** The log is another one: what is in hand and not begun is no longer of it, and its sequences mean nothing. */
   forget(): void;
-  /** Up to here nothing needs to be delivered again; 0 when nothing is known. */
-  floorSequence(): number;
+  /** Up to where nothing needs to be delivered again; `undefined` when nothing is known. */
+  finished(): Finished | undefined;
   /** Stops: running tries may end, what is left goes back to the server. */
   drain(): Promise<void>;
 }
@@ -38,7 +39,7 @@ const SIGNS_PER_ACK_WAIT = 3;
 const RECOVERY_MARGIN_MS = 5_000;
 /** What is handed back comes again soon, but not to the process that is stopping. */
 const HAND_BACK = `-NAK {"delay": ${1e9}}`;
-/** A stopping process does not wait longer for the server to take events back; they come again after ack_wait anyway. */
+/** A stopping process waits no longer for the server to take events back; they come again after ack_wait anyway. */
 const HAND_BACK_MS_MAX = 2_000;
 
 interface Held {
@@ -67,7 +68,8 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
   const stopping = new AbortController();
   const ended = new AbortController();
   let changed = Promise.withResolvers<void>();
-  let highestSequence = 0;
+  /** Of the events that came, the one furthest in the log. */
+  let furthest: Delivered | undefined;
   let recovery: AbortController | undefined;
   /** After the start: the event that was running alone when the process before this one ended. */
   let suspect: number | undefined;
@@ -116,8 +118,8 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
     report(log, counts, { subject: delivered.message.subject, streamSequence: sequence }, settled);
     if (held.get(sequence) !== event) return;
     event.acknowledging = true;
-    await acknowledgements.finish(sequence, event.ackSubject);
-    held.delete(sequence);
+    await acknowledgements.finish(delivered, event.ackSubject);
+    if (held.get(sequence) === event) held.delete(sequence);
     tell();
   };
   const follow = async (object: string, lane: Lane) => {
@@ -133,10 +135,28 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
     if (lane.waiting.length === 0) lanes.delete(object);
     tell();
   };
+  /** Lets go of what is not begun, from this sequence on. */
+  const dropFrom = (first: number) => {
+    for (const sequence of [...held.keys()]) if (sequence >= first) held.delete(sequence);
+    for (const [object, lane] of lanes) {
+      const kept = lane.waiting.filter(({ sequence }) => sequence < first);
+      lane.waiting.splice(0, Number.POSITIVE_INFINITY, ...kept);
+      if (!lane.active && kept.length === 0) lanes.delete(object);
+    }
+    furthest = undefined;
+    suspect = undefined;
+    tell();
+  };
+  /** What came with this sequence or a higher one is of a past that was undone. */
+  const noticeRestoredLog = (delivered: Delivered) => {
+    const { streamSequence } = delivered;
+    if (!givesAgain(delivered, furthest, held.get(streamSequence)?.delivered)) return;
+    log.warn({ streamSequence }, "the log gives its sequences again: it was restored from an older copy");
+    dropFrom(streamSequence);
+  };
   const resume = () => {
     recovery = undefined;
-    const deliveries = inHand().map(({ delivered }) => delivered);
-    if (!recoveredOnce) suspect = oldestSuspect(deliveries, attempts);
+    if (!recoveredOnce) suspect = oldestSuspect(inHand().map(eventOf), attempts);
     recoveredOnce = true;
     slots.resume();
     const first = ([, lane]: [string, Lane]) => lane.waiting[0]?.sequence ?? 0;
@@ -151,12 +171,13 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
     async accept(delivered) {
       const { streamSequence: sequence, ackSubject, message } = delivered;
       const known = held.get(sequence);
-      if (known !== undefined) known.ackSubject = ackSubject;
-      else if (acknowledgements.hasFinished(sequence)) await acknowledgements.finish(sequence, ackSubject);
+      if (known?.delivered.storedAtMs === delivered.storedAtMs) known.ackSubject = ackSubject;
+      else if (acknowledgements.hasFinished(delivered)) await acknowledgements.finish(delivered, ackSubject);
       else {
+        noticeRestoredLog(delivered);
         const event: Held = { delivered, sequence, ackSubject, acknowledging: false };
         held.set(sequence, event);
-        highestSequence = Math.max(highestSequence, sequence);
+        if (sequence > (furthest?.streamSequence ?? 0)) furthest = delivered;
         const object = objectPart(message.subject);
         const lane = lanes.get(object) ?? { waiting: [], active: false };
         lanes.set(object, lane);
@@ -182,23 +203,10 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
         () => undefined,
       );
     },
-    forget() {
-      held.clear();
-      acknowledgements.forget();
-      highestSequence = 0;
-      suspect = undefined;
-      for (const [object, lane] of lanes) {
-        lane.waiting.length = 0;
-        if (!lane.active) lanes.delete(object);
-      }
-      tell();
-    },
-    floorSequence() {
+    forget: () => dropFrom(0),
+    finished() {
       // What is out may be older than anything here.
-      if (recovery !== undefined) return 0;
-      let floor = highestSequence;
-      for (const sequence of held.keys()) floor = Math.min(floor, sequence - 1);
-      return floor;
+      return furthest && !recovery ? finishedBefore(furthest, [...held.values()].map(eventOf)) : undefined;
     },
     async drain() {
       stopping.abort();
@@ -229,6 +237,8 @@ function insertInOrder(waiting: Held[], event: Held): void {
   while (position > 0 && (waiting[position - 1]?.sequence ?? 0) > event.sequence) position--;
   waiting.splice(position, 0, event);
 }
+
+const eventOf = ({ delivered }: Held) => delivered;
 
 async function within(timeMs: number, work: Promise<unknown>): Promise<void> {
   const timer = new AbortController();

@@ -1,10 +1,13 @@
 /**
  * After a start or a reconnect, events may be out that no living process holds: they went to one that was killed, or were on the
  * wire when the connection broke. The server gives them again once their time is up, behind newer ones. So nothing new is begun
- * until they are here: an older event is waited for, never overtaken by a newer one of its object.
+ * until they are here: an older event is waited for, never overtaken by a newer one of its object. And where a consumer that is gone
+ * goes on, in a log that may have been restored from an older copy meanwhile.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Delivered } from "#contract";
+import type { Delivered, JetStream } from "#contract";
+import type { StoredEvent } from "./acknowledgement.ts";
+import { findPlace, type StartAt } from "./consumer.ts";
 import type { Settled } from "./settle.ts";
 
 /** What waiting needs to know. */
@@ -16,6 +19,12 @@ export interface RecoveryOptions {
   /** After this, what has not come again is in the hands of another process. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+}
+
+/** Everything up to this sequence is finished, and was stored at this time (epoch milliseconds) or before it. */
+export interface Finished {
+  readonly upToSequence: number;
+  readonly storedUntilMs: number;
 }
 
 /** The server takes its time anyway; a short one is for what comes at once. */
@@ -35,6 +44,44 @@ export async function untilAllInHand(options: RecoveryOptions): Promise<"all" | 
     if (performance.now() > deadlineMs) return "timeout";
     await sleep(POLL_INTERVAL_MS, undefined, { signal });
   }
+}
+
+/**
+ * Where a consumer that is made anew goes on. The sequence alone does not tell: a log that was restored from an older copy ends before
+ * it, and may have grown past it again with other events. Those were all stored later, so the earlier of the two places is right.
+ */
+export async function resumeAfter(
+  jetStream: JetStream,
+  { upToSequence, storedUntilMs }: Finished,
+): Promise<StartAt & { type: "after" }> {
+  // Behind that millisecond, else what is finished and was stored within it would be delivered again.
+  const { afterSequence } = await findPlace(jetStream, { fromMs: storedUntilMs + 1 });
+  return { type: "after", streamSequence: Math.min(upToSequence, afterSequence) };
+}
+
+/** What is finished when these are in hand, and `furthest` is the one furthest in the log of all that came. */
+export function finishedBefore(furthest: StoredEvent, inHand: readonly StoredEvent[]): Finished {
+  const before = { upToSequence: furthest.streamSequence, storedUntilMs: furthest.storedAtMs };
+  return inHand.reduce(
+    (finished, { streamSequence, storedAtMs }) =>
+      streamSequence > finished.upToSequence
+        ? finished
+        : { upToSequence: streamSequence - 1, storedUntilMs: storedAtMs },
+    before,
+  );
+}
+
+/**
+ * Whether a log that was restored from an older copy gives sequences again: within one log nothing that was stored later has a lower
+ * sequence, nor does another event have the same.
+ */
+export function givesAgain(
+  { streamSequence, storedAtMs }: StoredEvent,
+  furthest: StoredEvent | undefined,
+  sameSequence: StoredEvent | undefined,
+): boolean {
+  if (sameSequence !== undefined) return sameSequence.storedAtMs !== storedAtMs;
+  return furthest !== undefined && streamSequence <= furthest.streamSequence && storedAtMs > furthest.storedAtMs;
 }
 
 /**

@@ -1,7 +1,8 @@
 /**
  * Keeps one subscription going until it is told to stop: makes its consumer, pulls and delivers, and begins again when anything
  * breaks. It waits for a log that no bridge has made yet, and takes everything in it then; a consumer that was deleted is made again
- * behind the last event that this process has finished; a log that was replaced by a new one is read from its beginning.
+ * behind the last event that this process has finished; a log that was replaced by a new one is read from its beginning. At the
+ * start, after a reconnect and while it is behind, it looks whether the log dropped events that it had not read.
  */
 import {
   ConsumerGoneError,
@@ -12,10 +13,20 @@ import {
   pull,
   RequestLostError,
 } from "#contract";
-import { consumerName, consumerProgress, ensureConsumer, findEventsLog, type StartAt } from "./consumer.ts";
+import {
+  type ConsumerProgress,
+  consumerName,
+  consumerProgress,
+  type EnsuredConsumer,
+  ensureConsumer,
+  findEventsLog,
+  type StartAt,
+} from "./consumer.ts";
 import { ensureDeadLetters } from "./dead-letter.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
 import { type DeliveryLimits, deliveryLimits } from "./delivery-limits.ts";
+import { createOverrunWatch, type OverrunCounts } from "./overrun.ts";
+import { type Finished, resumeAfter } from "./recovery.ts";
 import type { DeliveryCounts } from "./report.ts";
 import type { Binding } from "./subscription.ts";
 
@@ -23,7 +34,7 @@ import type { Binding } from "./subscription.ts";
 export type SubscriptionState = "starting" | "waiting" | "running" | "failing" | "draining" | "stopped";
 
 /** How a subscription is doing. */
-export interface SubscriptionStatus extends Readonly<DeliveryCounts> {
+export interface SubscriptionStatus extends Readonly<DeliveryCounts>, OverrunCounts {
   readonly name: string;
   readonly function: string;
   readonly state: SubscriptionState;
@@ -54,7 +65,8 @@ interface Position {
   logCreatedAt: string | undefined;
   /** There was no log when we came: everything in it is new. */
   waitedForLog: boolean;
-  floorSequence: number | undefined;
+  /** By the consumer's own account. */
+  finished: Finished | undefined;
 }
 
 /** Starts a subscription. */
@@ -67,24 +79,33 @@ export function subscribe(
   const log = parentLog.child({ subscription: name });
   const limits = { ...deliveryLimits(concurrency), ...overrides };
   const delivery = createDelivery(jetStream, binding, log, limits);
-  const position: Position = { logCreatedAt: undefined, waitedForLog: false, floorSequence: undefined };
+  const overrun = createOverrunWatch(jetStream, binding, log);
+  const position: Position = { logCreatedAt: undefined, waitedForLog: false, finished: undefined };
   let state: SubscriptionState = "starting";
   let trouble: string | undefined;
   const consumer = consumerName(binding);
   const recover = () =>
     delivery.recover(async () => {
-      const { floorSequence, unacknowledged } = await consumerProgress(jetStream, consumer);
-      position.floorSequence = floorSequence;
-      return unacknowledged;
+      const progress = await consumerProgress(jetStream, consumer);
+      position.finished = finishedOf(progress);
+      return progress.unacknowledged;
     });
+  const lookForOverrun = () => overrun.look(() => consumerProgress(jetStream, consumer));
 
-  const deliverAll = async () => {
+  const deliverAll = async ({ action, progress }: EnsuredConsumer) => {
+    // Before anything is read: where it stood is forgotten then.
+    if (action !== "created") await overrun.look(async () => progress);
     if (signal.aborted) return;
     state = "running";
     trouble = undefined;
     recover();
+    const looking = setInterval(lookForOverrun, limits.overrunLookMs);
     const options = { stream: EVENTS_STREAM, consumer, demandMax: limits.heldMax, signal };
-    for await (const delivered of pull(jetStream, options)) await delivery.accept(delivered);
+    try {
+      for await (const delivered of pull(jetStream, options)) await delivery.accept(delivered);
+    } finally {
+      clearInterval(looking);
+    }
   };
   const tellTrouble = (error: unknown) => {
     trouble = error instanceof Error ? error.message : String(error);
@@ -96,8 +117,9 @@ export function subscribe(
     const backoff = createBackoff(START_BACKOFF);
     while (!signal.aborted) {
       try {
-        if (await begin(jetStream, binding, { log, limits, delivery, position })) await deliverAll();
-        else state = "waiting";
+        const begun = await begin(jetStream, binding, { log, limits, delivery, position });
+        if (begun === undefined) state = "waiting";
+        else await deliverAll(begun);
       } catch (error) {
         if (signal.aborted) return;
         tellTrouble(error);
@@ -114,7 +136,10 @@ export function subscribe(
     const stopListening = jetStream.onConnection((event) => {
       if (event.type !== "connected") return;
       delivery.showLife();
-      if (state === "running") recover();
+      if (state !== "running") return;
+      // Asked before anything is pulled on the new connection, so the answer is from before it.
+      void lookForOverrun();
+      recover();
     });
     await run();
     await drained;
@@ -126,6 +151,7 @@ export function subscribe(
     done: follow(),
     status: () => ({
       ...delivery.counts,
+      ...overrun.counts(),
       lastError: trouble ?? delivery.counts.lastError,
       name,
       function: binding.functionName,
@@ -141,38 +167,49 @@ interface BeginOptions {
   readonly position: Position;
 }
 
-/** Makes what a subscription needs. Resolves to false when there is no log yet. */
+/** Makes what a subscription needs. Resolves to `undefined` when there is no log yet. */
 async function begin(
   jetStream: JetStream,
   binding: Binding,
   { log, limits, delivery, position }: BeginOptions,
-): Promise<boolean> {
+): Promise<EnsuredConsumer | undefined> {
   const eventsLog = await findEventsLog(jetStream);
   if (eventsLog === undefined) {
     if (!position.waitedForLog) log.info(`there is no stream ${EVENTS_STREAM} yet: waiting for a bridge to start`);
     position.waitedForLog = true;
-    return false;
+    return undefined;
   }
   if (position.logCreatedAt !== undefined && position.logCreatedAt !== eventsLog.createdAt) {
     log.warn(`the stream ${EVENTS_STREAM} is another one than before: it is read from its beginning`);
     delivery.forget();
-    position.floorSequence = 0;
+    position.finished = { upToSequence: 0, storedUntilMs: 0 };
   }
   position.logCreatedAt = eventsLog.createdAt;
   for (const remark of await ensureDeadLetters(jetStream, eventsLog.replicas)) log.debug(remark);
-  const known = Math.max(position.floorSequence ?? 0, delivery.floorSequence());
-  const startAt = startOf(binding, position, Math.min(known, eventsLog.lastSequence));
-  const { action, floorSequence } = await ensureConsumer(jetStream, binding, limits, startAt);
-  position.floorSequence = floorSequence;
-  const fields = { consumer: consumerName(binding), subjects: binding.subjects, afterSequence: floorSequence };
-  log.info(fields, `consumer ${action}`);
-  return true;
+  /** A consumer is new in the life of the subscription, or anew in that of this process. */
+  const startAt = async (): Promise<StartAt> => {
+    const known = furthest(position.finished, delivery.finished());
+    if (known !== undefined) return await resumeAfter(jetStream, known);
+    return { type: position.waitedForLog || binding.subscription.start === "all" ? "all" : "new" };
+  };
+  const ensured = await ensureConsumer(jetStream, binding, limits, startAt);
+  position.finished = finishedOf(ensured.progress);
+  const afterSequence = position.finished.upToSequence;
+  log.info(
+    { consumer: consumerName(binding), subjects: binding.subjects, afterSequence },
+    `consumer ${ensured.action}`,
+  );
+  return ensured;
 }
 
-/** A consumer is new in the life of the subscription, or anew in that of this process. */
-function startOf(binding: Binding, position: Position, streamSequence: number): StartAt {
-  if (position.floorSequence !== undefined) return { type: "after", streamSequence };
-  return { type: position.waitedForLog || binding.subscription.start === "all" ? "all" : "new" };
+/** What a consumer has finished was stored before it says so. */
+function finishedOf({ floorSequence, answeredAtMs }: ConsumerProgress): Finished {
+  return { upToSequence: floorSequence, storedUntilMs: answeredAtMs };
+}
+
+function furthest(one: Finished | undefined, other: Finished | undefined): Finished | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one.upToSequence > other.upToSequence ? one : other;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
