@@ -17,6 +17,8 @@ export interface ApiRequest {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly contentType?: string;
+  /** The representation that is asked for. Default: application/json. */
+  readonly accept?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -52,12 +54,20 @@ export class KubeconfigError extends Error {
   override readonly name = "KubeconfigError";
 }
 
-/** Bookmarks come every 60 s on an idle watch; a connection silent for longer than this is half-open. */
-const BODY_TIMEOUT_MS = 90_000;
-/** A list of 500 large objects may take the server a while before the first byte. */
-const HEADERS_TIMEOUT_MS = 60_000;
+/** How long the API server may keep silent, in milliseconds. */
+export interface ConnectionLimits {
+  /** Before the first byte of an answer. Default 60 s: a list of 500 large objects takes the server a while. */
+  readonly headersMs: number;
+  /** In the middle of an answer. Default 90 s: bookmarks come every 60 s on an idle watch, so a longer silence is a half-open connection. */
+  readonly bodyMs: number;
+}
+
+const CONNECTION_LIMITS: ConnectionLimits = { headersMs: 60_000, bodyMs: 90_000 };
 /** An error's body is a Status object; more than this is a proxy's page. */
 const ERROR_BODY_BYTES_MAX = 64 * 1024;
+
+/** Longer waits are somebody's mistake, and those of weeks would overflow Node's timers and be none at all. */
+const RETRY_AFTER_MS_MAX = 5 * 60_000;
 
 const Status = z.object({
   message: z.string().default(""),
@@ -66,15 +76,18 @@ const Status = z.object({
 });
 
 /** Loads the credentials and prepares the connection; nothing is sent yet. Throws KubeconfigError. */
-export async function connectApiServer(settings: KubernetesSettings): Promise<ApiServer> {
-  let session = await openSession(settings);
+export async function connectApiServer(
+  settings: KubernetesSettings,
+  limits: ConnectionLimits = CONNECTION_LIMITS,
+): Promise<ApiServer> {
+  let session = await openSession(settings, limits);
 
   const send = async (path: string, options: ApiRequest): Promise<Dispatcher.ResponseData> => {
     const headers = await credentialHeaders(session.config);
     if (options.body !== undefined) headers["content-type"] = options.contentType ?? "application/json";
     return await request(session.url + path, {
       method: options.method ?? "GET",
-      headers: { accept: "application/json", ...headers },
+      headers: { accept: options.accept ?? "application/json", ...headers },
       dispatcher: session.dispatcher,
       ...(options.query && { query: options.query }),
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
@@ -86,7 +99,7 @@ export async function connectApiServer(settings: KubernetesSettings): Promise<Ap
     if (response.statusCode === 401) {
       await response.body.dump();
       const expired = session;
-      session = await openSession(settings);
+      session = await openSession(settings, limits);
       void expired.dispatcher.close();
       response = await send(path, options);
     }
@@ -100,12 +113,21 @@ export async function connectApiServer(settings: KubernetesSettings): Promise<Ap
     async json<T>(path: string, options?: ApiRequest) {
       const chunks: Buffer[] = [];
       for await (const chunk of await open(path, options)) chunks.push(chunk as Buffer);
-      return JSON.parse(Buffer.concat(chunks).toString("utf8")) as T;
+      return parseAnswer(Buffer.concat(chunks), path) as T;
     },
     async close() {
       await session.dispatcher.destroy();
     },
   };
+}
+
+/** Without a quotation: an answer may hold a secret. */
+function parseAnswer(answer: Buffer, path: string): unknown {
+  try {
+    return JSON.parse(answer.toString("utf8"));
+  } catch {
+    throw new Error(`the answer to ${path} is not JSON (${answer.length} bytes): is a proxy on the way?`);
+  }
 }
 
 interface Session {
@@ -114,7 +136,7 @@ interface Session {
   readonly dispatcher: Dispatcher;
 }
 
-async function openSession(settings: KubernetesSettings): Promise<Session> {
+async function openSession(settings: KubernetesSettings, limits: ConnectionLimits): Promise<Session> {
   const config = loadConfig(settings);
   const cluster = config.getCurrentCluster();
   if (cluster === null) {
@@ -122,7 +144,7 @@ async function openSession(settings: KubernetesSettings): Promise<Session> {
       `kubeconfig has no cluster for the context "${config.getCurrentContext()}": name one of ${config.contexts.map(({ name }) => name).join(", ") || "its contexts (it has none)"}`,
     );
   }
-  return { config, url: cluster.server.replace(/\/$/, ""), dispatcher: await createDispatcher(config) };
+  return { config, url: cluster.server.replace(/\/$/, ""), dispatcher: await createDispatcher(config, limits) };
 }
 
 function loadConfig({ kubeconfig, context }: KubernetesSettings): KubeConfig {
@@ -152,7 +174,7 @@ function loadConfig({ kubeconfig, context }: KubernetesSettings): KubeConfig {
 }
 
 /** One agent for all requests to this cluster; client-node alone would open a TLS connection for each. */
-async function createDispatcher(config: KubeConfig): Promise<Dispatcher> {
+async function createDispatcher(config: KubeConfig, { headersMs, bodyMs }: ConnectionLimits): Promise<Dispatcher> {
   const tls: RequestOptions = {};
   await config.applyToHTTPSOptions(tls);
   const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = tls;
@@ -165,7 +187,7 @@ async function createDispatcher(config: KubeConfig): Promise<Dispatcher> {
     rejectUnauthorized,
     servername,
   });
-  const shared = { allowH2: false, bodyTimeout: BODY_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS } as const;
+  const shared = { allowH2: false, bodyTimeout: bodyMs, headersTimeout: headersMs } as const;
   switch (agent.type) {
     case "proxy":
       return new ProxyAgent({ ...shared, uri: agent.uri, requestTls: agent.requestTls as buildConnector.BuildOptions });
@@ -197,7 +219,8 @@ async function toStatusError(response: Dispatcher.ResponseData): Promise<ApiStat
   const status = Status.safeParse(parseOrEmpty(text));
   const { message = "", reason = "", details } = status.success ? status.data : {};
   const header = Number(response.headers["retry-after"]);
-  const retryAfterMs = 1000 * (Number.isFinite(header) ? header : (details?.retryAfterSeconds ?? 0));
+  const retryAfterSeconds = Number.isFinite(header) ? header : (details?.retryAfterSeconds ?? 0);
+  const retryAfterMs = Math.min(retryAfterSeconds * 1000, RETRY_AFTER_MS_MAX);
   return new ApiStatusError(response.statusCode, reason, message || `HTTP ${response.statusCode}`, retryAfterMs);
 }
 

@@ -4,7 +4,9 @@
  * objects go in parallel. The checkpoint follows behind: it names the newest version with nothing unpublished before it.
  */
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { readCoverage } from "./coverage.ts";
 import { knownAfter } from "./event-log.ts";
+import { type JanitorTiming, startJanitor } from "./janitor.ts";
 import { createLanes, type Lanes } from "./lane.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { createPublisher, type Publisher, type PublisherOptions } from "./publisher.ts";
@@ -12,14 +14,24 @@ import { type ReflectorState, reflect, type WatchEvent } from "./reflector.ts";
 import { checkpointKey, resourceSubjects, resourceTitle, type WatchedResource } from "./resource.ts";
 import { keyOf, missingFrom } from "./sighting.ts";
 import { createStore, type Store } from "./store.ts";
+import { startVerifying, type VerificationSchedule } from "./verification.ts";
 import { isWitnessed, LogLostError } from "./witness.ts";
 
 /** Everything one watch needs; watches share no state. */
 export interface CaptureOptions extends Omit<PublisherOptions, "store" | "onStored"> {
   readonly stateBytesMax: number;
   readonly onState: (state: CaptureState) => void;
-  /** The log was lost under an earlier capture of this process: without a checkpoint nothing says what is new. */
+  /**
+   * The log was lost under an earlier capture of this process, which has told so, and the watch was not live since: without a checkpoint
+   * nothing says what is new.
+   */
   readonly afterLoss: boolean;
+  /** The epoch of an earlier capture of this process: a log that was lost may not know of it. 1 without one. */
+  readonly epochMin: number;
+  readonly schedule: VerificationSchedule;
+  /** After how many days a deleted object leaves the log. */
+  readonly deletedDays: number;
+  readonly janitor?: Partial<JanitorTiming> | undefined;
   /** Stops reading; what was read is still published until `deadline`. */
   readonly signal: AbortSignal;
 }
@@ -29,6 +41,8 @@ export type CaptureState = { readonly type: "starting" } | ReflectorState;
 
 /** Objects on their way to NATS at once, of one watch: the knee of the throughput curve. */
 const IN_FLIGHT_MAX = 256;
+/** Of their JSON: 64 KB each on average. A byte of it that waits for NATS takes about three of memory (object, state before, event). */
+const IN_FLIGHT_BYTES_MAX = 16 * 1024 ** 2;
 /** How much of the watch is read and skipped again at the next start, at most. */
 const CHECKPOINT_INTERVAL_MS = 1_000;
 
@@ -43,29 +57,39 @@ export async function capture(options: CaptureOptions): Promise<void> {
   const store = await readStore(options);
   const found = await loadCheckpoint(jetStream, checkpointKey(resource));
   const isLost = found === undefined ? options.afterLoss : !(await isWitnessed(log, store, found));
-  if (isLost) logger.error({ resource: title }, new LogLostError(title).message);
-  const progress = createProgress(resource, found, store, isLost);
-  const lanes = createLanes(IN_FLIGHT_MAX);
+  const tellLoss = ({ message }: LogLostError) => {
+    metrics.recovered(title, "log-lost");
+    logger.error({ resource: title }, message);
+  };
+  if (isLost && !options.afterLoss) tellLoss(new LogLostError(title, options.epochMin));
+  const isCovered = await readCoverage({ ...options, store, found, isLost });
+  const progress = createProgress(resource, found, store, isLost, isCovered, options.epochMin);
+  const lanes = createLanes(IN_FLIGHT_MAX, IN_FLIGHT_BYTES_MAX);
   const lost = new AbortController();
+  const onLost = () => {
+    if (lost.signal.aborted) return;
+    const error = new LogLostError(title, progress.epoch);
+    tellLoss(error);
+    lost.abort(error);
+  };
   const stopWatchingLog = jetStream.onConnection(async ({ type }) => {
     if (type !== "connected") return;
     const isThere = await isWitnessed(log, store, progress.witness).catch(() => true); // asked again at the next start
-    if (!isThere) lost.abort(new LogLostError(title));
+    if (!isThere) onLost();
   });
   const deadline = AbortSignal.any([options.deadline, lost.signal]);
   const publisher = createPublisher({ ...options, deadline, store, onStored: progress.stored });
   const { resumeFrom, newestVersion } = progress;
-  logger.info(
-    { resource: title, known: store.size, resumeFrom },
-    resumeFrom ? "resuming behind the checkpoint" : "no checkpoint: listing",
-  );
+  logger.info({ resource: title, known: store.size, resumeFrom }, beginningOf(progress));
 
+  let saved = isLost ? undefined : found;
   const save = async () => {
     const checkpoint = progress.unsaved();
     if (checkpoint === undefined || !jetStream.connected) return;
     try {
       await saveCheckpoint(jetStream, checkpointKey(resource), checkpoint);
       progress.saved(checkpoint);
+      saved = checkpoint;
     } catch (error) {
       logger.warn({ resource: title, error: (error as Error).message }, "the checkpoint was not saved: trying again");
     }
@@ -74,25 +98,44 @@ export async function capture(options: CaptureOptions): Promise<void> {
     metrics.watched(title, store.size, store.stateBytes, lanes.size);
     void save();
   }, CHECKPOINT_INTERVAL_MS);
+  let isLive = false;
   const tell = (state: ReflectorState) => {
+    isLive = state.type === "watching";
     onState(state);
     if (state.type === "waiting") logger.warn({ resource: title, attempt: state.attempt }, state.problem);
+    if (state.type === "paused")
+      logger.info(
+        { resource: title, inFlight: lanes.size },
+        "what was read cannot be published: the watch is closed until it is",
+      );
   };
+  const stopJanitor = startJanitor({
+    ...options,
+    store,
+    lanes,
+    saved: () => saved,
+    witness: () => progress.witness,
+    timing: options.janitor,
+  });
   const pipe = createPipe(resource, store, lanes, publisher, progress);
+  const signal = AbortSignal.any([options.signal, lost.signal]);
+  const parts = { store, lanes, publisher, progress, onLost, isLive: () => isLive };
+  const stopVerifying = startVerifying({ ...options, ...parts, signal });
   try {
     const start = {
       ...(resumeFrom !== undefined && { resumeFrom }),
       ...(newestVersion !== undefined && { newestVersion }),
     };
-    const signal = AbortSignal.any([options.signal, lost.signal]);
     for await (const event of reflect({ ...options, signal, onState: tell, ...start })) {
       metrics.seen(title, event.type);
       await pipe(event);
-      if (event.type === "rewound")
+      if (event.type === "rewound") {
+        metrics.recovered(title, "rewound");
         logger.error(
           { resource: title, epoch: progress.epoch },
           "resourceVersions have gone back: etcd was restored from a backup. A new epoch begins: everything is listed and compared",
         );
+      }
       if (event.type !== "listed") continue;
       logger.info({ resource: title, known: store.size }, "the list is compared with the log");
       // At once: from here on an unknown object is a new one, also for the next process.
@@ -102,9 +145,18 @@ export async function capture(options: CaptureOptions): Promise<void> {
     await lanes.idle();
     await save();
   } finally {
+    stopVerifying();
+    stopJanitor();
     stopWatchingLog();
     clearInterval(timer);
   }
+}
+
+function beginningOf({ resumeFrom, isLost }: Progress): string {
+  if (resumeFrom !== undefined) return "resuming behind the checkpoint";
+  return isLost
+    ? "the checkpoint counts no longer: listing, and comparing with what the log still has"
+    : "no checkpoint: listing";
 }
 
 async function readStore({ resource, log, stateBytesMax, signal }: CaptureOptions): Promise<Store> {
@@ -141,10 +193,11 @@ function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publi
         return progress.begin(event.resourceVersion)();
       case "initial": {
         const object = keyOf(resource, event.object);
-        const { complete, epoch, isLost } = progress;
-        const sighting = { ...event, firstSight: !complete, afterLoss: isLost, epoch };
+        const { epoch, isLost } = progress;
+        const firstSight = progress.isFirstSight(event.object.metadata.namespace);
+        const sighting = { ...event, firstSight, afterLoss: isLost, epoch };
         seen.add(object);
-        return await lanes.enqueue(object, () => publisher.publish(object, sighting));
+        return await lanes.enqueue(object, () => publisher.publish(object, sighting), event.bytes);
       }
       case "added":
       case "modified":
@@ -152,7 +205,7 @@ function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publi
         const object = keyOf(resource, event.object);
         const done = progress.begin(event.object.metadata.resourceVersion);
         const sighting = { ...event, epoch: progress.epoch };
-        return await lanes.enqueue(object, () => publisher.publish(object, sighting).then(done));
+        return await lanes.enqueue(object, () => publisher.publish(object, sighting).then(done), event.bytes);
       }
       default:
         return event satisfies never;

@@ -41,6 +41,22 @@ export async function loadCheckpoint(jetStream: JetStream, key: string): Promise
   }
 }
 
+/** Reads all checkpoints whose keys match, by their keys. */
+export async function loadCheckpoints(jetStream: JetStream, keys: string): Promise<ReadonlyMap<string, Checkpoint>> {
+  const root = `$KV.${CHECKPOINTS_BUCKET}.`;
+  const { state } = await jetStream.api<{ state: { subjects?: Record<string, number> } }>(
+    `STREAM.INFO.KV_${CHECKPOINTS_BUCKET}`,
+    { subjects_filter: root + keys },
+  );
+  const found = new Map<string, Checkpoint>();
+  for (const subject of Object.keys(state.subjects ?? {})) {
+    const key = subject.slice(root.length);
+    const checkpoint = await loadCheckpoint(jetStream, key);
+    if (checkpoint !== undefined) found.set(key, checkpoint);
+  }
+  return found;
+}
+
 /** Stores a watch's checkpoint. Throws JetStreamApiError or RequestLostError; an older one then stays, which is harmless. */
 export async function saveCheckpoint(jetStream: JetStream, key: string, checkpoint: Checkpoint): Promise<void> {
   await jetStream.publish(`$KV.${CHECKPOINTS_BUCKET}.${key}`, JSON.stringify(checkpoint), {});

@@ -19,6 +19,11 @@ const PhasePath = z.string().superRefine((text, context) => {
   }
 });
 
+/** A week: what nobody compares in that time is not compared. */
+const VERIFY_MINUTES_MAX = 7 * 24 * 60;
+/** A log that is behind for longer than a minute is not verified, but repaired by its bridge. */
+const VERIFY_GRACE_SECONDS_MAX = 60;
+
 const ResourceEntry = z.strictObject({
   apiVersion: z.string().regex(/^([a-z0-9.-]+\/)?v[a-z0-9]+$/, "expected an API version such as demo.example.com/v1"),
   kind: z.string().regex(/^[A-Z][A-Za-z0-9]*$/, "expected a kind such as Database (the singular, as in manifests)"),
@@ -48,6 +53,15 @@ export const BridgeConfig = z.strictObject({
     .int()
     .nonnegative()
     .default(64 * 1024 ** 2),
+  /** Comparing the cluster with the log while everything runs, and repairing what differs. */
+  verify: z
+    .strictObject({
+      /** Between two comparisons of a watch, and before the first; 0: never. Default 60. */
+      everyMinutes: z.number().min(0).max(VERIFY_MINUTES_MAX).default(60),
+      /** What differs is looked at again so long after, three times. Default 5. */
+      graceSeconds: z.number().positive().max(VERIFY_GRACE_SECONDS_MAX).default(5),
+    })
+    .prefault({}),
   /** Where /livez, /readyz and /metrics are served: on all addresses unless a host is named; port 0 picks a free one. */
   health: z
     .strictObject({ host: z.string().exactOptional(), port: z.int().min(0).max(65_535).default(8080) })

@@ -44,10 +44,15 @@ export interface EventLog {
   /** The event with this sequence, or `undefined` when the log no longer has it. */
   eventAt(sequence: number): Promise<LoggedEvent | undefined>;
   /**
-   * Appends an event if the object's newest one still has the sequence `expected` (0: it has none). Throws JetStreamApiError
+   * Appends an event (`again`: under an id that the duplicate window does not know) if the object's newest one still has the sequence `expected` (0: it has none). Throws JetStreamApiError
    * when refused, RequestLostError when it is unknown whether it was stored.
    */
-  append(object: string, event: SealedEvent, expected: number): Promise<PubAck>;
+  append(object: string, event: SealedEvent, expected: number, again?: "again"): Promise<PubAck>;
+  /**
+   * Removes the object's messages with sequences below `sequence` and answers how many; what is added meanwhile stays. Throws
+   * JetStreamApiError when refused, RequestLostError when it is unknown whether it was done.
+   */
+  purge(object: string, sequence: number): Promise<number>;
 }
 
 const StoredMessage = z.object({
@@ -56,6 +61,8 @@ const StoredMessage = z.object({
 
 /** The resourceVersion of a message, because the id of a deletion has none. */
 const VERSION_HEADER = "Cr-Resource-Version";
+/** Behind an id in `Nats-Msg-Id`, before what makes it another one for the duplicate window. */
+const AGAIN = "~";
 /** Stands for an object of which the log has only messages that are not ours: as good as a tombstone from before time. */
 const NOBODY: KnownObject = { uid: "", resourceVersion: "0", sequence: 0, fence: 0, deleted: true };
 
@@ -72,14 +79,20 @@ export function openEventLog(jetStream: JetStream): EventLog {
     readIndex: (subjects, signal) => readIndex(jetStream, subjects, signal),
     lastEvent: (object) => getMessage({ last_by_subj: `${object}.>` }),
     eventAt: (sequence) => getMessage({ seq: sequence }),
-    append: (object, event, expected) =>
+    append: (object, event, expected, again) =>
       jetStream.publish(event.subject, event.payload, {
         "content-type": CLOUDEVENTS_JSON,
-        "Nats-Msg-Id": event.id,
+        "Nats-Msg-Id": again === undefined ? event.id : `${event.id}${AGAIN}${expected}`,
         [VERSION_HEADER]: event.resourceVersion,
         "Nats-Expected-Last-Subject-Sequence": String(expected),
         "Nats-Expected-Last-Subject-Sequence-Subject": `${object}.>`,
       }),
+    async purge(object, sequence) {
+      // To the server, 0 is no limit: it would remove everything of the object.
+      if (sequence <= 1) return 0;
+      const query = { filter: `${object}.>`, seq: sequence };
+      return (await jetStream.api<{ purged: number }>(`STREAM.PURGE.${EVENTS_STREAM}`, query)).purged;
+    },
   };
 }
 
@@ -96,7 +109,8 @@ async function* readIndex(
 }
 
 /** The inverse of `eventId`: the uid, and whether it is a deletion; the version, with its epoch, is in a header of its own. */
-function parseEventHeaders(id = "", resourceVersion = ""): IndexEntry["event"] {
+function parseEventHeaders(messageId = "", resourceVersion = ""): IndexEntry["event"] {
+  const [id = ""] = messageId.split(AGAIN);
   const dot = id.indexOf(".");
   if (dot <= 0 || !/^[0-9]+$/.test(resourceVersion)) return undefined;
   return { uid: id.slice(0, dot), resourceVersion, deleted: /^deleted(\.e\d+)?$/.test(id.slice(dot + 1)) };

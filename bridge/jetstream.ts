@@ -82,23 +82,45 @@ const PING_INTERVAL_MS = 10_000;
 const RECONNECT_WAIT_MS = 500;
 /** A connection that is reset in its handshake is waited for as long as this; the client's default is 20 s. */
 const CONNECT_TIMEOUT_MS = 5_000;
+/** No server has JetStream, or none may decide yet. */
+const UNAVAILABLE = 503;
+/** "JetStream system temporarily unavailable": a cluster has no leader. */
+const NO_META_LEADER = 10_008;
 const CONNECT_BACKOFF = { firstMs: 500, maxMs: 10_000, resetAfterMs: 60_000 } as const;
 
-/** Connects like `connectJetStream`, but waits for a server that cannot be reached yet; `onWait` hears why. */
-export async function awaitJetStream(
-  settings: NatsSettings,
-  clientName: string,
-  options: { readonly signal: AbortSignal; readonly onWait: (error: Error) => void },
-): Promise<JetStream> {
+/** How to wait for NATS; `onWait` hears each reason. */
+export interface WaitOptions {
+  readonly signal: AbortSignal;
+  readonly onWait: (error: Error) => void;
+}
+
+/** Connects like `connectJetStream`, but waits for a server that cannot be reached yet. */
+export function awaitJetStream(settings: NatsSettings, clientName: string, options: WaitOptions): Promise<JetStream> {
+  const isPassing = (error: unknown) => error instanceof NatsUnreachableError;
+  return retrying(() => connectJetStream(settings, clientName), isPassing, options);
+}
+
+/** Asks until there is an answer: a cluster without a leader says 503, or nothing. Throws what is an answer. */
+export function untilAnswered<T>(ask: () => Promise<T>, options: WaitOptions): Promise<T> {
+  const isPassing = (error: unknown) =>
+    error instanceof RequestLostError || (error instanceof JetStreamApiError && error.status === UNAVAILABLE);
+  return retrying(ask, isPassing, options);
+}
+
+async function retrying<T>(
+  attempt: () => Promise<T>,
+  isPassing: (error: unknown) => boolean,
+  { signal, onWait }: WaitOptions,
+): Promise<T> {
   const backoff = createBackoff(CONNECT_BACKOFF);
   for (;;) {
-    options.signal.throwIfAborted();
+    signal.throwIfAborted();
     try {
-      return await connectJetStream(settings, clientName);
+      return await attempt();
     } catch (error) {
-      if (!(error instanceof NatsUnreachableError)) throw error;
-      options.onWait(error);
-      await backoff.wait(options.signal);
+      if (!isPassing(error)) throw error;
+      onWait(error as Error);
+      await backoff.wait(signal);
     }
   }
 }
@@ -116,12 +138,22 @@ export async function connectJetStream(settings: NatsSettings, clientName: strin
   const jetStream = overConnection(connection, version);
   await jetStream.api("INFO").catch(async (error: unknown) => {
     await jetStream.close();
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new NatsUnusableError(
-      `JetStream cannot be used at ${serversOf(settings)}: ${reason}. Start nats-server with JetStream (-js), and allow this user $JS.API.>`,
-    );
+    throw jetStreamProblem(error, settings);
   });
   return jetStream;
+}
+
+/** A cluster without a quorum says so, or nothing at all, and comes back by itself; a server that says no does not. */
+function jetStreamProblem(error: unknown, settings: NatsSettings): Error {
+  const reason = error instanceof Error ? error.message : String(error);
+  const problem = `JetStream cannot be used at ${serversOf(settings)}: ${reason}.`;
+  const isUndecided =
+    error instanceof RequestLostError || (error instanceof JetStreamApiError && error.errCode === NO_META_LEADER);
+  return isUndecided
+    ? new NatsUnreachableError(
+        `${problem} Either too few servers of its cluster run for a quorum, or this user may not use $JS.API.>`,
+      )
+    : new NatsUnusableError(`${problem} Start nats-server with JetStream (-js), and allow this user $JS.API.>`);
 }
 
 async function openConnection(settings: NatsSettings, clientName: string): Promise<NatsConnection> {

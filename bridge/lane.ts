@@ -1,27 +1,29 @@
 /**
- * Runs tasks in order for each key and in parallel across keys, at most so many at once: how order per object and a bounded number
- * of objects in flight go together. A task that fails ends its lane's owner: the error comes out of `enqueue` or `idle`.
+ * Runs tasks in order for each key and in parallel across keys, at most so many and so many bytes at once: how order per object and
+ * bounded memory go together. A task that fails ends its lane's owner: the error comes out of `enqueue` or `idle`.
  */
 
 /** The lanes of one pipe. */
 export interface Lanes {
   /** Tasks accepted and not finished. */
   readonly size: number;
-  /** Accepts a task behind those of the same key; resolves when there is room for the next one, not when it is done. */
-  enqueue(key: string, task: () => Promise<void>): Promise<void>;
+  /** Waits for room, then accepts a task behind those of the same key; `bytes` is what it holds in memory until it is done, default 0. */
+  enqueue(key: string, task: () => Promise<void>, bytes?: number): Promise<void>;
   /** Resolves when every accepted task is done. */
   idle(): Promise<void>;
 }
 
-/** Makes lanes that accept at most `tasksMax` unfinished tasks. */
-export function createLanes(tasksMax: number): Lanes {
+/** Makes lanes that accept at most `tasksMax` unfinished tasks of together at most `bytesMax`, but always one, however large. */
+export function createLanes(tasksMax: number, bytesMax = Number.POSITIVE_INFINITY): Lanes {
   const tails = new Map<string, Promise<void>>();
   let size = 0;
+  let bytesUsed = 0;
   let failure: { readonly error: unknown } | undefined;
   let changed = Promise.withResolvers<void>();
 
-  const settle = () => {
+  const settle = (bytes: number) => {
     size--;
+    bytesUsed -= bytes;
     changed.resolve();
     changed = Promise.withResolvers<void>();
   };
@@ -41,12 +43,13 @@ export function createLanes(tasksMax: number): Lanes {
     get size() {
       return size;
     },
-    async enqueue(key, task) {
-      await until(() => size < tasksMax);
+    async enqueue(key, task, bytes = 0) {
+      await until(() => size === 0 || (size < tasksMax && bytesUsed + bytes <= bytesMax));
       size++;
+      bytesUsed += bytes;
       const tail = run(tails.get(key), task).finally(() => {
         if (tails.get(key) === tail) tails.delete(key);
-        settle();
+        settle(bytes);
       });
       tails.set(key, tail);
     },

@@ -3,19 +3,21 @@
  * resource until it is told to stop. One that leads no longer ends, so that it starts again from clean state. Each watch lives on its
  * own: one that cannot go on says why and tries again, and never holds up another.
  */
-import { type ApiServer, connectApiServer } from "./api-server.ts";
+import { type ApiServer, type ConnectionLimits, connectApiServer } from "./api-server.ts";
 import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
 import { type CaptureState, capture } from "./capture.ts";
 import type { BridgeConfig } from "./config.ts";
 import { discover } from "./discovery.ts";
-import { openEventLog } from "./event-log.ts";
+import { type EventLog, openEventLog } from "./event-log.ts";
 import { serveHealth } from "./health.ts";
-import { awaitJetStream, type JetStream } from "./jetstream.ts";
+import type { JanitorTiming } from "./janitor.ts";
+import { awaitJetStream, type JetStream, untilAnswered } from "./jetstream.ts";
 import { becomeLeader, type LeaderState, type Leadership, sentenceOf, uncontested } from "./leader.ts";
 import { type LeaseName, openLease, resolveLease } from "./lease.ts";
 import type { Logger } from "./logger.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { resolveNatsSettings } from "./nats-settings.ts";
+import { readiness, type WatchStates } from "./readiness.ts";
 import { describeProblem } from "./reflector.ts";
 import { type ResourceSettings, resourceTitle, watchedResource } from "./resource.ts";
 import { createSink, type Sink } from "./sink.ts";
@@ -29,10 +31,11 @@ export interface BridgeOptions {
   readonly signal: AbortSignal;
   /** Called once the health endpoints listen. */
   readonly onListening?: (port: number) => void;
+  /** Default: those of `connectApiServer`. */
+  readonly connectionLimits?: ConnectionLimits;
+  /** Default: those of `startJanitor`. */
+  readonly janitor?: Partial<JanitorTiming>;
 }
-
-/** One watch for /readyz: its resource and what it is doing. */
-type WatchStates = Map<string, CaptureState>;
 
 /** Time to publish what was read before the stop; Kubernetes kills after 30 s. */
 const DRAIN_MS = 10_000;
@@ -53,7 +56,7 @@ export async function runBridge(config: BridgeConfig, options: BridgeOptions): P
 
 async function runUntilStopped(
   config: BridgeConfig,
-  { logger, signal, onListening }: BridgeOptions,
+  { logger, signal, onListening, connectionLimits, janitor }: BridgeOptions,
   cleanup: AsyncDisposableStack,
 ): Promise<void> {
   const metrics = createMetrics();
@@ -61,23 +64,23 @@ async function runUntilStopped(
   const lease = resolveLease(config.leaderElection, config.cluster, config.kubernetes);
   let leader: LeaderState = { type: lease === undefined ? "off" : "candidate" };
   metrics.leading(lease === undefined);
-  const apiServer = await connectApiServer(config.kubernetes);
+  const apiServer = await connectApiServer(config.kubernetes, connectionLimits);
   cleanup.defer(() => apiServer.close());
   let jetStream: JetStream | undefined;
+  let waitingForRoom = 0;
   const health = await serveHealth({
     ...config.health,
     metrics: metrics.expose,
-    readiness: () => readiness(jetStream, states, leader),
+    readiness: () => readiness({ jetStream, states, leader, waitingForRoom }),
   });
   cleanup.defer(() => health.close());
   onListening?.(health.port);
-  const connected = await awaitJetStream(resolveNatsSettings(config.nats), `cr-reactor bridge ${config.cluster}`, {
-    signal,
-    onWait: (error) => logger.warn(error.message),
-  });
+  const waiting = { signal, onWait: (error: Error) => logger.warn(error.message) };
+  const clientName = `cr-reactor bridge ${config.cluster}`;
+  const connected = await awaitJetStream(resolveNatsSettings(config.nats), clientName, waiting);
   jetStream = connected;
   cleanup.defer(() => connected.close());
-  await ensureStreams(connected, config, logger);
+  await untilAnswered(() => ensureStreams(connected, config, logger), waiting);
   const { cluster } = config;
   logger.info({ cluster, apiServer: apiServer.url, natsServer: connected.serverVersion }, "the bridge is connected");
   connected.onConnection((event) => logger.warn(event, "the connection to NATS changed"));
@@ -88,6 +91,11 @@ async function runUntilStopped(
     if (level !== undefined) logger[level]({ ...lease }, sentence);
   });
   cleanup.defer(() => leadership.release());
+  const log = openEventLog(connected);
+  const sink = createSink(connected, log, logger, metrics.publishTrouble, (count) => {
+    waitingForRoom = count;
+    metrics.waitingForRoom(count);
+  });
   const deadline = new AbortController();
   signal.addEventListener("abort", () => setTimeout(() => deadline.abort(), DRAIN_MS).unref(), { once: true });
   const context = {
@@ -98,6 +106,9 @@ async function runUntilStopped(
     metrics,
     states,
     leadership,
+    log,
+    sink: whileLeading(sink, leadership),
+    janitor,
     signal: AbortSignal.any([signal, leadership.signal]),
     deadline: AbortSignal.any([deadline.signal, leadership.signal]),
   };
@@ -155,6 +166,9 @@ interface WatchContext {
   readonly metrics: Metrics;
   readonly states: WatchStates;
   readonly leadership: Leadership;
+  readonly log: EventLog;
+  readonly sink: Sink;
+  readonly janitor: Partial<JanitorTiming> | undefined;
   readonly signal: AbortSignal;
   readonly deadline: AbortSignal;
 }
@@ -165,14 +179,16 @@ async function keepWatching(
   entry: BridgeConfig["resources"][number],
   namespace: string | undefined,
 ): Promise<void> {
-  const { config, apiServer, jetStream, logger, metrics, states, leadership, signal } = context;
+  const { config, apiServer, jetStream, logger, metrics, states, signal } = context;
   const settings: ResourceSettings = { ...entry, ignore: [...config.ignore, ...entry.ignore] };
   const backoff = createBackoff(REFLECTOR_BACKOFF);
   let afterLoss = false;
+  let epochMin = 1;
   let title = `${entry.kind} of ${entry.apiVersion}${namespace === undefined ? "" : ` in ${namespace}`}`;
   const setState = (state: CaptureState) => {
     states.set(title, state);
     metrics.state(title, state.type === "watching");
+    if (state.type === "watching") afterLoss = false; // what was lost is told again, and the checkpoint is saved
   };
   for (let attempt = 1; !signal.aborted; attempt++) {
     try {
@@ -192,12 +208,16 @@ async function keepWatching(
       }
       title = resourceTitle(resource);
       if (attempt > 1) await ensureStreams(jetStream, config, logger); // a wiped NATS does not have them any more
-      const log = openEventLog(jetStream);
-      const sink = whileLeading(createSink(jetStream, log, logger, metrics.publishTrouble), leadership);
-      const { stateBytesMax } = config;
-      await capture({ ...context, resource, log, sink, stateBytesMax, onState: setState, afterLoss });
+      const { stateBytesMax, verify } = config;
+      const schedule = { everyMs: verify.everyMinutes * 60_000, graceMs: verify.graceSeconds * 1_000 };
+      const { deletedDays } = config.streams;
+      const known = { afterLoss, epochMin };
+      await capture({ ...context, ...known, resource, stateBytesMax, deletedDays, schedule, onState: setState });
     } catch (error) {
-      afterLoss ||= error instanceof LogLostError;
+      if (error instanceof LogLostError) {
+        afterLoss = true;
+        epochMin = error.epoch;
+      }
       if (signal.aborted)
         return logger.warn(
           { resource: title, error: (error as Error).message },
@@ -205,26 +225,9 @@ async function keepWatching(
         );
       const problem = describeProblem(error, { plural: title, group: "", namespace: undefined });
       setState({ type: "waiting", problem, attempt });
-      logger.warn({ resource: title, attempt }, problem);
+      if (!(error instanceof LogLostError)) logger.warn({ resource: title, attempt }, problem); // it was told
       await backoff.wait(signal).catch(() => undefined);
       await jetStream.whenConnected(signal).catch(() => undefined);
     }
   }
-}
-
-/**
- * Ready while NATS is connected and at least one watch is live, or another bridge is known to lead: one missing resource is told, not
- * a reason to restart.
- */
-function readiness(jetStream: JetStream | undefined, states: WatchStates, leader: LeaderState) {
-  const live = [...states.values()].some((state) => state.type === "watching");
-  const nats = jetStream?.connected === true;
-  return {
-    ready: nats && (live || leader.type === "standby"),
-    details: {
-      nats: nats ? "connected" : "disconnected",
-      leaderElection: leader.type === "standby" ? `standby of ${leader.holder}` : leader,
-      watches: Object.fromEntries(states),
-    },
-  };
 }

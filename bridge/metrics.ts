@@ -4,6 +4,7 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Op } from "./change.ts";
+import type { DifferenceKind } from "./comparison.ts";
 import type { WatchEvent } from "./reflector.ts";
 
 /** Where the bridge's parts report to. */
@@ -15,6 +16,18 @@ export interface Metrics {
   /** Drops what was reported under a provisional name. */
   forget(resource: string): void;
   publishTrouble(): void;
+  /** How many events wait because the log is full. */
+  waitingForRoom(events: number): void;
+  /** Events that the janitor removed from the log. */
+  trimmed(resource: string, reason: "deleted" | "room", events: number): void;
+  /** How full the log is; the limit may be Infinity. */
+  logUsage(bytes: number, bytesMax: number): void;
+  /** A comparison of the cluster with the log has finished. */
+  verified(resource: string): void;
+  /** An object about which they differed. */
+  differed(resource: string, kind: DifferenceKind): void;
+  /** The watch starts over by itself: NATS has lost events, or etcd was restored. */
+  recovered(resource: string, cause: "log-lost" | "rewound"): void;
   /** Whether this process captures, as leader or without leader election. */
   leading(isLeader: boolean): void;
   /** The text exposition format, and its content type. */
@@ -78,6 +91,43 @@ export function createMetrics(): Metrics {
     help: "Publishes that had to be tried again.",
     registers,
   });
+  const verifications = new Counter({
+    name: "cr_reactor_verifications_total",
+    help: "Finished comparisons of the cluster with the log.",
+    labelNames: resource,
+    registers,
+  });
+  const verifiedAt = new Gauge({
+    name: "cr_reactor_last_verification_timestamp_seconds",
+    help: "When the last comparison of the cluster with the log finished.",
+    labelNames: resource,
+    registers,
+  });
+  const differences = new Counter({
+    name: "cr_reactor_differences_total",
+    help: "Objects about which the log differed from the cluster.",
+    labelNames: [...resource, "kind"],
+    registers,
+  });
+  const recoveries = new Counter({
+    name: "cr_reactor_recoveries_total",
+    help: "Watches that started over by themselves.",
+    labelNames: [...resource, "cause"],
+    registers,
+  });
+  const waiting = new Gauge({
+    name: "cr_reactor_waiting_for_room",
+    help: "Events that wait because CR_EVENTS is full: above 0, capture is held up.",
+    registers,
+  });
+  const trims = new Counter({
+    name: "cr_reactor_events_trimmed_total",
+    help: "Events that were removed from CR_EVENTS: of objects that are deleted, or to make room.",
+    labelNames: [...resource, "reason"],
+    registers,
+  });
+  const logBytes = new Gauge({ name: "cr_reactor_log_bytes", help: "Size of CR_EVENTS.", registers });
+  const logBytesMax = new Gauge({ name: "cr_reactor_log_bytes_max", help: "Size limit of CR_EVENTS.", registers });
   const leader = new Gauge({
     name: "cr_reactor_is_leader",
     help: "1 while this bridge captures, 0 while it stands by for another.",
@@ -97,6 +147,18 @@ export function createMetrics(): Metrics {
     state: (name, isLive) => live.set({ resource: name }, isLive ? 1 : 0),
     forget: (name) => live.remove({ resource: name }),
     publishTrouble: () => trouble.inc(),
+    waitingForRoom: (count) => waiting.set(count),
+    trimmed: (name, reason, count) => trims.inc({ resource: name, reason }, count),
+    logUsage(used, limit) {
+      logBytes.set(used);
+      logBytesMax.set(limit);
+    },
+    verified(name) {
+      verifications.inc({ resource: name });
+      verifiedAt.set({ resource: name }, Date.now() / 1000);
+    },
+    differed: (name, kind) => differences.inc({ resource: name, kind }),
+    recovered: (name, cause) => recoveries.inc({ resource: name, cause }),
     leading: (isLeader) => leader.set(isLeader ? 1 : 0),
     expose: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
   };

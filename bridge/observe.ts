@@ -65,6 +65,7 @@ export async function* observe(options: ObserveOptions): AsyncGenerator<Envelope
   let complete = false;
   let stateless = 0;
   const onState = (state: ReflectorState) => {
+    if (state.type === "paused") return; // whoever reads the changes knows best that nobody does
     if (state.type !== "waiting") return options.onState({ type: state.type, objects: store.size, stateless });
     const refusal = complete ? undefined : lastRefusal();
     if (refusal === undefined) return options.onState(state);

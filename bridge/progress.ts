@@ -3,6 +3,7 @@
  * what it was. It makes the checkpoint, which never runs ahead of what NATS has acknowledged.
  */
 import { type Checkpoint, createLowWater } from "./checkpoint.ts";
+import type { Coverage } from "./coverage.ts";
 import { epochOf, resourceVersionOf, versionIn } from "./epoch.ts";
 import { compareResourceVersions } from "./kube-object.ts";
 import type { WatchedResource } from "./resource.ts";
@@ -18,8 +19,10 @@ export interface Progress {
   /** Whether the log has lost events, so that what it does not know is not new for that. */
   readonly isLost: boolean;
   readonly witness: Witness;
-  /** Whether a list of this watch was ever finished, in this process or before: unknown objects are then new ones. */
-  readonly complete: boolean;
+  /** Whether an unknown object in a list may have been there all along: where no list was ever finished, in this process or before. */
+  isFirstSight(namespace: string | undefined): boolean;
+  /** Everything up to this resourceVersion is in the log; `undefined` before the first list or event. */
+  readonly acknowledged: string | undefined;
   begin(resourceVersion: string): () => void;
   listed(resourceVersion: string): void;
   /** A new epoch begins; what was seen before it is all handled. */
@@ -29,24 +32,32 @@ export interface Progress {
   saved(checkpoint: Checkpoint): void;
 }
 
-/** Starts from the checkpoint, where it is for these settings and this epoch; `isLost`: the log has lost events. */
+/**
+ * Starts from the checkpoint, where it is for these settings and this epoch; `isLost`: the log has lost events; `isCovered`: what was
+ * captured before, with any settings; `epochMin`: the epoch is at least this, whatever a log that has lost events says.
+ */
 export function createProgress(
   { settingsHash }: WatchedResource,
   found: Checkpoint | undefined,
   store: Store,
   isLost: boolean,
+  isCovered: Coverage,
+  epochMin: number,
 ): Progress {
   const valid = !isLost && found?.settingsHash === settingsHash ? found : undefined;
   const newestKnown = newestOf(store, found);
-  let epoch = newestKnown === undefined ? 1 : epochOf(newestKnown);
+  const epochKnown = newestKnown === undefined ? 1 : epochOf(newestKnown);
+  let epoch = Math.max(epochKnown, epochMin);
   const resumeFrom = valid?.epoch === epoch ? valid.resourceVersion : undefined;
   let lowWater = createLowWater(resumeFrom);
   let complete = valid !== undefined;
-  let newest = { sequence: valid?.sequence ?? 0, id: valid?.id ?? "" };
+  const witness = isLost ? undefined : found; // other settings do not make it less true
+  let newest = { sequence: witness?.sequence ?? 0, id: witness?.id ?? "" };
   let savedVersion = resumeFrom;
   return {
     resumeFrom,
-    newestVersion: newestKnown && resourceVersionOf(newestKnown),
+    // A version of an epoch that is over says nothing about this one.
+    newestVersion: epochKnown === epoch && newestKnown !== undefined ? resourceVersionOf(newestKnown) : undefined,
     isLost,
     get epoch() {
       return epoch;
@@ -54,8 +65,9 @@ export function createProgress(
     get witness() {
       return newest;
     },
-    get complete() {
-      return complete;
+    isFirstSight: (namespace) => !complete && !isCovered(namespace),
+    get acknowledged() {
+      return lowWater.resourceVersion;
     },
     begin: (resourceVersion) => lowWater.begin(resourceVersion),
     listed(resourceVersion) {

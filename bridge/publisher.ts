@@ -32,12 +32,14 @@ export interface PublisherOptions {
   readonly onStored: (id: string, sequence: number) => void;
 }
 
-/** One object at a time: calls for the same object must not overlap. Both reject only when `deadline` aborts. */
+/** One object at a time: calls for the same object must not overlap. All reject only when `deadline` aborts. */
 export interface Publisher {
   /** Publishes what the sighting tells that the log does not have yet. */
   publish(object: string, sighting: Sighting): Promise<void>;
   /** Publishes the deletion of an object that a list of this version did not have, if it is really gone. */
   publishAbsence(object: string, listVersion: string, epoch: number): Promise<void>;
+  /** Takes over what the log says about the object, whatever memory says. */
+  adopt(object: string): Promise<void>;
 }
 
 /** A deletion, a creation and two refusals in between are life; more rounds for one sighting are a fight with somebody. */
@@ -89,7 +91,6 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const known = { uid, resourceVersion, sequence, fence: sequence, deleted: op === "deleted" };
     store.set(object, known, after, payload.length);
   };
-  /** Takes over what the log says about the object. */
   const adopt = async (object: string) => {
     const last = await answerOf(() => log.lastEvent(object));
     store.delete(object);
@@ -125,6 +126,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   };
   return {
     publish,
+    adopt,
     async publishAbsence(object, listVersion, epoch) {
       const known = store.get(object);
       const question = { apiServer, resource, key: object, known, listVersion, epoch, signal: deadline };

@@ -5,7 +5,7 @@
  */
 import { createBackoff } from "./backoff.ts";
 import type { JetStream } from "./jetstream.ts";
-import { RequestLostError } from "./jetstream-error.ts";
+import { JetStreamApiError, RequestLostError } from "./jetstream-error.ts";
 import { ConsumerGoneError, type Delivered, pull } from "./pull.ts";
 import { EVENTS_STREAM } from "./stream.ts";
 
@@ -18,6 +18,11 @@ export interface Reading {
   readonly headers_only?: boolean;
 }
 
+interface ConsumerInfo {
+  readonly num_pending: number;
+  readonly delivered: { readonly consumer_seq: number };
+}
+
 /** The connection broke while the log was read, and messages are missing: read again. */
 export class ReadInterruptedError extends Error {
   readonly code = "READ_INTERRUPTED";
@@ -26,8 +31,12 @@ export class ReadInterruptedError extends Error {
 
 /** A reader that was killed is removed by the server after this time. */
 const IDLE_NS = 60 * 1e9;
+/** How often a reading that waits asks whether there is anything left. */
+const LOOK_MS = 2_000;
 /** What is read is small or wanted at once. */
 const DEMAND_MAX = 1_000;
+/** No leader yet, or NATS is back before its JetStream is. */
+const UNAVAILABLE = 503;
 const RETRY = { firstMs: 200, maxMs: 5_000, resetAfterMs: 60_000 } as const;
 
 /**
@@ -45,14 +54,23 @@ export async function* read(
     stream_name: EVENTS_STREAM,
     config,
   });
+  const ended = new AbortController();
+  let expected = 1;
+  /** What was pending may be purged before it is delivered: then no last message comes. */
+  const look = async () => {
+    const known = expected;
+    const info = await jetStream.api<ConsumerInfo>(`CONSUMER.INFO.${EVENTS_STREAM}.${consumer.name}`);
+    const isIdle = known === expected && info.delivered.consumer_seq === expected - 1;
+    if (isIdle && info.num_pending === 0) ended.abort();
+  };
+  const looking = live ? undefined : setInterval(() => void look().catch(() => undefined), LOOK_MS);
   try {
     if (!live && consumer.num_pending === 0) return;
-    let expected = 1;
     for await (const delivered of pull(jetStream, {
       stream: EVENTS_STREAM,
       consumer: consumer.name,
       demandMax: DEMAND_MAX,
-      signal,
+      signal: AbortSignal.any([signal, ended.signal]),
     })) {
       if (delivered.consumerSequence !== expected++)
         throw new ReadInterruptedError("messages are missing: the connection to NATS broke");
@@ -60,6 +78,7 @@ export async function* read(
       if (!live && delivered.pendingCount === 0) return;
     }
   } finally {
+    clearInterval(looking);
     if (jetStream.connected)
       await jetStream.api(`CONSUMER.DELETE.${EVENTS_STREAM}.${consumer.name}`).catch(() => undefined);
   }
@@ -86,6 +105,7 @@ export async function* follow(
     } catch (error) {
       if (signal.aborted) return;
       const interrupted =
+        (error instanceof JetStreamApiError && error.status === UNAVAILABLE) ||
         error instanceof ReadInterruptedError ||
         error instanceof ConsumerGoneError ||
         error instanceof RequestLostError;

@@ -1,30 +1,37 @@
 /**
  * Follows one resource of the API server for ever, as an async iterable: a list when there is nothing to resume from, then the
  * watch, resumed from the last resourceVersion however often it ends, and a new list when that version is too old. It is pulled,
- * so a slow reader slows the server down and memory stays bounded. It never gives up: every failure is waited out with
- * client-go's backoff, and told through `onState`.
+ * so a slow reader slows the server down and memory stays bounded; one that does not come back has its watch closed, and resumed
+ * when it does. It never gives up: every failure is waited out with client-go's backoff, and told through `onState`.
  * Source: client-go `tools/cache/reflector.go`; KEP-3157 (streaming list), KEP-956 (bookmarks); Kubernetes API concepts,
  * "Efficient detection of changes".
  */
 import { type ApiServer, ApiStatusError } from "./api-server.ts";
+import { attended, ReaderAwayError } from "./attended.ts";
 import { type BackoffOptions, createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
 import { compareResourceVersions, KubeObject } from "./kube-object.ts";
 import { readLines } from "./line.ts";
 import { resourcePath, resourceTitle, type WatchedResource } from "./resource.ts";
 
-/** What is seen of the resource. A list is `listing`, its objects, and `listed`; if it fails it starts over with `listing`. */
+/**
+ * What is seen of the resource. A list is `listing`, its objects, and `listed`; if it fails it starts over with `listing`. `bytes` are
+ * those of the JSON that the object came in, to bound what is in memory at once.
+ */
 export type WatchEvent =
   | { readonly type: "listing" }
   /** resourceVersions have gone back: etcd was restored from a backup. A list follows. */
   | { readonly type: "rewound" }
-  | { readonly type: "initial"; readonly object: KubeObject }
+  | { readonly type: "initial"; readonly object: KubeObject; readonly bytes: number }
   | { readonly type: "listed"; readonly resourceVersion: string }
-  | { readonly type: "added" | "modified" | "deleted"; readonly object: KubeObject }
+  | { readonly type: "added" | "modified" | "deleted"; readonly object: KubeObject; readonly bytes: number }
   | { readonly type: "bookmark"; readonly resourceVersion: string };
 
-/** What the reflector is doing, for health and logs; `waiting` says why and what to do about it. */
+/**
+ * What the reflector is doing, for health and logs; `paused`: nothing is read, because the reader does not come back from what it has;
+ * `waiting` says why and what to do about it.
+ */
 export type ReflectorState =
-  | { readonly type: "listing" | "watching" }
+  | { readonly type: "listing" | "watching" | "paused" }
   | { readonly type: "waiting"; readonly problem: string; readonly attempt: number };
 
 /** Injected: the connection, the clock's jitter, and whom to tell. */
@@ -40,6 +47,8 @@ export interface ReflectorOptions {
   readonly random?: () => number;
   /** Default: client-go's. */
   readonly backoff?: BackoffOptions;
+  /** A reader that is away with one event for so long has its watch closed. Default: 10 s. */
+  readonly readerAwayMs?: number;
 }
 
 /** Pages of a list: client-go's default, and small enough that one fits in memory many times over. */
@@ -48,12 +57,14 @@ const PAGE_OBJECTS_MAX = 500;
 const WATCH_SECONDS_MIN = 300;
 /** A watch that ended sooner than this without an event is a failure in disguise (client-go's VeryShortWatchError). */
 const WATCH_SHORT_MS = 1_000;
+/** Not known, not switched on, and 504: the watch cache is behind etcd. Pages are read from etcd, and where it cannot be read they say why. */
+const NO_STREAMING_LIST: ReadonlySet<number> = new Set([400, 422, 504]);
+/** Longer than NATS takes to elect a leader or to start again; sooner than an API server's buffer for a slow watch fills up. */
+const READER_AWAY_MS = 10_000;
 const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
 
 /** The version to resume from is too old for the server: list again. */
 class ExpiredError extends Error {}
-/** The server does not know streaming lists. */
-class NoStreamingListError extends Error {}
 /** What the server sent is not what the protocol says. */
 class ProtocolError extends Error {}
 
@@ -62,6 +73,8 @@ interface Position {
   /** Known to have been there. */
   newestVersion: string | undefined;
   streamingList: boolean;
+  /** What was read last was too old. */
+  expired: boolean;
 }
 
 /** Follows the resource until `signal` aborts. */
@@ -72,6 +85,7 @@ export async function* reflect(options: ReflectorOptions): AsyncGenerator<WatchE
     resourceVersion: options.resumeFrom,
     newestVersion: options.newestVersion ?? options.resumeFrom,
     streamingList: true,
+    expired: false,
   };
   let attempt = 0;
   while (!signal.aborted) {
@@ -81,27 +95,41 @@ export async function* reflect(options: ReflectorOptions): AsyncGenerator<WatchE
       for await (const event of connection(options, position)) {
         events++;
         // What works again has recovered: cuts that follow each other must not add up to a wait that outlasts the watch history.
-        if (attempt > 0) backoff.reset();
-        attempt = 0;
+        if (isProgress(event)) {
+          backoff.reset();
+          attempt = 0;
+        }
         yield event;
       }
       if (events > 0 || Date.now() - startedMs >= WATCH_SHORT_MS) continue;
       throw new ProtocolError("the API server ended the watch at once");
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof ExpiredError) {
-        position.resourceVersion = undefined;
-        continue;
-      }
-      if (error instanceof NoStreamingListError) {
-        position.streamingList = false;
-        continue;
-      }
+      if (error instanceof ReaderAwayError || hasAnotherWay(error, position)) continue;
       onState({ type: "waiting", problem: describeProblem(error, options.resource), attempt: ++attempt });
       const retryAfterMs = error instanceof ApiStatusError ? error.retryAfterMs : 0;
       await backoff.wait(signal, retryAfterMs).catch(() => undefined);
     }
   }
+}
+
+/** Whether the position now is one from which it goes on at once: a list, or a list in pages. */
+function hasAnotherWay(error: unknown, position: Position): boolean {
+  if (error instanceof ExpiredError) {
+    const wasExpired = position.expired;
+    position.resourceVersion = undefined;
+    position.expired = true;
+    return !wasExpired; // else at the backoff's pace: whatever is read is too old
+  }
+  const isStreamed = position.streamingList && position.resourceVersion === undefined;
+  if (!isStreamed || !(error instanceof ApiStatusError) || !NO_STREAMING_LIST.has(error.status)) return false;
+  position.streamingList = false;
+  return true;
+}
+
+/** Whether it shows that the connection works: the beginning of a list does not, which may be refused for days. */
+function isProgress({ type }: WatchEvent): boolean {
+  return type !== "listing" && type !== "rewound" && type !== "initial";
 }
 
 /** One list or watch, after a look whether the history still is the one that was seen. */
@@ -115,6 +143,7 @@ async function* connection(options: ReflectorOptions, position: Position): Async
     ? list(options, position)
     : watch(options, position)) {
     if (position.resourceVersion !== undefined) position.newestVersion = position.resourceVersion;
+    if (isProgress(event) && event.type !== "listed") position.expired = false;
     yield event;
   }
 }
@@ -123,12 +152,9 @@ async function* connection(options: ReflectorOptions, position: Position): Async
  * Whether the API server is behind what it has told before. A watch from a version that is not there yet would be answered, and
  * skip in silence everything up to it.
  */
-async function isRewound(
-  { apiServer, resource, signal }: ReflectorOptions,
-  { newestVersion }: Position,
-): Promise<boolean> {
+async function isRewound(options: ReflectorOptions, { newestVersion }: Position): Promise<boolean> {
   if (newestVersion === undefined) return false;
-  const { metadata } = await apiServer.json<ListPage>(resourcePath(resource), { signal, query: { limit: "1" } });
+  const { metadata } = await readPage(options, { limit: "1" });
   return compareResourceVersions(metadata.resourceVersion, newestVersion) < 0;
 }
 
@@ -146,7 +172,7 @@ async function* streamedList(options: ReflectorOptions, position: Position): Asy
   let initial = true;
   for await (const event of watchEvents(options, query)) {
     if (initial && event.type === "added") {
-      yield { type: "initial", object: event.object };
+      yield { type: "initial", object: event.object, bytes: event.bytes };
     } else if (initial && event.type === "bookmark") {
       if (!event.endsInitial) continue;
       initial = false;
@@ -161,23 +187,18 @@ async function* streamedList(options: ReflectorOptions, position: Position): Asy
   if (initial) throw new ProtocolError("the list ended before it was complete");
 }
 
-async function* pagedList(
-  { apiServer, resource, signal }: ReflectorOptions,
-  position: Position,
-): AsyncGenerator<WatchEvent> {
+async function* pagedList(options: ReflectorOptions, position: Position): AsyncGenerator<WatchEvent> {
+  const { resource } = options;
   let token = "";
   let resourceVersion = "";
   do {
-    const page = await apiServer
-      .json<ListPage>(resourcePath(resource), {
-        signal,
-        query: { limit: String(PAGE_OBJECTS_MAX), ...(token && { continue: token }) },
-      })
-      .catch((error: unknown) => {
-        throw isExpired(error) ? new ExpiredError("the list's continue token is too old") : error;
-      });
+    const query = { limit: String(PAGE_OBJECTS_MAX), ...(token && { continue: token }) };
+    const page = await readPage(options, query).catch((error: unknown) => {
+      throw isExpired(error) ? new ExpiredError("the list's continue token is too old") : error;
+    });
     for (const item of page.items ?? []) {
-      yield { type: "initial", object: toObject({ apiVersion: apiVersionOf(resource), kind: resource.kind, ...item }) };
+      const object = toObject({ apiVersion: apiVersionOf(resource), kind: resource.kind, ...item });
+      yield { type: "initial", object, bytes: JSON.stringify(item).length };
     }
     resourceVersion = page.metadata.resourceVersion;
     token = page.metadata.continue ?? "";
@@ -198,15 +219,24 @@ interface ListPage {
   readonly items: readonly Record<string, unknown>[] | null;
 }
 
+async function readPage(
+  { apiServer, resource, signal }: ReflectorOptions,
+  query: Readonly<Record<string, string>>,
+): Promise<ListPage> {
+  const page = await apiServer.json<Partial<ListPage> | null>(resourcePath(resource), { signal, query });
+  if (!page?.metadata?.resourceVersion) throw new ProtocolError("the answer is not a list");
+  return page as ListPage;
+}
+
 type StreamedEvent =
-  | { readonly type: "added" | "modified" | "deleted"; readonly object: KubeObject }
+  | { readonly type: "added" | "modified" | "deleted"; readonly object: KubeObject; readonly bytes: number }
   | { readonly type: "bookmark"; readonly resourceVersion: string; readonly endsInitial: boolean };
 
 async function* watchEvents(
   options: ReflectorOptions,
   query: Readonly<Record<string, string>>,
 ): AsyncGenerator<StreamedEvent> {
-  const { apiServer, resource, signal, random = Math.random } = options;
+  const { apiServer, resource, signal, random = Math.random, readerAwayMs = READER_AWAY_MS } = options;
   const timeoutSeconds = String(Math.floor(WATCH_SECONDS_MIN * (1 + random())));
   const streaming = query["sendInitialEvents"] !== undefined;
   const body = await apiServer
@@ -216,12 +246,15 @@ async function* watchEvents(
     })
     .catch((error: unknown) => {
       if (isExpired(error)) throw new ExpiredError("the resourceVersion is too old");
-      const refused = error instanceof ApiStatusError && (error.status === 400 || error.status === 422);
-      throw streaming && refused ? new NoStreamingListError("no streaming list") : error;
+      throw error;
     });
   if (!streaming) options.onState({ type: "watching" });
+  const giveUp = () => {
+    body.destroy();
+    options.onState({ type: "paused" });
+  };
   try {
-    for await (const line of readLines(body)) yield toStreamedEvent(line);
+    for await (const line of attended(readLines(body), readerAwayMs, giveUp)) yield toStreamedEvent(line);
   } finally {
     body.destroy();
   }
@@ -236,17 +269,17 @@ function toStreamedEvent(line: string): StreamedEvent {
   }
   switch (event.type) {
     case "ADDED":
-      return { type: "added", object: toObject(event.object) };
+      return { type: "added", object: toObject(event.object), bytes: line.length };
     case "MODIFIED":
-      return { type: "modified", object: toObject(event.object) };
+      return { type: "modified", object: toObject(event.object), bytes: line.length };
     case "DELETED":
-      return { type: "deleted", object: toObject(event.object) };
+      return { type: "deleted", object: toObject(event.object), bytes: line.length };
     case "BOOKMARK": {
       const { resourceVersion, annotations } = (event.object?.["metadata"] ?? {}) as {
         resourceVersion?: string;
         annotations?: Record<string, string>;
       };
-      if (resourceVersion === undefined) throw new ProtocolError("a bookmark has no resourceVersion");
+      if (!resourceVersion) throw new ProtocolError("a bookmark has no resourceVersion");
       return { type: "bookmark", resourceVersion, endsInitial: annotations?.[INITIAL_EVENTS_END] === "true" };
     }
     case "ERROR": {
@@ -291,7 +324,7 @@ export function describeProblem(
   resource: Pick<WatchedResource, "group" | "plural" | "namespace">,
 ): string {
   const title = resourceTitle(resource);
-  if (!(error instanceof ApiStatusError)) return `${title}: ${error instanceof Error ? error.message : String(error)}`;
+  if (!(error instanceof ApiStatusError)) return `${title}: ${sentenceOf(error)}`;
   switch (error.status) {
     case 401:
       return `${title}: the API server does not accept the credentials (401): renew the token or kubeconfig`;
@@ -302,8 +335,21 @@ export function describeProblem(
     case 404:
       return `${title}: not served (404): waiting for its CustomResourceDefinition`;
     case 429:
-      return `${title}: the API server is busy (429): trying again`;
+      return `${title}: the API server is busy (429), trying again: ${error.message}`;
     default:
-      return `${title}: the API server answers ${error.status} ${error.reason}: ${error.message}`;
+      return `${title}: the API server answers ${`${error.status} ${error.reason}`.trim()}: ${error.message}`;
+  }
+}
+
+/** undici's own words for silence would not tell what it means. */
+function sentenceOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "UND_ERR_HEADERS_TIMEOUT":
+      return "the API server does not answer: asking again";
+    case "UND_ERR_BODY_TIMEOUT":
+      return "the API server has gone silent in the middle of an answer: the connection is given up as half-open";
+    default:
+      return error.message;
   }
 }

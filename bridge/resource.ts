@@ -40,6 +40,9 @@ export interface WatchedResource {
 /** Never a change on their own: bookkeeping of the API server. */
 export const ALWAYS_IGNORED = ["/metadata/managedFields", "/metadata/resourceVersion", "/metadata/generation"] as const;
 
+/** How the bridge reads the object, not what the object is: the log has events from before a change of the configured apiVersion. */
+const API_VERSION = "/apiVersion";
+
 /** Joins settings with what discovery found. */
 export function watchedResource(
   cluster: string,
@@ -48,7 +51,7 @@ export function watchedResource(
   namespace: string | undefined,
 ): WatchedResource {
   const { apiVersion, kind, phase } = settings;
-  const ignore = [...ALWAYS_IGNORED, ...settings.ignore];
+  const ignore = [...ALWAYS_IGNORED, API_VERSION, ...settings.ignore];
   return {
     cluster,
     group: groupOf(apiVersion),
@@ -83,6 +86,11 @@ export function resourceSubjects(resource: WatchedResource): string {
 /** The watch's key in the bucket of checkpoints. */
 export function checkpointKey({ cluster, group, plural, namespace }: WatchedResource): string {
   return [cluster, group, plural, namespace ?? "*"].map(encodeToken).join(".");
+}
+
+/** Matches the keys of all watches of the resource, of whatever namespace. */
+export function checkpointKeys({ cluster, group, plural }: WatchedResource): string {
+  return [...[cluster, group, plural].map(encodeToken), "*"].join(".");
 }
 
 /** For people: `databases.demo.example.com`, with its namespace if it is limited to one. */

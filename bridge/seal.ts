@@ -13,7 +13,15 @@ import { epochOf, resourceVersionOf, sequenceOf } from "./epoch.ts";
 import type { Json, KubeObject } from "./kube-object.ts";
 import type { PatchOperation } from "./patch.ts";
 import { eventSubject, objectSubject } from "./subject.ts";
-import { conditionTransitions, type Phase, type PhaseSource, phaseOf, phaseTransition } from "./transitions.ts";
+import {
+  conditionTransitions,
+  type PastPhase,
+  type Phase,
+  type PhaseSource,
+  phaseOf,
+  phaseThen,
+  phaseTransition,
+} from "./transitions.ts";
 
 /** What the events of one watch have in common. */
 export interface SealContext {
@@ -68,11 +76,12 @@ export function seal(context: SealContext, occurrence: Occurrence): SealedEvent 
   const actor = op === "updated" || op === "created" ? actorOf(occurrence.object, patch) : null;
   const time = timeOf(occurrence, actor) ?? seenAt;
   const keepsState = op === "deleted" || op === "unselected";
-  const phase = keepsState && before !== undefined ? before.phase : phaseOf(object, context.phase, before?.phase, time);
+  const phaseBefore = before && phaseThen(before.object, context.phase, before.phase);
+  const phase = phaseOf(keepsState && before ? before.object : object, context.phase, phaseBefore, time);
   const change: Change = {
     object,
     ...(patch && { patch }),
-    transitions: transitionsOf(occurrence, object, phase, time),
+    transitions: transitionsOf(occurrence, object, phaseBefore, phase, time),
     actor,
     gap: occurrence.gap,
   };
@@ -129,12 +138,13 @@ function patchOf(before: ObservedState | undefined, object: KubeObject, ignored:
 function transitionsOf(
   occurrence: Occurrence,
   object: KubeObject,
+  phaseBefore: PastPhase | undefined,
   phase: Phase | undefined,
   at: string,
 ): Change["transitions"] {
   const { op, before } = occurrence;
   if (op !== "created" && op !== "updated") return {};
-  const phaseMoved = phaseTransition(before?.phase, phase, at);
+  const phaseMoved = phaseTransition(phaseBefore, phase, at);
   const conditions = conditionTransitions(before?.object ?? null, object, at);
   return { ...(phaseMoved && { phase: phaseMoved }), ...(conditions && { conditions }) };
 }

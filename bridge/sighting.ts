@@ -66,8 +66,15 @@ export async function absenceOf(question: AbsenceQuestion): Promise<Sighting | u
   return { type: "absent", uid: known.uid, resourceVersion: listVersion, epoch };
 }
 
-/** A consistent read (a GET without resourceVersion); `undefined` when the object is not there. */
-async function readObject({ apiServer, resource, key, signal }: AbsenceQuestion): Promise<KubeObject | undefined> {
+/**
+ * A consistent read (a GET without resourceVersion); `undefined` when the object is not there. Throws as `absenceOf` does.
+ */
+export async function readObject({
+  apiServer,
+  resource,
+  key,
+  signal,
+}: Pick<AbsenceQuestion, "apiServer" | "resource" | "key" | "signal">): Promise<KubeObject | undefined> {
   try {
     return await apiServer.json<KubeObject>(resourcePath(resource, parseObjectSubject(key)), { signal });
   } catch (error) {

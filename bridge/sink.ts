@@ -28,28 +28,47 @@ const WRONG_LAST_SEQUENCE = 10071;
 const FENCE_IN_PROCESS = 10164;
 /** The lock-step of replicas takes a moment; then the fence answers for good. */
 const IN_PROCESS_WAIT_MS = 10;
+/** Hundreds of objects may wait for the same: it is told once in a while, not for each of them. */
+const TELL_EVERY_MS = 5_000;
 const RETRY = { firstMs: 100, maxMs: 5_000, resetAfterMs: 60_000 } as const;
 
-/** Makes a sink; `onTrouble` hears each sentence about a publish that has to wait. */
+/**
+ * Makes the sink of a process; its watches share it, so that what holds all of them is told once. `onTrouble` hears of each failed
+ * try, `onWaitingForRoom` how many events wait because the stream is full, whenever that changes.
+ */
 export function createSink(
   jetStream: JetStream,
   log: EventLog,
   logger: Logger,
   onTrouble: (error: Error) => void,
+  onWaitingForRoom: (count: number) => void = () => undefined,
 ): Sink {
+  const tell = createTeller(logger);
+  let waitingForRoom = 0;
+  const countWaiting = (change: 1 | -1) => {
+    waitingForRoom += change;
+    onWaitingForRoom(waitingForRoom);
+  };
   const attempt = async (object: string, event: SealedEvent, expected: number): Promise<SinkResult> => {
+    let isRemembered = false;
     try {
       const ack = await log.append(object, event, expected);
       if (ack.duplicate !== true) return { type: "stored", sequence: ack.seq };
+      isRemembered = true;
     } catch (error) {
       if (!(error instanceof JetStreamApiError) || error.errCode !== WRONG_LAST_SEQUENCE) throw error;
     }
     const last = await log.lastEvent(object);
-    return last?.envelope?.id === event.id ? { type: "stored", sequence: last.sequence } : { type: "conflict", last };
+    if (last?.envelope?.id === event.id) return { type: "stored", sequence: last.sequence };
+    if (!isRemembered || (last?.sequence ?? 0) !== expected) return { type: "conflict", last };
+    // Somebody has removed it from the log, and the duplicate window still knows its id: the fence alone keeps it single.
+    const { seq, duplicate } = await log.append(object, event, expected, "again");
+    return duplicate === true ? { type: "conflict", last } : { type: "stored", sequence: seq };
   };
-  return {
-    async publish(object, event, expected, signal) {
-      const backoff = createBackoff(RETRY);
+  const insist = async (object: string, event: SealedEvent, expected: number, signal: AbortSignal) => {
+    const backoff = createBackoff(RETRY);
+    let waits = false;
+    try {
       for (;;) {
         signal.throwIfAborted();
         try {
@@ -59,28 +78,63 @@ export function createSink(
             await sleep(IN_PROCESS_WAIT_MS, undefined, { signal });
             continue;
           }
-          if (!(error instanceof RequestLostError)) {
-            logger.error(
-              { subject: event.subject, id: event.id, error: (error as Error).message },
-              troubleOf(error as Error),
-            );
+          if (isFull(error) && !waits) {
+            waits = true;
+            countWaiting(1);
           }
+          tell.trouble(event, error as Error, waitingForRoom);
           onTrouble(error as Error);
           await backoff.wait(signal);
           await jetStream.whenConnected(signal);
         }
       }
+    } finally {
+      if (waits) countWaiting(-1);
+    }
+  };
+  return {
+    async publish(...publishing) {
+      const result = await insist(...publishing);
+      if (waitingForRoom === 0) tell.room();
+      return result;
+    },
+  };
+}
+
+/** Tells each kind of trouble once in a while for all objects, and the end of the worst. */
+function createTeller(logger: Logger) {
+  const toldAtMs = new Map<string, number>();
+  let fullSinceMs: number | undefined;
+  return {
+    trouble({ subject, id }: SealedEvent, error: Error, waitingForRoom: number) {
+      if (error instanceof RequestLostError) return;
+      const sentence = troubleOf(error);
+      const nowMs = performance.now();
+      if (isFull(error)) fullSinceMs ??= nowMs;
+      if (nowMs - (toldAtMs.get(sentence) ?? Number.NEGATIVE_INFINITY) < TELL_EVERY_MS) return;
+      toldAtMs.set(sentence, nowMs);
+      logger.error({ subject, id, ...(isFull(error) && { waiting: waitingForRoom }), error: error.message }, sentence);
+    },
+    room() {
+      if (fullSinceMs === undefined) return;
+      const waitedSeconds = Math.round((performance.now() - fullSinceMs) / 1000);
+      fullSinceMs = undefined;
+      logger.info({ waitedSeconds }, "the stream has room again: everything that waited is published");
     },
   };
 }
 
 /** What holds the pipe, and what to do about it. */
 function troubleOf(error: Error): string {
-  if (error instanceof JetStreamApiError && /maximum (bytes|messages) exceeded|insufficient/i.test(error.message)) {
+  if (isFull(error)) {
     return "the stream is full: nothing is lost, capture waits; give CR_EVENTS more room (streams.eventsBytesMax and `nats stream edit`)";
   }
   if ("code" in error && error.code === "MAX_PAYLOAD_EXCEEDED") {
     return "the event is larger than the server's max_payload: its object waits; raise max_payload of nats-server";
   }
   return "the event could not be published: trying again";
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof JetStreamApiError && /maximum (bytes|messages) exceeded|insufficient/i.test(error.message);
 }

@@ -58,7 +58,11 @@ export function createStore(stateBytesMax: number): Store {
     },
     get: (key) => known.get(key),
     set(key, object, state, stateBytes = 0) {
-      known.set(key, object);
+      const { sequence, fence, deleted } = object;
+      const before = known.get(key);
+      const uid = before?.uid === object.uid ? before.uid : ownCopy(object.uid);
+      const resourceVersion = ownCopy(object.resourceVersion);
+      known.set(before === undefined ? ownCopy(key) : key, { uid, resourceVersion, sequence, fence, deleted });
       if (state === undefined && !object.deleted) return;
       forget(key);
       if (state === undefined || object.deleted) return;
@@ -83,4 +87,9 @@ export function createStore(stateBytesMax: number): Store {
     },
     entries: () => known.entries(),
   };
+}
+
+/** A string cut out of a longer one, such as a subject or a message's headers, keeps the whole of that in memory; its copy does not. */
+function ownCopy(text: string): string {
+  return Buffer.from(text).toString();
 }

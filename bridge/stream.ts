@@ -29,6 +29,8 @@ export const StreamSettings = z
       .default(4 * 1024 ** 3),
     /** How many events of each object and kind of change are kept; default 32. */
     eventsPerSubjectMax: z.int().min(1).default(32),
+    /** After how many days a deleted object leaves the log, once every subscription has read its deletion; default 7. */
+    deletedDays: z.number().positive().default(7),
   })
   .prefault({});
 export type StreamSettings = z.infer<typeof StreamSettings>;

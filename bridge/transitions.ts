@@ -19,6 +19,12 @@ export interface Phase {
   readonly since: string;
 }
 
+/** The phase of an earlier state; `since` is `undefined` when nobody has told it. */
+export interface PastPhase {
+  readonly name: string;
+  readonly since: string | undefined;
+}
+
 const CONDITION_PREFIX = "condition:";
 
 /** One entry of `status.conditions`, as far as we read it. */
@@ -47,7 +53,7 @@ export function parsePhaseSource(text: string): PhaseSource {
 export function phaseOf(
   object: KubeObject,
   source: PhaseSource,
-  before: Phase | undefined,
+  before: PastPhase | undefined,
   at: string,
 ): Phase | undefined {
   switch (source.type) {
@@ -55,12 +61,13 @@ export function phaseOf(
       const value = valueAt(object, source.segments);
       if (value === undefined || value === null || value === "" || typeof value === "object") return undefined;
       const name = String(value);
-      return { name, since: before?.name === name ? before.since : at };
+      return { name, since: (before?.name === name ? before.since : undefined) ?? at };
     }
     case "condition": {
       const condition = conditionsOf(object).get(source.condition);
       if (condition === undefined) return undefined;
-      const since = condition.lastTransitionTime ?? (before?.name === condition.status ? before.since : at);
+      const told = before?.name === condition.status ? before.since : undefined;
+      const since = condition.lastTransitionTime ?? told ?? at;
       return { name: condition.status, since };
     }
     default:
@@ -68,9 +75,18 @@ export function phaseOf(
   }
 }
 
+/**
+ * The phase of a published state, read as today: its event may have been made when the configuration had another path, and then
+ * what it says of a phase counts for nothing.
+ */
+export function phaseThen(object: KubeObject, source: PhaseSource, told: Phase | undefined): PastPhase | undefined {
+  const read = phaseOf(object, source, told, "");
+  return read && { name: read.name, since: read.since || undefined };
+}
+
 /** The transition from one phase to another; `undefined` when the phase is the same. */
 export function phaseTransition(
-  before: Phase | undefined,
+  before: PastPhase | undefined,
   after: Phase | undefined,
   at: string,
 ): PhaseTransition | undefined {

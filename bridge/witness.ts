@@ -18,10 +18,11 @@ export interface Witness {
 export class LogLostError extends Error {
   readonly code = "LOG_LOST";
   override readonly name = "LogLostError";
-  constructor(title: string) {
-    super(
-      `${title}: NATS has lost events that it had acknowledged: the log is read again and compared with the cluster`,
-    );
+  /** What was captured last was of this epoch, whatever is left in the log. */
+  readonly epoch: number;
+  constructor(title: string, epoch: number) {
+    super(`${title}: NATS has lost events that it had acknowledged (a power loss, a store restored or wiped)`);
+    this.epoch = epoch;
   }
 }
 

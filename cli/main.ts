@@ -9,6 +9,8 @@ import { failure } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
 const EXIT_USAGE = 2;
+/** A bridge that is further behind is not running. */
+const WAIT_SECONDS_MAX = 600;
 /** Ended by Ctrl-C before it was through (128 + SIGINT, as shells have it). */
 const EXIT_STOPPED = 130;
 
@@ -91,6 +93,20 @@ program
   .action(async (options: object) => (await import("./doctor.ts")).doctorCommand(options));
 
 program
+  .command("verify")
+  .description("Compare the objects of the cluster with what the log says of them. Writes nothing without --repair.")
+  .requiredOption("-c, --config <file>", "the bridge's configuration")
+  .option("--repair", "publish what differs, as the bridge would; it may run meanwhile")
+  .option("--resource <kind>", "only this kind of the configuration")
+  .option("--wait <seconds>", "how long a bridge that runs is given to catch up (default: 6)", parseSeconds)
+  .option("--json", "one JSON object: ok, and the resources with all names")
+  .addHelpText(
+    "after",
+    "\nExit code: 0 no difference, or all repaired; 1 differences; 2 something could not be compared.\n\nExamples:\n  $ cr-reactor verify --config bridge.yaml\n  $ cr-reactor verify --config bridge.yaml --resource Database --repair",
+  )
+  .action(async (options: { config: string }) => (await import("./verify.ts")).verifyCommand(options));
+
+program
   .command("schema")
   .description("Print a JSON Schema, for editors and validators.")
   .argument("<what>", "bridge, subscriptions, change (the data of an event) or event")
@@ -166,6 +182,13 @@ function parseDuration(text: string): number {
   const seconds = { s: 1, m: 60, h: 3_600, d: 86_400 }[match?.[2] ?? ""];
   if (seconds === undefined) throw new InvalidArgumentError("Expected a number and a unit: 30s, 10m, 2h or 7d.");
   return Number(match?.[1]) * seconds * 1_000;
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0 && seconds <= WAIT_SECONDS_MAX))
+    throw new InvalidArgumentError(`Expected seconds: more than 0, at most ${WAIT_SECONDS_MAX}.`);
+  return seconds;
 }
 
 function parsePort(text: string): number {

@@ -92,7 +92,7 @@ async function needsOf(files: readonly string[]): Promise<Needs> {
   await Promise.all(files.map((file) => readWithImports(file, sources)));
   const mention = (names: RegExp) => [...sources.values()].some((source) => names.test(source));
   const binaries: BinaryName[] = [];
-  if (mention(/\b(needNats|startNats)\b/)) binaries.push("nats-server");
+  if (mention(/\b(need|start)Nats(Cluster)?\b/)) binaries.push("nats-server");
   if (mention(/\b(sharedKube|needKube|startKube)\b/)) binaries.push("etcd", "kube-apiserver");
   if (mention(/\bneedKubectl\b/)) binaries.push("kubectl"); // last: building it is quick after kube-apiserver
   return { binaries, isKubeShared: mention(/\bsharedKube\b/) };

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { parse, stringify } from "yaml";
 import { ApiStatusError, connectApiServer, KubeconfigError } from "../../bridge/api-server.ts";
 import { discover } from "../../bridge/discovery.ts";
 import { createDataFolder } from "../kit/data-folder.ts";
+import { openEmbedded } from "../kit/embedded-kube.ts";
 import { kubeconfigText } from "../kit/kube-access.ts";
 import { sharedKube } from "../kit/shared-kube.ts";
 
@@ -40,6 +42,44 @@ describe("the connection to the API server", () => {
     );
     write(kube.adminToken);
     assert.ok(await apiServer.json("/api/v1/namespaces"));
+  });
+
+  test("reads a token file again when its token is no longer accepted, without waiting for the minute that it is kept", async (t) => {
+    const kube = await sharedKube(t);
+    if (kube === undefined) return;
+    const folder = createDataFolder("token");
+    t.after(() => folder.remove());
+    const [kubeconfig, tokenFile] = [join(folder.path, "kubeconfig"), join(folder.path, "token")];
+    const config = parse(kubeconfigText({ url: kube.url, caPem: kube.caPem, tokens: { admin: "" } }));
+    // What client-node makes of a pod's service account.
+    config.users[0].user = { "auth-provider": { name: "tokenFile", config: { tokenFile } } };
+    writeFileSync(kubeconfig, stringify(config));
+    writeFileSync(tokenFile, "outdated");
+    const apiServer = await connectApiServer({ kubeconfig });
+    t.after(() => apiServer.close());
+    await assert.rejects(
+      apiServer.json("/api/v1/namespaces"),
+      (error) => error instanceof ApiStatusError && error.status === 401,
+    );
+    writeFileSync(tokenFile, kube.adminToken);
+    assert.ok(await apiServer.json("/api/v1/namespaces"));
+  });
+
+  test("waits no longer for a Retry-After than five minutes", async (t) => {
+    const { server, connect } = await openEmbedded(t);
+    const { apiServer } = await connect();
+    const rows = [
+      [7, 7_000],
+      [100_000_000, 300_000],
+    ] as const;
+    for (const [retryAfterSeconds, retryAfterMs] of rows) {
+      const effect = { type: "refuse", status: 429, reason: "TooManyRequests", retryAfterSeconds } as const;
+      server.faults.add({ meets: () => true, effect });
+      await assert.rejects(
+        apiServer.json("/api/v1/namespaces"),
+        (error) => error instanceof ApiStatusError && error.retryAfterMs === retryAfterMs,
+      );
+    }
   });
 
   test("to a context that does not exist names those that do", async (t) => {

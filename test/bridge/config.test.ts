@@ -15,7 +15,12 @@ describe("the bridge's configuration", () => {
       phase: "status.phase",
       ignore: [],
     });
-    assert.deepEqual(config.streams, { replicas: 1, eventsBytesMax: 4 * 1024 ** 3, eventsPerSubjectMax: 32 });
+    assert.deepEqual(config.streams, {
+      replicas: 1,
+      eventsBytesMax: 4 * 1024 ** 3,
+      eventsPerSubjectMax: 32,
+      deletedDays: 7,
+    });
     assert.deepEqual(config.health, { port: 8080 });
   });
 

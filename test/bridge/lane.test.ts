@@ -38,6 +38,28 @@ describe("lanes", () => {
     await lanes.idle();
   });
 
+  test("accept no more bytes than fit, but always one task, however large", async () => {
+    const lanes = createLanes(10, 100);
+    const gates = [40, 60, 1_000].map((bytes) => ({ bytes, gate: Promise.withResolvers<void>(), accepted: false }));
+    const enqueueAll = async () => {
+      for (const each of gates) {
+        await lanes.enqueue(String(each.bytes), () => each.gate.promise, each.bytes);
+        each.accepted = true;
+      }
+    };
+    const all = enqueueAll();
+    await turn();
+    const accepted = () => gates.map((each) => each.accepted);
+    assert.deepEqual(accepted(), [true, true, false]);
+    gates[0]?.gate.resolve();
+    await turn();
+    assert.deepEqual(accepted(), [true, true, false]);
+    gates[1]?.gate.resolve();
+    await all;
+    gates[2]?.gate.resolve();
+    await lanes.idle();
+  });
+
   test("hand a failure to whoever waits, and run nothing behind it", async () => {
     const lanes = createLanes(10);
     let ran = false;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { connectJetStream } from "../../bridge/jetstream.ts";
 import { ConsumerGoneError, type Delivered, pull } from "../../bridge/pull.ts";
-import { follow } from "../../bridge/reader.ts";
+import { follow, read } from "../../bridge/reader.ts";
 import { ensureStream, eventsStream, StreamSettings } from "../../bridge/stream.ts";
 import { needNats } from "../kit/shared-kube.ts";
 import { until } from "../kit/until.ts";
@@ -115,6 +115,20 @@ describe("pulling messages", () => {
     const pulling = Array.fromAsync(pull(jetStream, { stream: "CR_EVENTS", consumer: "c", signal: stop.signal }));
     stop.abort();
     assert.deepEqual(await pulling, []);
+  });
+});
+
+describe("reading the log as it is", () => {
+  test("ends when what was left of it is purged meanwhile", async (t) => {
+    const { jetStream, stop, publish } = (await rig(t)) ?? {};
+    if (!jetStream || !stop || !publish) return;
+    await publish(2_000); // more than is asked for at once
+    const seen: string[] = [];
+    const reading = { filter_subjects: ["cr.>"], deliver_policy: "all" } as const;
+    for await (const delivered of read(jetStream, reading, stop.signal, false)) {
+      if (seen.push(text(delivered)) === 1) await jetStream.api("STREAM.PURGE.CR_EVENTS");
+    }
+    assert.ok(seen.length < 2_000, "the purge came before the end");
   });
 });
 

@@ -106,6 +106,17 @@ describe("publishing an event", () => {
     assert.deepEqual(await sink.publish(ORDERS, updated, 17, signal), { type: "conflict", last: undefined });
   });
 
+  test("that somebody has removed from the log is stored again at once, and known by its id to the next start", async (t) => {
+    const { sink, log, jetStream } = (await rig(t)) ?? {};
+    if (!sink || !log || !jetStream) return;
+    await sink.publish(ORDERS, created, 0, signal);
+    await sink.publish(ORDERS, updated, 1, signal);
+    await jetStream.api("STREAM.MSG.DELETE.CR_EVENTS", { seq: 2 });
+    assert.deepEqual(await sink.publish(ORDERS, updated, 1, signal), { type: "stored", sequence: 3 });
+    const [entry] = await Array.fromAsync(log.readIndex(`${ORDERS}.updated.>`, signal));
+    assert.deepEqual(entry?.event, { uid: "uid-orders", resourceVersion: "2", deleted: false });
+  });
+
   test("of another object never stands in the way, also when its name begins alike", async (t) => {
     const { sink } = (await rig(t)) ?? {};
     if (!sink) return;

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { ObservedState } from "../../bridge/seal.ts";
 import { createStore, type KnownObject } from "../../bridge/store.ts";
 
@@ -61,4 +63,26 @@ describe("the store", () => {
     store.set("a", known(1), state("a"), 100);
     assert.equal(store.stateOf("a"), undefined);
   });
+
+  test("keeps nothing of the texts that names and versions were cut out of", () => {
+    const [count, bytes] = [300, 100_000];
+    const store = createStore(0);
+    const before = heapUsed();
+    for (let index = 0; index < count; index++) {
+      const message = Buffer.alloc(bytes, `${index} is a long message `).toString();
+      const [key, uid, resourceVersion] = [message.slice(1, 80), message.slice(2, 38), message.slice(3, 23)];
+      store.set(key, { ...known(1), uid, resourceVersion });
+      store.set(key, { ...known(2), uid, resourceVersion });
+    }
+    assert.equal(store.size, count);
+    const grown = heapUsed() - before;
+    assert.ok(grown < (count * bytes) / 10, `${grown} bytes for ${count} objects`);
+  });
 });
+
+/** Bytes of the heap that something still refers to. */
+function heapUsed(): number {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+  return process.memoryUsage().heapUsed;
+}

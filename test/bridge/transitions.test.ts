@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { KubeObject } from "../../bridge/kube-object.ts";
-import { conditionTransitions, parsePhaseSource, phaseOf, phaseTransition } from "../../bridge/transitions.ts";
+import {
+  conditionTransitions,
+  parsePhaseSource,
+  phaseOf,
+  phaseThen,
+  phaseTransition,
+} from "../../bridge/transitions.ts";
 
 const AT = "2026-03-01T12:00:00Z";
 const metadata = { name: "a", uid: "u", resourceVersion: "1" };
@@ -131,5 +137,32 @@ describe("conditions", () => {
     const before = object({ conditions: [{ ...ready("False"), message: "a" }] });
     const after = object({ conditions: [{ ...ready("False"), message: "b" }] });
     assert.equal(conditionTransitions(before, after, AT), undefined);
+  });
+});
+
+describe("the phase of a published state, read as today", () => {
+  const rows = [
+    {
+      name: "is the one that was told, since when it was told",
+      told: { name: "Running", since: AT },
+      expected: { name: "Running", since: AT },
+    },
+    {
+      name: "is not the one that was told when the phase stood elsewhere, and since when it holds is unknown",
+      told: { name: "True", since: AT },
+      expected: { name: "Running", since: undefined },
+    },
+    { name: "is there although none was told", told: undefined, expected: { name: "Running", since: undefined } },
+  ];
+  for (const { name, told, expected } of rows)
+    test(name, () => {
+      const then = phaseThen(object({ phase: "Running" }), parsePhaseSource("status.phase"), told);
+      assert.deepEqual(then, expected);
+      const failed = { name: "Failed", since: AT };
+      assert.equal(phaseTransition(then, failed, AT)?.heldSeconds, expected.since === undefined ? null : 0);
+    });
+
+  test("is none where the object has none", () => {
+    assert.equal(phaseThen(object({}), parsePhaseSource("status.phase"), { name: "True", since: AT }), undefined);
   });
 });

@@ -81,6 +81,13 @@ async function openScene(t: TestContext, open: (t: TestContext) => Promise<Resto
       for (let count = 0; count < WRITES_ELSEWHERE; count++)
         await client.create(configMaps, { metadata: { generateName: "elsewhere-" } });
     },
+    /** NATS loses the log and the checkpoints. */
+    async wipeLog() {
+      const { nats } = journey;
+      await nats.kill("SIGTERM");
+      rmSync(nats.storeDir, { recursive: true });
+      await nats.restart();
+    },
     events,
     told: (event: string | RegExp) =>
       until(
@@ -113,6 +120,21 @@ async function live(scene: NonNullable<Awaited<ReturnType<typeof openScene>>>) {
 
 /** What a restore changes, in any order: it is one comparison. */
 const RESTORED = ["gone created 1 gap in 2", "new deleted 1 gap in 2", "scaled updated 1 gap in 2"];
+
+test("a log that is wiped after a restore goes on in the epoch that it was in: no id is given a second time", async (t) => {
+  const scene = await openScene(t, embedded);
+  if (scene === undefined) return;
+  const { scale, wipeLog, events, told } = scene;
+  const { restore } = await live(scene);
+  await restore();
+  for (const event of RESTORED) await told(event);
+  await wipeLog();
+  await told(/^kept existing/);
+  await scale("kept", 3);
+  await told(/^kept updated 3/);
+  const after = ["gone existing 1 gap in 2", "kept existing 1 gap in 2", "scaled existing 1 gap in 2"];
+  assert.deepEqual((await events()).toSorted(), [...after, "kept updated 3 in 2"].toSorted());
+});
 
 for (const [title, open] of [["a real etcd", real] as const, ["the embedded API server's storage", embedded] as const])
   describe(`${title} that is restored from a backup`, () => {

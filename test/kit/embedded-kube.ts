@@ -88,7 +88,8 @@ export async function openEmbedded(t: Ending, options?: EmbeddedKubeOptions): Pr
   };
 }
 
-function recorded(apiServer: ApiServer) {
+/** The connection, with what it is asked for. */
+export function recorded(apiServer: ApiServer) {
   const requests: AskedRequest[] = [];
   const record = (path: string, { method = "GET", query = {} }: ApiRequest = {}) => {
     requests.push({ method, path, query });

@@ -33,6 +33,8 @@ export interface NatsServer extends ServerProcess {
   /** `nats://127.0.0.1:<port>`, without credentials. */
   readonly url: string;
   readonly port: number;
+  /** As it calls itself in a cluster. */
+  readonly serverName: string;
   /** The monitoring endpoint, for `/jsz` and `/healthz`. */
   readonly monitorUrl: string;
   readonly storeDir: string;
@@ -61,9 +63,12 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
     });
     const monitorUrl = `http://127.0.0.1:${monitorPort}`;
     // Assigned onto the process and not spread from it: its pid and startMs are read when asked for.
-    return Object.assign(process, { url: `nats://127.0.0.1:${port}`, port, monitorUrl, storeDir, configPath });
+    const url = `nats://127.0.0.1:${port}`;
+    return Object.assign(process, { url, port, serverName: nameOf(port), monitorUrl, storeDir, configPath });
   });
 }
+
+const nameOf = (port: number): string => `test-${port}`;
 
 interface ResolvedOptions extends NatsOptions {
   readonly port: number;
@@ -75,7 +80,7 @@ function configText({ config = "", jetstream = "", auth, port, monitorPort, stor
   return `host: "127.0.0.1"
 port: ${port}
 http: "127.0.0.1:${monitorPort}"
-server_name: "test-${port}"
+server_name: "${nameOf(port)}"
 jetstream {
   store_dir: ${JSON.stringify(storeDir)}
   ${jetstream}

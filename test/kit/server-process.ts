@@ -25,11 +25,19 @@ export interface ServerSpec {
   readonly stopMsMax?: number;
 }
 
+/** How a process ended: one of the two is null. */
+export interface ServerExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
 /** A started server. Its methods must not overlap, except `kill`, which is there to interrupt. */
 export interface ServerProcess extends AsyncDisposable {
   readonly name: string;
   /** Of the running child; undefined when it is down. */
   readonly pid: number | undefined;
+  /** How it ended last, by itself or killed; undefined when it never did. */
+  readonly lastExit: ServerExit | undefined;
   /** How long the last start took until the server was ready. */
   readonly startMs: number;
   /** The last log lines, over restarts. */
@@ -70,14 +78,16 @@ interface Running {
 export async function startServer(spec: ServerSpec): Promise<ServerProcess> {
   const log = createLogTail();
   let running: Running | undefined;
+  let lastExit: ServerExit | undefined;
   let startMs = 0;
 
   async function start(): Promise<void> {
     const startedAt = performance.now();
     const child = spawnOwned(spec.command, spec.args(), { cwd: spec.folder.path, detached: true });
     const closed = new Promise<void>((resolve) => {
-      child.once("close", () => {
+      child.once("close", (code, signal) => {
         running = undefined;
+        lastExit = { code, signal };
         resolve();
       });
     });
@@ -121,6 +131,9 @@ export async function startServer(spec: ServerSpec): Promise<ServerProcess> {
     name: spec.name,
     get pid() {
       return running?.child.pid;
+    },
+    get lastExit() {
+      return lastExit;
     },
     get startMs() {
       return startMs;

@@ -80,6 +80,12 @@ for (const { name, source, signal } of stops) {
   });
 }
 
+test("a server that ends by itself is known to be down, and with which exit code", async () => {
+  await using server = await startServer(fakeServer(`console.log("ready"); setImmediate(() => process.exit(7));`));
+  await until(() => server.pid === undefined);
+  assert.deepEqual(server.lastExit, { code: 7, signal: null });
+});
+
 test("a server's log tail keeps its last 200 lines", async () => {
   await using server = await startServer(
     fakeServer(`for (let i = 1; i <= 300; i++) console.log("line", i); console.log("ready"); ${FOREVER}`),

@@ -12,6 +12,7 @@ import { databaseCrd } from "./database-crd.ts";
 import { type KubeAccess, KubeAccessData, kubeAccess } from "./kube-access.ts";
 import { type KubeOptions, type KubeServer, startKube } from "./kube-apiserver.ts";
 import { BinaryMissingError } from "./missing-binary.ts";
+import { type NatsCluster, startNatsCluster } from "./nats-cluster.ts";
 import { type NatsOptions, type NatsServer, startNats } from "./nats-server.ts";
 
 /** Set by the runner: the shared API server's KubeAccessData as JSON. */
@@ -51,6 +52,15 @@ export function needNats(t: TestContext, options?: NatsOptions): Promise<NatsSer
     const nats = await startNats(options);
     t.after(() => nats.stop());
     return nats;
+  });
+}
+
+/** Three NATS servers as a cluster for this test alone, stopped after it. */
+export function needNatsCluster(t: TestContext): Promise<NatsCluster | undefined> {
+  return unlessMissing(t, ["nats-server"], async () => {
+    const cluster = await startNatsCluster();
+    t.after(() => cluster.stop());
+    return cluster;
   });
 }
 

@@ -1,0 +1,192 @@
+/**
+ * Verification from outside: one watch of a configuration compared with the log by a process that captures nothing, for `cr-reactor verify`.
+ * It reads; only where it is told to, it repairs, as the bridge would and behind the same fence, so that a bridge that runs meanwhile is
+ * no danger. It never writes a checkpoint.
+ */
+import type { ApiServer } from "./api-server.ts";
+import { type Checkpoint, loadCheckpoint } from "./checkpoint.ts";
+import { compareWithLog, type Difference, type DifferenceKind } from "./comparison.ts";
+import type { BridgeConfig } from "./config.ts";
+import { epochOf, resourceVersionOf, versionIn } from "./epoch.ts";
+import { type EventLog, knownAfter, openEventLog } from "./event-log.ts";
+import type { JetStream } from "./jetstream.ts";
+import { unlessMissing } from "./jetstream-error.ts";
+import { compareResourceVersions } from "./kube-object.ts";
+import type { Logger } from "./logger.ts";
+import { metadataPages } from "./metadata-list.ts";
+import { createMetrics } from "./metrics.ts";
+import { createPublisher } from "./publisher.ts";
+import { describeProblem } from "./reflector.ts";
+import {
+  checkpointKey,
+  type DiscoveredResource,
+  resourceSubjects,
+  resourceTitle,
+  type WatchedResource,
+  watchedResource,
+} from "./resource.ts";
+import { createSink } from "./sink.ts";
+import { createStore, type Store } from "./store.ts";
+import { EVENTS_STREAM } from "./stream.ts";
+import { nameOf, type RepairOutcome, repair } from "./verification.ts";
+import { isWitnessed } from "./witness.ts";
+
+/** One entry of the configuration, in one namespace or in all. */
+export interface InspectionOptions {
+  readonly config: BridgeConfig;
+  readonly entry: BridgeConfig["resources"][number];
+  readonly namespace: string | undefined;
+  readonly discovered: DiscoveredResource;
+  readonly apiServer: ApiServer;
+  readonly jetStream: JetStream;
+  readonly logger: Logger;
+  readonly repairs: boolean;
+  /** How long a bridge that runs is given to catch up, before each of three looks. */
+  readonly graceMs: number;
+  readonly signal: AbortSignal;
+  readonly onListed: (objects: number) => void;
+}
+
+/**
+ * How the log stands to the watch, by its checkpoint. Whatever is not `captured` is listed and compared by the bridge at its next start,
+ * and not repaired here: `uncaptured` the log has nothing of it; `unfinished` it has no checkpoint, as within the first list; `changed`
+ * the checkpoint is of other settings; `lost` the log no longer has what it had acknowledged.
+ */
+export type Standing = "captured" | "uncaptured" | "unfinished" | "changed" | "lost";
+
+/** A difference, for people. Versions are resourceVersions. */
+export interface InspectedDifference {
+  readonly kind: DifferenceKind;
+  /** `namespace/name`, or the name alone. */
+  readonly name: string;
+  readonly listed?: string;
+  readonly logged?: string;
+  /** Left out: nothing was tried. */
+  readonly outcome?: RepairOutcome;
+}
+
+/** What was found. */
+export interface Inspection {
+  readonly title: string;
+  readonly standing: Standing;
+  readonly objects: number;
+  /** Alive in the log. */
+  readonly known: number;
+  readonly differences: readonly InspectedDifference[];
+}
+
+/** The resource could not be compared; the message says why and what to do. */
+export class InspectionError extends Error {
+  readonly code = "INSPECTION";
+  override readonly name = "InspectionError";
+}
+
+/** Whether this NATS has a log. Throws JetStreamApiError or RequestLostError. */
+export async function hasEventLog(jetStream: JetStream): Promise<boolean> {
+  return (await unlessMissing("stream", jetStream.api(`STREAM.INFO.${EVENTS_STREAM}`))) !== undefined;
+}
+
+/** Compares once, and with `repairs` brings the log up to date. Throws InspectionError. */
+export async function inspect(options: InspectionOptions): Promise<Inspection> {
+  const { config, entry, namespace, discovered, signal } = options;
+  const settings = { ...entry, ignore: [...config.ignore, ...entry.ignore] };
+  const resource = watchedResource(config.cluster, settings, discovered, namespace);
+  try {
+    return await inspectResource(options, resource);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new InspectionError(describeProblem(error, resource), { cause: error });
+  }
+}
+
+async function inspectResource(options: InspectionOptions, resource: WatchedResource): Promise<Inspection> {
+  const { jetStream, signal, repairs, onListed } = options;
+  const log = openEventLog(jetStream);
+  const checkpoint = await unlessMissing("stream", loadCheckpoint(jetStream, checkpointKey(resource)));
+  const { standing, epoch } = await readStanding(log, resource, checkpoint, signal);
+  const title = resourceTitle(resource);
+  const found: InspectedDifference[] = [];
+  if (standing === "uncaptured") {
+    let objects = 0;
+    for await (const { items } of metadataPages({ ...options, resource })) {
+      objects += items?.length ?? 0;
+      onListed(objects);
+    }
+    return { title, standing, objects, known: 0, differences: found };
+  }
+  const mend = repairs && standing === "captured" ? createRepair(options, resource, log, epoch) : undefined;
+  const counts = await compareWithLog({
+    ...options,
+    resource,
+    log,
+    epoch,
+    async onDifference(difference) {
+      const outcome = await mend?.(difference);
+      if (outcome !== "caught-up") found.push(forPeople(difference, outcome));
+    },
+  });
+  const differences = found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return { title, standing, ...counts, differences };
+}
+
+/** Reads the index once, for the epoch and the witness. */
+async function readStanding(
+  log: EventLog,
+  resource: WatchedResource,
+  checkpoint: Checkpoint | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly standing: Standing; readonly epoch: number }> {
+  const witness: Store = createStore(0);
+  let newest = checkpoint && versionIn(checkpoint.epoch, checkpoint.resourceVersion);
+  let isEmpty = true;
+  for await (const entry of log.readIndex(resourceSubjects(resource), signal)) {
+    const { object, event } = entry;
+    if (event === undefined) continue;
+    isEmpty = false;
+    if (newest === undefined || compareResourceVersions(event.resourceVersion, newest) > 0)
+      newest = event.resourceVersion;
+    if (checkpoint?.id.startsWith(`${event.uid}.`)) witness.set(object, knownAfter(witness.get(object), entry));
+  }
+  signal.throwIfAborted(); // the index ends early then
+  const epoch = newest === undefined ? 1 : epochOf(newest);
+  if (checkpoint === undefined) return { standing: isEmpty ? "uncaptured" : "unfinished", epoch };
+  if (!(await isWitnessed(log, witness, checkpoint))) return { standing: "lost", epoch };
+  return { standing: checkpoint.settingsHash === resource.settingsHash ? "captured" : "changed", epoch };
+}
+
+/** The bridge's own way into the log, with nothing in memory: each object's last event is read first. */
+function createRepair(options: InspectionOptions, resource: WatchedResource, log: EventLog, epoch: number) {
+  const { jetStream, logger, signal } = options;
+  const store = createStore(0);
+  const sink = createSink(jetStream, log, logger, () => undefined);
+  const publisher = createPublisher({
+    ...options,
+    resource,
+    log,
+    sink,
+    store,
+    metrics: createMetrics(),
+    deadline: signal,
+    onStored: () => undefined,
+  });
+  return async (difference: Difference): Promise<RepairOutcome> => {
+    try {
+      return await repair({ store, publisher }, difference, epoch);
+    } finally {
+      store.delete(difference.object);
+    }
+  };
+}
+
+function forPeople(
+  { kind, object, listed, logged }: Difference,
+  outcome: RepairOutcome | undefined,
+): InspectedDifference {
+  return {
+    kind,
+    name: nameOf(object),
+    ...(listed && { listed: resourceVersionOf(listed.version) }),
+    ...(logged !== undefined && { logged: resourceVersionOf(logged) }),
+    ...(outcome && { outcome }),
+  };
+}

@@ -1,0 +1,177 @@
+/**
+ * `cr-reactor verify`: compares the objects of a cluster with what the log says of them, resource by resource of the bridge's
+ * configuration, and names what differs. It only reads, unless `--repair` tells it to publish what is missing, which it does as the bridge
+ * would and behind the same fence. A bridge that runs at the same time is given the time to catch up.
+ */
+import { connectJetStream, didYouMean, type JetStream, parseYamlConfig, resolveNatsSettings } from "#contract";
+import { type ApiServer, ApiStatusError, connectApiServer, KubeconfigError } from "../bridge/api-server.ts";
+import { BridgeConfig } from "../bridge/config.ts";
+import { discover } from "../bridge/discovery.ts";
+import { hasEventLog, InspectionError, inspect } from "../bridge/inspection.ts";
+import { createLogger } from "../bridge/logger.ts";
+import { count, reasonOf } from "./doctor/check.ts";
+import { readTextFile } from "./file.ts";
+import { failure, paint, print, stopSignal } from "./terminal.ts";
+import { isWhole, renderInspection, type Verified } from "./verify-text.ts";
+
+/** The options of the command. */
+export interface VerifyOptions {
+  readonly config: string;
+  readonly repair?: true;
+  readonly resource?: string;
+  readonly json?: true;
+  /** Seconds. */
+  readonly wait?: number;
+}
+
+/** It cannot be begun: the message says why, and what to do. */
+class VerifyError extends Error {
+  readonly code = "VERIFY";
+}
+
+const EXIT_DIFFERENT = 1;
+const EXIT_IMPOSSIBLE = 2;
+/** In all, before what differs counts: a bridge that runs is milliseconds behind, under load seconds. */
+const WAIT_SECONDS = 6;
+/** What differs is looked at so often. */
+const LOOKS = 3;
+
+/**
+ * Prints what it found, and ends the process: 0 when nothing differs, or everything that did is repaired; 1 when something differs; 2 when
+ * something could not be compared.
+ */
+export async function verifyCommand(options: VerifyOptions): Promise<void> {
+  const signal = stopSignal();
+  let code: number;
+  try {
+    const verified = await verifyAll(options, signal);
+    code = Math.max(...verified.map(exitCodeOf));
+    if (options.json) print(JSON.stringify({ ok: code === 0, resources: verified }, null, 2));
+    else print(summaryOf(verified, code));
+  } catch (error) {
+    signal.throwIfAborted();
+    failure(error);
+    code = EXIT_IMPOSSIBLE;
+  }
+  // A server that does not answer would keep the process for its own timeouts.
+  process.stdout.write("", () => process.exit(code));
+}
+
+async function verifyAll(options: VerifyOptions, signal: AbortSignal): Promise<readonly Verified[]> {
+  const config = parseYamlConfig(BridgeConfig, await readTextFile(options.config), options.config);
+  const entries = entriesOf(config, options.resource);
+  await using cleanup = new AsyncDisposableStack();
+  const apiServer = await connectApiServer(config.kubernetes).catch((error: unknown) => {
+    if (error instanceof KubeconfigError) throw error;
+    throw new VerifyError(`the kubeconfig cannot be used: ${reasonOf(error)}. Check: kubectl config view`, {
+      cause: error,
+    });
+  });
+  cleanup.defer(() => apiServer.close());
+  const jetStream = await connectJetStream(resolveNatsSettings(config.nats), "cr-reactor verify");
+  cleanup.defer(() => jetStream.close());
+  if (!(await hasEventLog(jetStream)))
+    throw new VerifyError(
+      `there is no stream CR_EVENTS on this NATS: start the bridge first (cr-reactor bridge --config ${options.config})`,
+    );
+  const verified: Verified[] = [];
+  for (const entry of entries) {
+    for await (const each of verifyEntry({ config, entry, apiServer, jetStream, options, signal })) {
+      verified.push(each);
+      if (!options.json) for (const line of renderInspection(each, options.repair === true)) print(line);
+    }
+  }
+  return verified;
+}
+
+function entriesOf({ resources }: BridgeConfig, wanted: string | undefined): BridgeConfig["resources"] {
+  if (wanted === undefined) return resources;
+  const found = resources.filter(({ kind }) => kind.toLowerCase() === wanted.toLowerCase());
+  if (found.length > 0) return found;
+  const kinds = [...new Set(resources.map(({ kind }) => kind))];
+  throw new VerifyError(
+    `the configuration has no resource of kind "${wanted}"${didYouMean(wanted, kinds)}: it has ${kinds.join(", ")}`,
+  );
+}
+
+interface EntryContext {
+  readonly config: BridgeConfig;
+  readonly entry: BridgeConfig["resources"][number];
+  readonly apiServer: ApiServer;
+  readonly jetStream: JetStream;
+  readonly options: VerifyOptions;
+  readonly signal: AbortSignal;
+}
+
+/** Each namespace is a watch of its own, as in the bridge. */
+async function* verifyEntry(context: EntryContext): AsyncGenerator<Verified, void, void> {
+  const { entry, apiServer, options, signal } = context;
+  const { apiVersion, kind } = entry;
+  const title = `${kind} of ${apiVersion}`;
+  const discovered = await discover(apiServer, apiVersion, kind, signal).catch((error: unknown) => {
+    if (signal.aborted || !(error instanceof Error)) throw error;
+    return new InspectionError(
+      error instanceof ApiStatusError
+        ? `${title}: the API server at ${apiServer.url} answers ${error.status}: ${error.message}`
+        : `${title}: the API server at ${apiServer.url} does not answer: ${reasonOf(error)}. Check: kubectl cluster-info`,
+    );
+  });
+  if (discovered instanceof InspectionError) return yield { title, problem: discovered.message };
+  if (discovered === undefined)
+    return yield {
+      title,
+      problem: `${title} is not served: apply its CustomResourceDefinition, or check apiVersion and kind`,
+    };
+  const namespaces = discovered.namespaced ? (entry.namespaces ?? [undefined]) : [undefined];
+  for (const namespace of namespaces) {
+    const where = namespace === undefined ? title : `${title} in ${namespace}`;
+    const progress = showProgress(where, options);
+    const asked = inspect({
+      ...context,
+      namespace,
+      discovered,
+      logger: createLogger("verify", "warn"),
+      repairs: options.repair === true,
+      graceMs: ((options.wait ?? WAIT_SECONDS) * 1_000) / LOOKS,
+      onListed: progress.listed,
+    });
+    yield await asked
+      .catch((error: unknown) => {
+        if (!(error instanceof InspectionError)) throw error;
+        return { title: where, problem: error.message };
+      })
+      .finally(progress.end);
+  }
+}
+
+/** On a terminal, how far the list is. */
+function showProgress(title: string, { json }: VerifyOptions) {
+  const { stderr } = process;
+  const isShown = stderr.isTTY === true && json !== true;
+  const show = (text: string) => isShown && stderr.write(`\r\u001b[K${paint("dim", text, stderr)}`);
+  show(`… ${title}`);
+  return {
+    listed: (objects: number) => void show(`… ${title}: ${count(objects, "object")} listed, comparing`),
+    end: () => void (isShown && stderr.write("\r\u001b[K")),
+  };
+}
+
+function exitCodeOf(verified: Verified): number {
+  if ("problem" in verified) return EXIT_IMPOSSIBLE;
+  return isWhole(verified) ? 0 : EXIT_DIFFERENT;
+}
+
+function summaryOf(verified: readonly Verified[], code: number): string {
+  const repaired = verified.flatMap((each) => ("problem" in each ? [] : each.differences)).length;
+  switch (code) {
+    case 0:
+      return paint(
+        "green",
+        repaired > 0 ? "Everything that differed is repaired." : "The log has what the cluster has.",
+      );
+    case EXIT_IMPOSSIBLE:
+      return paint("red", "Not everything could be compared.");
+    default:
+      return paint("red", "The log differs from the cluster.");
+  }
+}
