@@ -26,7 +26,7 @@ describe("a run without a flaw", () => {
     {
       name: "has nothing wrong",
       evidence: faultless(),
-      counts: { writes: 9, quiet: 0, events: 9, gaps: 0, covered: 0, unseen: 0 },
+      counts: { writes: 9, quiet: 0, events: 9, gaps: 0, covered: 0, unseen: 0, undone: 0, forgotten: 0 },
     },
     {
       name: "may tell a net change where the history was cut, when it says so",
@@ -34,7 +34,7 @@ describe("a run without a flaw", () => {
         ...faultless(deedsHiding(13).map((deed) => (deed.version === 14 ? { ...deed, gap: true as const } : deed))),
         ...blindAround(13, 14),
       },
-      counts: { writes: 9, quiet: 0, events: 8, gaps: 1, covered: 1, unseen: 0 },
+      counts: { writes: 9, quiet: 0, events: 8, gaps: 1, covered: 1, unseen: 0, undone: 0, forgotten: 0 },
     },
     {
       name: "says nothing of an object that came and went while nobody could see",
@@ -46,12 +46,12 @@ describe("a run without a flaw", () => {
         ]),
         ...blindAround(20, 21),
       },
-      counts: { writes: 11, quiet: 0, events: 9, gaps: 0, covered: 0, unseen: 2 },
+      counts: { writes: 11, quiet: 0, events: 9, gaps: 0, covered: 0, unseen: 2, undone: 0, forgotten: 0 },
     },
     {
       name: "has no event for a write that changed nothing",
       evidence: faultless([...DEEDS, { name: "other", uid: "u2", version: 20, size: 8, phase: "*", hidden: true }]),
-      counts: { writes: 9, quiet: 1, events: 9, gaps: 0, covered: 0, unseen: 0 },
+      counts: { writes: 9, quiet: 1, events: 9, gaps: 0, covered: 0, unseen: 0, undone: 0, forgotten: 0 },
     },
   ];
   for (const { name, evidence, counts } of rows) {

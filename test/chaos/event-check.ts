@@ -6,7 +6,7 @@ import { beforeOf, type Op } from "../../bridge/change.ts";
 import { type Envelope, opOf } from "../../bridge/envelope.ts";
 import { encodePhase, partitionToken } from "../../bridge/subject.ts";
 import type { SeenEvent, Violation, ViolationKind } from "./evidence.ts";
-import { stateDigest, stateText } from "./ledger.ts";
+import { partsOf, stateDigest, stateText } from "./ledger.ts";
 
 /** An event with what the checker asks of it. */
 export interface Judged extends SeenEvent {
@@ -16,7 +16,9 @@ export interface Judged extends SeenEvent {
   readonly uid: string;
   /** Of the event: the object's, or for an inferred deletion the list's. */
   readonly resourceVersion: string;
+  /** In the order across restores. */
   readonly version: bigint;
+  readonly epoch: number;
   readonly gap: boolean;
   /** Of the object it carries. */
   readonly digest: string;
@@ -28,7 +30,7 @@ export function judged(event: SeenEvent): Judged {
   const { envelope, sequence } = event;
   const object = `${envelope.namespace}/${envelope.name}`;
   const version = BigInt(envelope.sequence);
-  const resourceVersion = String(version);
+  const { epoch, resourceVersion } = partsOf(version);
   return {
     ...event,
     object,
@@ -37,6 +39,7 @@ export function judged(event: SeenEvent): Judged {
     uid: envelope.data.object.metadata.uid,
     resourceVersion,
     version,
+    epoch,
     gap: envelope.data.gap,
     digest: stateDigest(envelope.data.object),
     violation: (kind, problem) => ({ kind, object, resourceVersion, sequence, problem }),
@@ -45,10 +48,11 @@ export function judged(event: SeenEvent): Judged {
 
 /** Whether the event contradicts itself. */
 export function eventProblems(event: Judged): Violation[] {
-  const { envelope, op, uid, resourceVersion, subject } = event;
+  const { envelope, op, uid, resourceVersion, epoch, subject } = event;
   const { metadata } = envelope.data.object;
   const tokens = subject.split(".");
   const parts = envelope.changed?.split(",") ?? [];
+  const inEpoch = epoch === 1 ? "" : `.e${epoch}`;
   const phase = op === "created" || op === "updated" ? envelope.data.transitions.phase?.to : undefined;
   const expectations: readonly (readonly [what: string, found: string | undefined, expected: string | undefined])[] = [
     ["number of subject tokens", String(tokens.length), "11"],
@@ -64,7 +68,7 @@ export function eventProblems(event: Judged): Violation[] {
     ["subject's partition", tokens[10], partitionToken(tokens.slice(0, 6).join("."))],
     ["partition key", envelope.partitionkey, tokens.slice(0, 6).join(".")],
     ["message id", event.messageId, envelope.id],
-    ["id", envelope.id, op === "deleted" ? `${uid}.deleted` : `${uid}.${resourceVersion}`],
+    ["id", envelope.id, `${uid}.${op === "deleted" ? "deleted" : resourceVersion}${inEpoch}`],
     ["object's name", metadata.name, envelope.name],
     ["object's namespace", metadata.namespace, envelope.namespace],
     ["object's version", op === "deleted" ? resourceVersion : metadata.resourceVersion, resourceVersion],
@@ -88,15 +92,18 @@ function orderProblems(event: Judged, previous: Judged | undefined): Violation[]
   const isOlder =
     isSame && event.op !== "deleted" ? event.version <= previous.version : event.version < previous.version;
   if (isOlder)
-    return [
-      event.violation("out of order", `it comes behind version ${previous.resourceVersion} (${previous.sequence})`),
-    ];
-  if (isSame && previous.op === "deleted" && event.op !== "deleted")
+    return [event.violation("out of order", `it comes behind version ${versionText(previous)} (${previous.sequence})`)];
+  // Where etcd was restored from before its death, an object lives again.
+  const isRevived = event.epoch > previous.epoch && event.op === "created" && event.gap;
+  if (isSame && previous.op === "deleted" && event.op !== "deleted" && !isRevived)
     return [event.violation("out of order", `it comes behind the object's deletion (sequence ${previous.sequence})`)];
   if (!isSame && previous.op !== "deleted")
     return [event.violation("lost", `the deletion of uid ${previous.uid} is missing before this event`)];
   return [];
 }
+
+const versionText = ({ resourceVersion, epoch }: Judged): string =>
+  epoch === 1 ? resourceVersion : `${resourceVersion} of epoch ${epoch}`;
 
 /** Whether the event's before is its predecessor's after, and differs from its own. */
 function stepProblems(event: Judged, previous: Judged | undefined): Violation[] {

@@ -22,11 +22,29 @@ export interface Blindness {
   readonly toMs: number;
 }
 
+/** The log as it stood when it was lost or put back. */
+export interface EarlierLog {
+  readonly events: readonly SeenEvent[];
+  readonly atMs: number;
+}
+
+/** What was done to the histories themselves. */
+export interface Losses {
+  /**
+   * etcd was put back: `fromMs` is when the copy was begun, `toMs` when it was in place. What was acknowledged in between is undone.
+   * The first one ends epoch 1, and so on.
+   */
+  readonly restores: readonly Blindness[];
+  /** When the log was emptied. */
+  readonly wipesMs: readonly number[];
+  readonly earlier: readonly EarlierLog[];
+}
+
 /** Everything the checker judges. */
-export interface Evidence {
+export interface Evidence extends Losses {
   /** In the order of the file: writes of one object are in order. */
   readonly ledger: readonly LedgerLine[];
-  /** In the order of the stream. */
+  /** The log as it stands, in the order of the stream. */
   readonly events: readonly SeenEvent[];
   /** What the API server has at the end. */
   readonly final: readonly KubeObject[];
@@ -73,6 +91,10 @@ export interface Counts {
   readonly covered: number;
   /** Writes of objects that lived and died while nobody could see. */
   readonly unseen: number;
+  /** Writes without an event of their own that a restored etcd has undone. */
+  readonly undone: number;
+  /** Events that were read and that a restored or emptied log no longer had. */
+  readonly forgotten: number;
 }
 
 /** Everything that is wrong, and the numbers. */

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { parseEnvelope } from "#contract";
+import { versionIn } from "../../bridge/epoch.ts";
 import type { KubeObject } from "../../bridge/kube-object.ts";
 import { watchedResource } from "../../bridge/resource.ts";
 import { type ObservedState, seal } from "../../bridge/seal.ts";
@@ -19,6 +20,8 @@ const RESOURCE = watchedResource(
   undefined,
 );
 
+const NO_LOSSES = { restores: [], wipesMs: [], earlier: [] };
+
 /** One thing that happened: to whom, at which version, and what is new; `size: null` is the deletion. */
 export interface Deed {
   readonly name: string;
@@ -29,6 +32,16 @@ export interface Deed {
   /** There is no event of its own: nobody could see it. */
   readonly hidden?: true;
   readonly gap?: true;
+  /** In a later epoch its second has to be told: versions go back. */
+  readonly epoch?: number;
+  /** The second in which it happens. Default: its version. */
+  readonly at?: number;
+  /** Nobody did it: it is what was found when etcd was restored. */
+  readonly found?: true;
+  /** Told once more, without being done: the log was lost. */
+  readonly again?: true;
+  /** Default: what follows from the deeds before. */
+  readonly op?: "existing" | "created";
 }
 
 /** Two objects side by side; the first one is deleted and created again under its name. */
@@ -58,27 +71,18 @@ export function faultless(deeds: readonly Deed[] = DEEDS): Evidence {
   const events: SeenEvent[] = [];
   const ledger: LedgerLine[] = [];
   for (const deed of deeds) {
-    const object = `shop/${deed.name}`;
-    const seenAtMs = START_MS + deed.version * 1_000;
+    const { epoch = 1, at = deed.version } = deed;
+    const seenAtMs = START_MS + at * 1_000;
     const isGone = deed.size === null;
     const before = states.get(deed.name);
     const live = isGone ? undefined : widget(deed);
     newest.set(deed.name, deed);
-    ledger.push({
-      operation: isGone ? "deleted" : before === undefined ? "create" : "spec",
-      object,
-      path: `/apis/chaos.example.com/v1/namespaces/shop/widgets/${deed.name}`,
-      uid: deed.uid,
-      resourceVersion: isGone ? null : String(deed.version),
-      digest: live === undefined ? null : stateDigest(live),
-      fromMs: seenAtMs - 2,
-      timeMs: seenAtMs - 1,
-    });
+    if (!deed.again) ledger.push(lineOf(deed, live, before !== undefined, seenAtMs));
     if (deed.hidden) continue;
-    const op = isGone ? "deleted" : before === undefined ? "created" : "updated";
+    const op = deed.op ?? (isGone ? "deleted" : before === undefined ? "created" : "updated");
     const subject = live ?? before?.object;
     assert.ok(subject, "only what is there can be deleted");
-    const resourceVersion = String(deed.version);
+    const resourceVersion = versionIn(epoch, String(deed.version));
     const sealed = seal(RESOURCE, { op, object: subject, before, resourceVersion, gap: deed.gap ?? false, seenAtMs });
     assert.ok(sealed, "every deed changes something");
     const envelope = parseEnvelope(sealed.payload);
@@ -87,7 +91,22 @@ export function faultless(deeds: readonly Deed[] = DEEDS): Evidence {
     else states.set(deed.name, sealed.after);
   }
   const final = [...newest.values()].filter(({ size }) => size !== null).map(widget);
-  return { ledger, events, final, start: { fromMs: START_MS, toMs: START_MS + 1 }, blind: [] };
+  return { ledger, events, final, start: { fromMs: START_MS, toMs: START_MS + 1 }, blind: [], ...NO_LOSSES };
+}
+
+function lineOf(deed: Deed, live: KubeObject | undefined, isKnown: boolean, seenAtMs: number): LedgerLine {
+  const operation = live === undefined ? "deleted" : isKnown ? "spec" : "create";
+  return {
+    epoch: deed.epoch ?? 1,
+    operation: deed.found ? "found" : operation,
+    object: `shop/${deed.name}`,
+    path: `/apis/chaos.example.com/v1/namespaces/shop/widgets/${deed.name}`,
+    uid: deed.uid,
+    resourceVersion: live === undefined ? null : String(deed.version),
+    digest: live === undefined ? null : stateDigest(live),
+    fromMs: seenAtMs - 2,
+    timeMs: seenAtMs - 1,
+  };
 }
 
 /** The same run with the events changed; they are numbered again, as a stream would. */

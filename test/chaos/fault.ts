@@ -1,87 +1,24 @@
 /**
- * The faults, as data with a real effect each: processes are killed, connections are cut, stalled, slowed and truncated. A fault
- * breaks something, holds for a while, and mends it; what the bridge makes of it is not its business.
+ * The table of all faults, as data with a real effect each, by what is broken: one file a row of the table.
  */
-import { setTimeout as delay } from "node:timers/promises";
-import type { ServerProcess } from "../kit/server-process.ts";
-import type { ChaosProxy, ProxyMode } from "./proxy.ts";
-import type { Random } from "./random.ts";
-
-/** What can be broken. */
-export interface Breakable {
-  readonly bridge: ServerProcess;
-  readonly nats: ServerProcess;
-  readonly kube: ServerProcess;
-  /** Between the bridge and NATS, and between the bridge and the API server. */
-  readonly natsProxy: ChaosProxy;
-  readonly kubeProxy: ChaosProxy;
-}
-
-/** One kind of fault. */
-export interface Fault {
-  /** What it is, for `--help`. */
-  readonly about: string;
-  /** Whether the API server forgets its history, so that what happened meanwhile may be told as a net change. */
-  readonly cutsHistory: boolean;
-  /** Breaks and mends. Answers the time (epoch milliseconds) from which on recovery was possible. */
-  play(system: Breakable, random: Random): Promise<number>;
-}
-
-/** What a slow connection carries: less than what is written. */
-const SLOW_BYTES_PER_SECOND = 20_000;
-
-/** How long something stays broken, in milliseconds from and to. */
-const SHORT = [0, 1_500] as const;
-const SOME_SECONDS = [2_000, 6_000] as const;
+import type { Fault } from "./breakable.ts";
+import { CLUSTER_FAULTS } from "./cluster-fault.ts";
+import { CONNECTION_FAULTS } from "./connection-fault.ts";
+import { FAULT_POINT_FAULTS } from "./fault-point-fault.ts";
+import { HISTORY_FAULTS } from "./history-fault.ts";
+import { LEADER_FAULTS } from "./leader-fault.ts";
+import { LOG_FAULTS } from "./log-fault.ts";
+import { PROCESS_FAULTS } from "./process-fault.ts";
 
 /** All faults by name. */
 export const FAULTS = {
-  "bridge-kill": killed("the bridge is killed (SIGKILL) and started again", "bridge", "SIGKILL", SHORT),
-  "bridge-restart": killed("the bridge is told to stop (SIGTERM) and started again", "bridge", "SIGTERM", SHORT),
-  "nats-kill": killed("NATS is killed (SIGKILL) and started again", "nats", "SIGKILL", SHORT),
-  "nats-away": killed("NATS is away for some seconds", "nats", "SIGKILL", SOME_SECONDS),
-  "kube-restart": {
-    ...killed("the API server is killed and started again, without its history", "kube", "SIGKILL", SHORT),
-    cutsHistory: true,
-  },
-  "bridge-kill-busy": {
-    about: "the bridge is killed while NATS is slow and much is under way",
-    cutsHistory: false,
-    async play({ bridge, natsProxy }, random) {
-      natsProxy.set({ type: "slow", bytesPerSecond: SLOW_BYTES_PER_SECOND });
-      await delay(random.between(...SOME_SECONDS));
-      await bridge.kill("SIGKILL");
-      natsProxy.set({ type: "pass" });
-      const mendedMs = Date.now();
-      await bridge.restart();
-      return mendedMs;
-    },
-  },
-  "bridge-away": {
-    about: "the bridge is away while the API server is killed and started again, without its history",
-    cutsHistory: true,
-    async play({ bridge, kube }, random) {
-      await bridge.kill("SIGKILL");
-      await delay(random.between(...SHORT));
-      await kube.kill("SIGKILL");
-      await kube.restart();
-      await delay(random.between(...SOME_SECONDS));
-      const mendedMs = Date.now();
-      await bridge.restart();
-      return mendedMs;
-    },
-  },
-  "kube-cut": cut("connections to the API server are reset", "kubeProxy"),
-  "nats-cut": cut("connections to NATS are reset", "natsProxy"),
-  "kube-stall": shaped("nothing moves to and from the API server for some seconds", "kubeProxy", { type: "stall" }),
-  "nats-stall": shaped("nothing moves to and from NATS for some seconds", "natsProxy", { type: "stall" }),
-  "kube-slow": shaped("the API server's answers trickle", "kubeProxy", {
-    type: "slow",
-    bytesPerSecond: SLOW_BYTES_PER_SECOND,
-  }),
-  "nats-slow": shaped("NATS is slow", "natsProxy", { type: "slow", bytesPerSecond: SLOW_BYTES_PER_SECOND }),
-  "kube-truncate": shaped("the API server's answers break off half-way", "kubeProxy", { type: "truncate" }),
-  "nats-truncate": shaped("what NATS says breaks off half-way", "natsProxy", { type: "truncate" }),
+  ...PROCESS_FAULTS,
+  ...LEADER_FAULTS,
+  ...FAULT_POINT_FAULTS,
+  ...CONNECTION_FAULTS,
+  ...CLUSTER_FAULTS,
+  ...HISTORY_FAULTS,
+  ...LOG_FAULTS,
 } as const satisfies Readonly<Record<string, Fault>>;
 
 /** The name of a fault. */
@@ -90,53 +27,21 @@ export type FaultName = keyof typeof FAULTS;
 /** All names, in the order of the list. */
 export const FAULT_NAMES = Object.keys(FAULTS) as readonly FaultName[];
 
-function killed(
-  about: string,
-  part: "bridge" | "nats" | "kube",
-  signal: NodeJS.Signals,
-  [fromMs, toMs]: readonly [number, number],
-): Fault {
-  return {
-    about,
-    cutsHistory: false,
-    async play(system, random) {
-      await system[part].kill(signal);
-      await delay(random.between(fromMs, toMs));
-      const mendedMs = Date.now();
-      await system[part].restart();
-      return mendedMs;
-    },
-  };
+/** How wide a column of names is. */
+export const FAULT_WIDTH = Math.max(...FAULT_NAMES.map((name) => name.length));
+
+/** Those that a run of so many minutes has when none are named. */
+export function faultsWithin(minutes: number, names: readonly FaultName[]): readonly FaultName[] {
+  return names.filter((name) => ((FAULTS[name] as Fault).minutesMin ?? 0) <= minutes);
 }
 
-/** Resets connections some times in a row, so that reconnecting is hit as well. */
-function cut(about: string, part: "kubeProxy" | "natsProxy"): Fault {
-  return {
-    about,
-    cutsHistory: false,
-    async play(system, random) {
-      const times = Math.floor(random.between(1, 5));
-      for (let count = 0; count < times; count++) {
-        system[part].cut();
-        await delay(random.between(0, 400));
-      }
-      return Date.now();
-    },
-  };
+/** Those that make sense with one NATS server, or with a cluster. */
+export function faultsFor(topology: "one" | "cluster"): readonly FaultName[] {
+  return FAULT_NAMES.filter((name) => needsOf(name) === undefined || needsOf(name) === topology);
 }
 
-function shaped(about: string, part: "kubeProxy" | "natsProxy", mode: ProxyMode): Fault {
-  return {
-    about,
-    cutsHistory: false,
-    async play(system, random) {
-      system[part].set(mode);
-      await delay(random.between(...SOME_SECONDS));
-      const mendedMs = Date.now();
-      system[part].set({ type: "pass" });
-      // Half of the time what was waiting arrives after all, else it is gone.
-      if (random.next() < 0.5) system[part].cut();
-      return mendedMs;
-    },
-  };
+/** What the fault needs of NATS; `undefined`: either will do. */
+export function needsOf(name: FaultName): Fault["needs"] {
+  const fault: Fault = FAULTS[name];
+  return fault.needs;
 }

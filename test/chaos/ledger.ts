@@ -6,9 +6,20 @@
 import { hash } from "node:crypto";
 import { z } from "zod";
 
-/** One acknowledged write, or what a look at the object found when its answer never came (`unknown-outcome`). */
+/** What the writer puts down; the last two are no writes of their own but what a look at the object found. */
+const Operation = z.enum([
+  ...(["create", "spec", "status", "metadata", "apply", "deleting", "deleted"] as const),
+  /** The answer to a write never came. */
+  "unknown-outcome",
+  /** etcd was restored: the object as it is again. */
+  "found",
+]);
+
+/** One acknowledged write, or what was found. */
 export const LedgerLine = z.object({
-  operation: z.enum(["create", "spec", "status", "metadata", "apply", "deleting", "deleted", "unknown-outcome"]),
+  operation: Operation,
+  /** How often etcd was restored before, and one: the writer's own count. */
+  epoch: z.int().min(1),
   /** `<namespace>/<name>` */
   object: z.string(),
   /** The API path. */
@@ -23,6 +34,19 @@ export const LedgerLine = z.object({
   timeMs: z.number(),
 });
 export type LedgerLine = z.infer<typeof LedgerLine>;
+
+/** Versions of one epoch are below this (2^63 has 19 digits). */
+const VERSIONS = 10n ** 20n;
+
+/** A resourceVersion and its epoch as one number that orders across restores, as the attribute `sequence` says it. */
+export function versionOf(epoch: number, resourceVersion: string): bigint {
+  return (epoch === 1 ? 0n : BigInt(epoch) * VERSIONS) + BigInt(resourceVersion);
+}
+
+/** The epoch and the resourceVersion in such a number. */
+export function partsOf(version: bigint): { readonly epoch: number; readonly resourceVersion: string } {
+  return { epoch: Math.max(1, Number(version / VERSIONS)), resourceVersion: String(version % VERSIONS) };
+}
 
 /** Reads lines of JSON; the last one may still be on its way and is left out. Answers how many characters were used. */
 export function parseLedger(text: string): { readonly lines: readonly LedgerLine[]; readonly used: number } {

@@ -6,14 +6,19 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startKube } from "../kit/kube-apiserver.ts";
+import { startNatsCluster } from "../kit/nats-cluster.ts";
 import { startNats } from "../kit/nats-server.ts";
-import { FAULT_NAMES, FAULTS, type FaultName } from "./fault.ts";
+import { CHAOS_KUBE } from "./bridge-access.ts";
+import { FAULT_NAMES, FAULT_WIDTH, FAULTS, type FaultName, faultsFor, faultsWithin, needsOf } from "./fault.ts";
 import { report } from "./report.ts";
 import { type RunOptions, type RunResult, runChaos } from "./run.ts";
 
-const HELP = `Usage: npm run chaos -- [--minutes 2] [--seed N] [--rate 100] [--objects 50] [--faults a,b]
+/** What `--help` adds to a fault that is not for every topology. */
+const TOPOLOGY_TEXT = { one: " (--nats 1)", cluster: " (--nats 3)", either: "" } as const;
 
-Writes to a real API server, captures with a real bridge into a real NATS, breaks them again and again, and checks that
+const HELP = `Usage: npm run chaos -- [--minutes 2] [--seed N] [--rate 100] [--objects 50] [--nats 3] [--faults a,b]
+
+Writes to a real API server, captures with two real bridges into a real NATS, breaks them again and again, and checks that
 nothing is lost, nothing is there twice, everything is in order and nothing is false.
 
   --minutes <n>     how long faults are played (default 2)
@@ -21,12 +26,15 @@ nothing is lost, nothing is there twice, everything is in order and nothing is f
   --rate <n>        writes a second (default 100)
   --objects <n>     how many objects are written (default 50)
   --namespaces <n>  in how many namespaces (default 3)
-  --faults <a,b>    only these (default: all)
-  --keep <folder>   writes ledger.ndjson, events.ndjson and bridge.log (its end) there
+  --nats <1|3>      one NATS server, or a cluster of three with three copies of each stream (default 1)
+  --faults <a,b>    only these (default: all that make sense with so many NATS servers
+                    and minutes)
+  --keep <folder>   writes there ledger.ndjson, events.ndjson, earlier-logs.ndjson (those that were lost or put back), facts.json
+                    (times, and what is there at the end) and bridge.log (its end)
   --help            this text
 
 Faults:
-${FAULT_NAMES.map((name) => `  ${name.padEnd(17)} ${FAULTS[name].about}`).join("\n")}
+${FAULT_NAMES.map((name) => `  ${name.padEnd(FAULT_WIDTH)} ${FAULTS[name].about}${TOPOLOGY_TEXT[needsOf(name) ?? "either"]}`).join("\n")}
 `;
 
 const EXIT_USAGE = 2;
@@ -35,6 +43,7 @@ const SEEDS = 1_000_000;
 
 interface Command extends RunOptions {
   readonly keep: string | undefined;
+  readonly nats: "one" | "cluster";
   /** What replays it. */
   readonly text: string;
 }
@@ -55,13 +64,13 @@ async function main(): Promise<void> {
     return;
   }
   process.stderr.write(`${command.text}\n`);
-  await using kube = await startKube();
-  await using nats = await startNats();
+  await using kube = await startKube(CHAOS_KUBE);
+  await using nats = command.nats === "one" ? await startNats() : await startNatsCluster();
   const result = await runChaos({ kube, nats }, command);
   if (command.keep !== undefined) keepEvidence(command.keep, result);
   process.stdout.write(`\n${report(result)}`);
   const isStuck = result.played.some(({ recoveryMs }) => recoveryMs === undefined);
-  if (result.verdict.violations.length === 0 && !isStuck) return;
+  if (result.verdict.violations.length + result.problems.length === 0 && !isStuck) return;
   process.stderr.write(`\nThe bridge's last words:\n${result.bridgeLog}\n`);
   process.stdout.write(`\nReplay it with: ${command.text}\n`);
   process.exitCode = 1;
@@ -71,7 +80,16 @@ function readCommand(): Command | undefined {
   const text = { type: "string" } as const;
   const { values } = parseArgs({
     options: {
-      ...{ minutes: text, seed: text, rate: text, objects: text, namespaces: text, faults: text, keep: text },
+      ...{
+        minutes: text,
+        seed: text,
+        rate: text,
+        objects: text,
+        namespaces: text,
+        nats: text,
+        faults: text,
+        keep: text,
+      },
       help: { type: "boolean", default: false },
     },
   });
@@ -81,13 +99,15 @@ function readCommand(): Command | undefined {
   const rate = positive("rate", values.rate ?? "100");
   const objects = positive("objects", values.objects ?? "50");
   const namespaces = positive("namespaces", values.namespaces ?? "3");
-  const faults = values.faults === undefined ? FAULT_NAMES : values.faults.split(",").map(faultNamed);
+  const nats = topologyOf(values.nats ?? "1");
+  const faults =
+    values.faults?.split(",").map((name) => faultNamed(name, nats)) ?? faultsWithin(minutes, faultsFor(nats));
   const chosen = values.faults === undefined ? "" : ` --faults ${faults.join(",")}`;
   return {
-    ...{ seed, rate, objects, namespaces, faults, keep: values.keep },
+    ...{ seed, rate, objects, namespaces, nats, faults, keep: values.keep },
     durationMs: minutes * 60_000,
     tell: (line) => process.stderr.write(`${line}\n`),
-    text: `npm run chaos -- --minutes ${minutes} --seed ${seed} --rate ${rate} --objects ${objects} --namespaces ${namespaces}${chosen}`,
+    text: `npm run chaos -- --minutes ${minutes} --seed ${seed} --rate ${rate} --objects ${objects} --namespaces ${namespaces} --nats ${nats === "one" ? 1 : 3}${chosen}`,
   };
 }
 
@@ -97,17 +117,27 @@ function positive(option: string, value: string): number {
   throw new Error(`--${option} ${value}: expected a number greater than 0`);
 }
 
-function faultNamed(name: string): FaultName {
-  const found = FAULT_NAMES.find((each) => each === name);
-  if (found === undefined)
-    throw new Error(`--faults: there is no fault "${name}"; there are ${FAULT_NAMES.join(", ")}`);
-  return found;
+function topologyOf(value: string): Command["nats"] {
+  if (value === "1") return "one";
+  if (value === "3") return "cluster";
+  throw new Error(`--nats ${value}: expected 1 or 3 servers`);
 }
 
-function keepEvidence(folder: string, { evidence: { ledger, events }, bridgeLog }: RunResult): void {
+function faultNamed(name: string, nats: Command["nats"]): FaultName {
+  const found = faultsFor(nats).find((each) => each === name);
+  if (found !== undefined) return found;
+  const isKnown = FAULT_NAMES.some((each) => each === name);
+  if (isKnown) throw new Error(`--faults: ${name} needs --nats ${nats === "one" ? 3 : 1}`);
+  throw new Error(`--faults: there is no fault "${name}"; there are ${faultsFor(nats).join(", ")}`);
+}
+
+function keepEvidence(folder: string, { evidence, bridgeLog }: RunResult): void {
+  const { ledger, events, earlier, ...facts } = evidence;
   mkdirSync(folder, { recursive: true });
   const lines = (items: readonly object[]) => items.map((item) => `${JSON.stringify(item)}\n`).join("");
   writeFileSync(join(folder, "ledger.ndjson"), lines(ledger));
   writeFileSync(join(folder, "events.ndjson"), lines(events));
+  writeFileSync(join(folder, "earlier-logs.ndjson"), lines(earlier));
+  writeFileSync(join(folder, "facts.json"), JSON.stringify(facts));
   writeFileSync(join(folder, "bridge.log"), bridgeLog);
 }

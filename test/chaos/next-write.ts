@@ -39,6 +39,14 @@ export function nextWrite(client: KubeClient, slot: Slot, random: Random): NextW
   return change(client, slot, current, random);
 }
 
+/** Takes the finalizer off, so that nothing holds the object any more; `undefined` when it has none. */
+export function freeing(client: KubeClient, slot: Slot): NextWrite | undefined {
+  const { current, path } = slot;
+  if (current?.metadata["finalizers"] === undefined) return undefined;
+  if (current.metadata["deletionTimestamp"] !== undefined) return release(client, slot);
+  return { operation: "metadata", send: () => client.patch(path, { metadata: { finalizers: null } }) };
+}
+
 function creation(client: KubeClient, { namespace, name }: Slot, random: Random): NextWrite {
   const isHeldLater = random.next() < 0.3;
   const widget = {

@@ -29,7 +29,7 @@ async function dial(proxy: ChaosProxy) {
     .on("close", () => {
       heard.closed = true;
     });
-  await Promise.race([once(socket, "connect"), once(socket, "close")]);
+  await new Promise<unknown>((resolve) => socket.once("connect", resolve).once("close", resolve));
   return { socket, heard };
 }
 
@@ -64,6 +64,31 @@ describe("a proxy", () => {
     socket.write("12345678");
     await until(() => heard.closed);
     assert.equal(heard.text, "1234");
+  });
+
+  test("refuses new connections, and leaves those that are there until they are cut", async (t) => {
+    const { proxy, socket, heard } = await connectThrough(t);
+    proxy.set({ type: "refuse" });
+    const refused = await dial(proxy);
+    await until(() => refused.heard.closed);
+    socket.write("still");
+    await until(() => heard.text === "still");
+    proxy.cut();
+    await until(() => heard.closed);
+  });
+
+  test("asks where to go at each connection", async (t) => {
+    const servers = await Promise.all([connectThrough(t), connectThrough(t)]);
+    const ports = servers.map(({ proxy }) => proxy.port);
+    await using proxy = await startProxy(() => ports.shift() ?? 0);
+    for (const { proxy: target } of servers) {
+      const known = target.connections;
+      const { socket, heard } = await dial(proxy);
+      socket.write("there");
+      await until(() => heard.text === "there");
+      assert.equal(target.connections, known + 1);
+      socket.destroy();
+    }
   });
 
   test("cuts what is connected, and takes new connections", async (t) => {

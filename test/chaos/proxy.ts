@@ -29,8 +29,8 @@ export interface ChaosProxy extends AsyncDisposable {
 /** How much is passed on at once when slowed down. */
 const SLOW_SLICES_PER_SECOND = 20;
 
-/** Starts a proxy on a free loopback port, in front of a port of this machine. */
-export async function startProxy(targetPort: number): Promise<ChaosProxy> {
+/** Starts a proxy on a free loopback port, in front of a port of this machine; a function is asked at each connection. */
+export async function startProxy(target: number | (() => number)): Promise<ChaosProxy> {
   const sockets = new Set<Socket>();
   let mode: ProxyMode = { type: "pass" };
   let changed = Promise.withResolvers<void>();
@@ -52,7 +52,7 @@ export async function startProxy(targetPort: number): Promise<ChaosProxy> {
   };
   const server = createServer((client) => {
     if (mode.type === "refuse") return client.resetAndDestroy();
-    const upstream = connect(targetPort, "127.0.0.1");
+    const upstream = connect(typeof target === "number" ? target : target(), "127.0.0.1");
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.setNoDelay(true);

@@ -4,9 +4,10 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { KubeObject } from "#contract";
+import { FORBIDDEN_PROBLEM, FORBIDDEN_WATCH } from "./bridge-access.ts";
 import { check } from "./checker.ts";
 import type { Blindness, Evidence, Verdict } from "./evidence.ts";
-import { FAULTS, type FaultName } from "./fault.ts";
+import { FAULT_WIDTH, FAULTS, type FaultName } from "./fault.ts";
 import { createRandom } from "./random.ts";
 import { objectsBehind } from "./recorder.ts";
 import { schedule } from "./schedule.ts";
@@ -29,7 +30,9 @@ export interface RunResult {
   readonly evidence: Evidence;
   /** In the order in which they were played; `recoveryMs` is `undefined` when the bridge did not catch up in time. */
   readonly played: readonly { readonly fault: FaultName; readonly recoveryMs: number | undefined }[];
-  /** The bridge's last log lines. */
+  /** What is wrong other than in the log: a bridge that ended by itself, a leader that published too late, a fault that failed. */
+  readonly problems: readonly string[];
+  /** The last log lines of both bridges. */
   readonly bridgeLog: string;
 }
 
@@ -56,10 +59,14 @@ export async function runChaos(servers: Servers, options: RunOptions): Promise<R
   tell(`the writer has ended: ${system.ledger.lines.length} writes`);
   await catchUp(system);
   await untilQuiet(system);
+  await checkForbiddenWatch(system);
   const final = await system.kube.client.list<KubeObject>(widgetPath());
-  const { ledger, log, start } = system;
-  const evidence = { ledger: ledger.lines, events: log.events, final: final.map(withKind), start, blind };
-  return { verdict: check(evidence), evidence, played, bridgeLog: system.bridge.logTail() };
+  const { ledger, log, start, losses } = system;
+  const evidence = {
+    ...{ ledger: ledger.lines, events: log.events, final: final.map(withKind), start, blind },
+    ...{ ...losses, earlier: log.earlier },
+  };
+  return { verdict: check(evidence), evidence, played, problems: system.problems, bridgeLog: system.bridge.logTail() };
 }
 
 async function playFaults(system: System, options: RunOptions) {
@@ -74,13 +81,16 @@ async function playFaults(system: System, options: RunOptions) {
     if (!(await catchUp(system))) break;
     await delay(waitMs);
     if (Date.now() - startedMs > durationMs) break;
-    const mendedMs = await FAULTS[fault].play(system, random);
+    const mendedMs = await FAULTS[fault].play(system, random).catch((error: Error) => {
+      system.complain(`${fault}: ${error.message}`);
+    });
+    if (mendedMs === undefined) break; // what it broke is still broken
     const isRecovered = await catchUpWithNews(system);
     const recoveryMs = isRecovered ? Date.now() - mendedMs : undefined;
     played.push({ fault, recoveryMs });
     const atSecond = ((Date.now() - startedMs) / 1_000).toFixed(0).padStart(4);
     const how = recoveryMs === undefined ? "NOT CAUGHT UP" : `caught up in ${recoveryMs} ms`;
-    tell(`${atSecond} s  ${fault.padEnd(17)} ${how}, ${system.ledger.lines.length} writes`);
+    tell(`${atSecond} s  ${fault.padEnd(FAULT_WIDTH)} ${how}, ${system.ledger.lines.length} writes`);
     if (recoveryMs === undefined || recoveryMs > SLOW_MS)
       tell(`the bridge meanwhile:\n${system.bridge.logTail(SLOW_LINES)}`);
     // Once more: what is written now comes behind the list that told the net changes.
@@ -126,6 +136,14 @@ async function untilQuiet(system: System): Promise<void> {
     sequence = last;
     await delay(QUIET_MS);
   }
+}
+
+/** The kind that the bridges may not list: the one that leads must say which right is missing. */
+async function checkForbiddenWatch({ bridge, complain }: System): Promise<void> {
+  const roles = await bridge.roles().catch((error: Error) => complain(error.message));
+  const watch = (await roles?.leader.readiness())?.watches[FORBIDDEN_WATCH];
+  if (roles === undefined || FORBIDDEN_PROBLEM.test(watch?.problem ?? "")) return;
+  complain(`a bridge does not say which right it lacks for ${FORBIDDEN_WATCH}, but ${JSON.stringify(watch)}`);
 }
 
 /** The items of a list do not always say what they are. */

@@ -1,7 +1,7 @@
 /** A schedule can be had again from its seed, and leaves no fault out. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FAULT_NAMES } from "./fault.ts";
+import { FAULT_NAMES, faultsFor, needsOf } from "./fault.ts";
 import { createRandom } from "./random.ts";
 import { schedule, type Turn } from "./schedule.ts";
 
@@ -18,6 +18,12 @@ test("the same seed gives the same schedule, another seed another", () => {
 test("every fault comes before one comes again", () => {
   const names = draw(3, FAULT_NAMES.length).map(({ fault }) => fault);
   assert.deepEqual(names.toSorted(), FAULT_NAMES.toSorted());
+});
+
+test("one NATS server is spared the faults of a cluster, and a cluster those of one server", () => {
+  const needs = (topology: "one" | "cluster") => new Set(faultsFor(topology).map((name) => needsOf(name)));
+  assert.deepEqual([needs("one").has("cluster"), needs("cluster").has("one")], [false, false]);
+  assert.deepEqual(new Set([...faultsFor("one"), ...faultsFor("cluster")]), new Set(FAULT_NAMES));
 });
 
 test("a schedule of nothing is refused", () => {

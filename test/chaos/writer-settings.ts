@@ -6,6 +6,8 @@ import { KubeAccessData } from "../kit/kube-access.ts";
 export const WriterSettings = z.object({
   kube: KubeAccessData,
   ledgerPath: z.string(),
+  /** Where orders are put while it runs. */
+  ordersPath: z.string(),
   seed: z.int(),
   /** Writes a second, all objects together. */
   rate: z.number().positive(),

@@ -3,44 +3,54 @@
  * is under way at a time, and its line is in the file before the next. What was refused is dropped; where it is not known whether
  * a write happened, the object is read until the API server answers, and what is found is logged. Nothing else writes Widgets.
  */
-import { openSync, readFileSync, writeSync } from "node:fs";
+import { openSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { kubeAccess } from "../kit/kube-access.ts";
-import { type KubeClient, type KubeObject, KubeStatusError } from "../kit/kube-client.ts";
-import { type LedgerLine, stateDigest } from "./ledger.ts";
 import { nextWrite, type Slot } from "./next-write.ts";
-import { createRandom, type Random } from "./random.ts";
+import { createRandom } from "./random.ts";
 import { widgetName, widgetPath } from "./widget.ts";
+import { createHand, type Hand } from "./writer-hand.ts";
+import { answerTo, createOrders, type OrderName } from "./writer-order.ts";
 import { WriterSettings } from "./writer-settings.ts";
 
-/** How often a server that is down is asked again. */
-const READY_POLL_MS = 100;
 /** Writes under way at once: more would only wait in the API server. */
 const BUSY_MAX = 16;
 const BEHIND_MS_MAX = 250;
+/** How often a paused writer looks for its next order. */
+const ORDER_POLL_MS = 20;
 
 await main(WriterSettings.parse(JSON.parse(readFileSync(process.argv[2] ?? "", "utf8"))));
 
 async function main(settings: WriterSettings): Promise<void> {
   const { client } = kubeAccess(settings.kube);
   const random = createRandom(settings.seed);
-  const ledger = openSync(settings.ledgerPath, "a");
-  const idle = slotsOf(settings);
+  const hand = createHand(client, openSync(settings.ledgerPath, "a"));
+  const orders = createOrders(settings.ordersPath);
+  const slots = slotsOf(settings);
+  const idle = [...slots];
   const underWay = new Set<Promise<void>>();
   let isStopping = false;
+  let isPaused = false;
   process.on("SIGTERM", () => {
     isStopping = true;
   });
   process.stderr.write("writing\n");
   for (let dueMs = performance.now(); !isStopping; dueMs += 1_000 / settings.rate) {
-    const waitMs = dueMs - performance.now();
+    const order = orders.next();
+    if (order !== undefined) {
+      await Promise.all(underWay);
+      isPaused = await obey(order.order, hand, slots);
+      process.stderr.write(`${answerTo(order)}\n`);
+    }
+    const waitMs = isPaused ? ORDER_POLL_MS : dueMs - performance.now();
     if (waitMs > 0) await delay(waitMs);
+    if (isPaused) continue;
     // What could not be written while the server was away is not made up for.
     if (waitMs < -BEHIND_MS_MAX) dueMs = performance.now();
     if (underWay.size >= BUSY_MAX || idle.length === 0) await Promise.race(underWay);
     const [slot] = idle.splice(Math.floor(random.between(0, idle.length)), 1);
     if (slot === undefined) continue;
-    const writing = write(client, slot, random, ledger).then(() => {
+    const writing = hand.write(slot, nextWrite(client, slot, random)).then(() => {
       idle.push(slot);
       underWay.delete(writing);
     });
@@ -57,58 +67,21 @@ function slotsOf({ objects, namespaces }: WriterSettings): Slot[] {
   });
 }
 
-/** Makes one write of the object and puts it into the ledger. */
-async function write(client: KubeClient, slot: Slot, random: Random, ledger: number): Promise<void> {
-  const fromMs = Date.now();
-  const { operation, send } = nextWrite(client, slot, random);
-  try {
-    log(ledger, slot, operation, await send(), fromMs);
-  } catch (error) {
-    if (isRefused(error)) return await delay(READY_POLL_MS);
-    const found = await find(client, slot);
-    if (found !== undefined || slot.current !== undefined) log(ledger, slot, "unknown-outcome", found, fromMs);
+/** Answers whether writing pauses. */
+async function obey(order: OrderName, hand: Hand, slots: readonly Slot[]): Promise<boolean> {
+  switch (order) {
+    case "pause":
+      return true;
+    case "reread":
+      await hand.reread(slots);
+      return false;
+    case "remove kind":
+      await hand.removeKind(slots);
+      return true;
+    case "make kind":
+      await hand.makeKind();
+      return false;
+    default:
+      return order satisfies never;
   }
-}
-
-function log(
-  ledger: number,
-  slot: Slot,
-  operation: LedgerLine["operation"],
-  object: KubeObject | undefined,
-  fromMs: number,
-): void {
-  const line: LedgerLine = {
-    operation,
-    object: `${slot.namespace}/${slot.name}`,
-    path: slot.path,
-    uid: (object ?? slot.current)?.metadata.uid ?? "",
-    resourceVersion: object?.metadata.resourceVersion ?? null,
-    digest: object === undefined ? null : stateDigest(object),
-    fromMs,
-    timeMs: Date.now(),
-  };
-  writeSync(ledger, `${JSON.stringify(line)}\n`);
-  slot.current = object;
-}
-
-/** Reads until there is an answer that can be trusted: an API server that is still starting says "not found" of everything. */
-async function find(client: KubeClient, { path, name }: Slot): Promise<KubeObject | undefined> {
-  for (;;) {
-    try {
-      if ((await client.request<string>("GET", "/readyz")) === "ok") return await client.get(path);
-    } catch (error) {
-      if (error instanceof KubeStatusError && error.status === 404 && error.message.includes(`"${name}"`))
-        return undefined;
-    }
-    await delay(READY_POLL_MS);
-  }
-}
-
-/** Known not to have happened: nobody listened, or the server said no for a reason that is not its own trouble. */
-function isRefused(error: unknown): boolean {
-  if (error instanceof KubeStatusError) {
-    if (error.status === 400 || error.status === 422) throw error;
-    return [401, 403, 429].includes(error.status);
-  }
-  return (error as NodeJS.ErrnoException).code === "ECONNREFUSED";
 }
