@@ -16,7 +16,7 @@ import { parsePhaseSource } from "../../bridge/transitions.ts";
 import { startNats } from "../kit/nats-server.ts";
 import { objectAt } from "./object.ts";
 
-const HELP = `Usage: node test/bench/storage.ts [--objects 5000] [--changes 20] [--kilobytes 2]
+const HELP = `Usage: node test/bench/storage.ts [--objects 5000] [--changes 20] [--kilobytes 2] [--compression none]
 
 Publishes the changes of so many objects of that size and prints the room they take.
 `;
@@ -38,6 +38,7 @@ const { values } = parseArgs({
     objects: { type: "string", default: "5000" },
     changes: { type: "string", default: "20" },
     kilobytes: { type: "string", default: "2" },
+    compression: { type: "string", default: "none" },
     help: { type: "boolean", default: false },
   },
 });
@@ -47,7 +48,10 @@ else await measure(Number(values.objects), Number(values.changes), Number(values
 async function measure(objects: number, changes: number, objectBytes: number): Promise<void> {
   await using nats = await startNats();
   const jetStream = await connectJetStream(NatsSettings.parse({ servers: [nats.url] }), "bench");
-  await ensureStream(jetStream, eventsStream(StreamSettings.parse({ eventsBytesMax: 8 * 1024 ** 3 })));
+  await ensureStream(
+    jetStream,
+    eventsStream(StreamSettings.parse({ eventsBytesMax: 8 * 1024 ** 3, compression: values.compression })),
+  );
   const log = openEventLog(jetStream);
   let events = 0;
   let payloadBytes = 0;
@@ -84,7 +88,7 @@ async function measure(objects: number, changes: number, objectBytes: number): P
   process.stdout.write(
     `${events} events of ${objects} objects of ${objectBytes / 1024} KB\n` +
       `  an event          ${Math.round(payloadBytes / events)} bytes of JSON\n` +
-      `  a million events  ${perMillion(state.bytes)} as the stream's limit counts, ${perMillion(diskBytes)} on disk (s2)\n` +
+      `  a million events  ${perMillion(state.bytes)} as the stream's limit counts, ${perMillion(diskBytes)} on disk (${values.compression})\n` +
       `  an object         ${Math.round(diskBytes / objects)} bytes on disk with its ${changes + 1} events\n`,
   );
 }
