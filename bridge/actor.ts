@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Actor } from "./change.ts";
 import { parsePointer, type Segments, valueAt } from "./field-path.ts";
 import type { KubeObject, ManagedFieldsEntry } from "./kube-object.ts";
-import type { PatchOperation } from "./patch.ts";
+import { type PatchOperation, type ValueOperation, valueOperations } from "./patch.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -17,12 +17,19 @@ export function actorOf(object: KubeObject, patch: readonly PatchOperation[] | u
   const entries = object.metadata.managedFields ?? [];
   if (patch === undefined) return entries.length === 1 && entries[0] !== undefined ? toActor(entries[0]) : null;
   let actor: ManagedFieldsEntry | undefined;
-  for (const operation of patch) {
-    const owner = newestOwner(object, entries, parsePointer(operation.path));
+  for (const operation of valueOperations(patch)) {
+    const owner = newestOwner(object, entries, pathOf(object, operation));
     if (owner === undefined || (actor !== undefined && owner !== actor)) return null;
     actor = owner;
   }
   return actor === undefined ? null : toActor(actor);
+}
+
+/** Where the changed field stands in the object now; an element that was removed stands nowhere, whatever has its position now. */
+function pathOf(object: KubeObject, { op, path }: ValueOperation): Segments {
+  const segments = parsePointer(path);
+  const parent = segments.slice(0, -1);
+  return op === "remove" && Array.isArray(valueAt(object, parent)) ? [...parent, "-"] : segments;
 }
 
 /**

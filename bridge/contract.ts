@@ -22,7 +22,7 @@ export { groupOf, type Json, KubeObject } from "./kube-object.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { NatsSettings, resolveNatsSettings, shownServer } from "./nats-settings.ts";
 export { didYouMean } from "./nearest-name.ts";
-export type { PatchOperation } from "./patch.ts";
+export { type PatchOperation, type ValueOperation, valueOperations } from "./patch.ts";
 export type { Delivered } from "./pull.ts";
 export { ConsumerGoneError, pull } from "./pull.ts";
 export { follow, type Reading } from "./reader.ts";

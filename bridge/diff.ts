@@ -1,10 +1,12 @@
 /**
- * The exact difference between two JSON documents, as a patch that can be applied and undone. Lists are compared by position.
- * Ignored paths make no operation, so the round trip holds apart from them.
+ * The exact difference between two JSON documents, as a patch that can be applied and undone. Lists are compared as their schema says,
+ * else by position. Ignored paths make no operation, so the round trip holds apart from them.
  */
 import { escapePointerToken, parseFieldPath } from "./field-path.ts";
 import type { Json } from "./kube-object.ts";
-import type { PatchOperation } from "./patch.ts";
+import { align } from "./list-alignment.ts";
+import { type Shape, shapeBelow } from "./list-shape.ts";
+import { type PatchOperation, valueOperations } from "./patch.ts";
 
 /** Paths that make no change on their own, as a tree of keys; `*` is any key. Build it with `ignoring`. */
 export interface IgnoredPaths {
@@ -31,34 +33,60 @@ export function ignoring(paths: readonly string[]): IgnoredPaths {
   return root;
 }
 
-/** The operations that turn `before` into `after`; empty when they are equal apart from ignored paths. */
-export function diff(before: Json, after: Json, ignored: IgnoredPaths = NOTHING_IGNORED): PatchOperation[] {
+/** What shapes a difference; left out: nothing is ignored, and lists are compared by position. */
+export interface DiffRules {
+  readonly ignored?: IgnoredPaths;
+  /** Which lists are compared by keys, as sets or as a whole. */
+  readonly shape?: Shape | undefined;
+}
+
+/**
+ * The operations that turn `before` into `after`, exactly; empty when they are equal apart from ignored paths and from the order of
+ * keyed lists and sets. Of a list, first the removals come, from its end, then additions and moves in the order of its positions, then
+ * what differs inside its elements: so every other position in the patch is one in `after`.
+ */
+export function diff(
+  before: Json,
+  after: Json,
+  { ignored = NOTHING_IGNORED, shape }: DiffRules = {},
+): PatchOperation[] {
   const patch: PatchOperation[] = [];
-  compare(before, after, "", ignored, patch);
-  return patch;
+  compare({ before, after, path: "", ignored, shape }, patch);
+  return valueOperations(patch).length === 0 ? [] : patch;
 }
 
-function compare(before: Json, after: Json, path: string, ignored: IgnoredPaths, patch: PatchOperation[]): void {
+/** Two values that stand at the same place. */
+interface Pair<T extends Json = Json> {
+  readonly before: T;
+  readonly after: T;
+  readonly path: string;
+  readonly ignored: IgnoredPaths;
+  readonly shape: Shape | undefined;
+}
+
+function compare(pair: Pair, patch: PatchOperation[]): void {
+  const { before, after, path, shape } = pair;
   if (before === after) return;
-  if (Array.isArray(before) && Array.isArray(after)) compareLists(before, after, path, ignored, patch);
-  else if (isMap(before) && isMap(after)) compareMaps(before, after, path, ignored, patch);
-  else patch.push({ op: "replace", path, value: after, oldValue: before });
+  const isWhole = shape?.isAtomicMap || shape?.list?.type === "atomic";
+  const found: PatchOperation[] = isWhole ? [] : patch;
+  if (Array.isArray(before) && Array.isArray(after)) compareLists({ ...pair, before, after }, found);
+  else if (isMap(before) && isMap(after)) compareMaps({ ...pair, before, after }, found);
+  else return void patch.push({ op: "replace", path, value: after, oldValue: before });
+  if (isWhole && valueOperations(found).length > 0) patch.push({ op: "replace", path, value: after, oldValue: before });
 }
 
-function compareMaps(
-  before: Record<string, Json>,
-  after: Record<string, Json>,
-  path: string,
-  ignored: IgnoredPaths,
-  patch: PatchOperation[],
-): void {
+function compareMaps({ before, after, path, ignored, shape }: Pair<JsonMap>, patch: PatchOperation[]): void {
   for (const key in before) {
     const rest = below(ignored, key);
     if (rest.whole) continue;
     const old = before[key] as Json;
-    if (!Object.hasOwn(after, key))
-      patch.push({ op: "remove", path: `${path}/${escapePointerToken(key)}`, oldValue: old });
-    else if (old !== after[key]) compare(old, after[key] as Json, `${path}/${escapePointerToken(key)}`, rest, patch);
+    const at = `${path}/${escapePointerToken(key)}`;
+    if (!Object.hasOwn(after, key)) patch.push({ op: "remove", path: at, oldValue: old });
+    else if (old !== after[key])
+      compare(
+        { before: old, after: after[key] as Json, path: at, ignored: rest, shape: shapeBelow(shape, key) },
+        patch,
+      );
   }
   for (const key in after) {
     if (Object.hasOwn(before, key) || below(ignored, key).whole) continue;
@@ -66,18 +94,36 @@ function compareMaps(
   }
 }
 
-/** By position: what both have is compared, what is left over is added at, or removed from, the end. */
-function compareLists(
-  before: Json[],
-  after: Json[],
-  path: string,
-  ignored: IgnoredPaths,
-  patch: PatchOperation[],
-): void {
+function compareLists(pair: Pair<Json[]>, patch: PatchOperation[]): void {
+  const list = pair.shape?.list;
+  const isNamed = list?.type === "map" || list?.type === "set";
+  const aligned = isNamed ? align(pair.before, pair.after, list) : undefined;
+  if (aligned === undefined) {
+    compareByPosition(pair, patch);
+    return;
+  }
+  const { path, after, ignored, shape } = pair;
+  if (below(ignored, "*").whole) return;
+  for (const { op, from, to } of aligned.steps) {
+    if (op === "remove") patch.push({ op, path: `${path}/${from}`, oldValue: pair.before[from] as Json });
+    else if (op === "add") patch.push({ op, path: `${path}/${to}`, value: after[to] as Json });
+    else patch.push({ op, from: `${path}/${from}`, path: `${path}/${to}` });
+  }
+  for (const { before, to } of aligned.shared) {
+    const rest = below(ignored, String(to));
+    const inner = { before, after: after[to] as Json, path: `${path}/${to}`, ignored: rest, shape: shape?.each };
+    if (!rest.whole) compare(inner, patch);
+  }
+}
+
+/** What both have is compared, what is left over is added at, or removed from, the end. */
+function compareByPosition({ before, after, path, ignored, shape }: Pair<Json[]>, patch: PatchOperation[]): void {
   const shared = Math.min(before.length, after.length);
   for (let i = 0; i < shared; i++) {
     const rest = below(ignored, String(i));
-    if (!rest.whole) compare(before[i] as Json, after[i] as Json, `${path}/${i}`, rest, patch);
+    const [old, now] = [before[i] as Json, after[i] as Json];
+    if (!rest.whole)
+      compare({ before: old, after: now, path: `${path}/${i}`, ignored: rest, shape: shape?.each }, patch);
   }
   for (let i = shared; i < after.length; i++) {
     if (!below(ignored, String(i)).whole) patch.push({ op: "add", path: `${path}/${i}`, value: after[i] as Json });
@@ -107,6 +153,8 @@ function merge(a: IgnoredPaths, b: IgnoredPaths): IgnoredPaths {
   return { whole: a.whole || b.whole, below: joined };
 }
 
-function isMap(value: Json): value is Record<string, Json> {
+type JsonMap = Record<string, Json>;
+
+function isMap(value: Json): value is JsonMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -5,7 +5,7 @@
  * that are not explicitly defined … MUST be ignored").
  */
 import { z } from "zod";
-import { parsePointer } from "./field-path.ts";
+import { parsePointer, valueAt } from "./field-path.ts";
 import type { Json } from "./kube-object.ts";
 
 const value = z.json() as z.ZodType<Json>;
@@ -15,8 +15,17 @@ export const PatchOperation = z.discriminatedUnion("op", [
   z.object({ op: z.literal("add"), path: z.string(), value }),
   z.object({ op: z.literal("remove"), path: z.string(), oldValue: value }),
   z.object({ op: z.literal("replace"), path: z.string(), value, oldValue: value }),
+  /** An element of a keyed list or a set stands elsewhere in it: no change, but without it the rest would not fit. */
+  z.object({ op: z.literal("move"), from: z.string(), path: z.string() }),
 ]);
 export type PatchOperation = z.infer<typeof PatchOperation>;
+/** An operation that changes a value; a move only says where one stands now. */
+export type ValueOperation = Exclude<PatchOperation, { readonly op: "move" }>;
+
+/** The operations that change values, for readers to whom the order of a keyed list or a set says nothing. */
+export function valueOperations(patch: readonly PatchOperation[]): ValueOperation[] {
+  return patch.filter((operation): operation is ValueOperation => operation.op !== "move");
+}
 
 /** Applies a patch to a copy of the document. Throws an Error when a path does not exist in it. */
 export function applyPatch(document: Json, patch: readonly PatchOperation[]): Json {
@@ -36,12 +45,20 @@ function inverse(operation: PatchOperation): PatchOperation {
       return { op: "add", path: operation.path, value: operation.oldValue };
     case "replace":
       return { op: "replace", path: operation.path, value: operation.oldValue, oldValue: operation.value };
+    case "move":
+      return { op: "move", from: operation.path, path: operation.from };
     default:
       return operation satisfies never;
   }
 }
 
 function step(document: Json, operation: PatchOperation): Json {
+  if (operation.op === "move") {
+    const value = valueAt(document, parsePointer(operation.from));
+    if (value === undefined) throw new Error(`the patch does not fit the object: nothing at "${operation.from}"`);
+    const without = step(document, { op: "remove", path: operation.from, oldValue: value });
+    return step(without, { op: "add", path: operation.path, value });
+  }
   const segments = parsePointer(operation.path);
   const key = segments.at(-1);
   if (key === undefined) return operation.op === "remove" ? null : structuredClone(operation.value);

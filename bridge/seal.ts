@@ -7,11 +7,12 @@ import { hash } from "node:crypto";
 import { CloudEvent } from "cloudevents";
 import { actorOf } from "./actor.ts";
 import type { Actor, Change, Op, Part } from "./change.ts";
-import { diff, type IgnoredPaths } from "./diff.ts";
+import { type DiffRules, diff, type IgnoredPaths } from "./diff.ts";
 import { DATA_SCHEMA, type Envelope, TYPE_PREFIX } from "./envelope.ts";
 import { epochOf, resourceVersionOf, sequenceOf } from "./epoch.ts";
 import type { Json, KubeObject } from "./kube-object.ts";
-import type { PatchOperation } from "./patch.ts";
+import type { Shape } from "./list-shape.ts";
+import { type PatchOperation, valueOperations } from "./patch.ts";
 import { eventSubject, objectSubject } from "./subject.ts";
 import {
   conditionTransitions,
@@ -32,6 +33,8 @@ export interface SealContext {
   readonly kind: string;
   readonly phase: PhaseSource;
   readonly ignored: IgnoredPaths;
+  /** Which lists are compared by keys, as sets or as a whole; it follows the kind's schema. */
+  readonly shape?: Shape;
 }
 
 /** A published state of an object: what the next difference starts from. */
@@ -70,7 +73,7 @@ const PARTS: readonly Part[] = ["metadata", "spec", "status"];
 export function seal(context: SealContext, occurrence: Occurrence): SealedEvent | undefined {
   const { op, before } = occurrence;
   const object = withoutManagedFields(occurrence.object);
-  const patch = op === "updated" ? patchOf(before, object, context.ignored) : undefined;
+  const patch = op === "updated" ? patchOf(before, object, context) : undefined;
   if (patch?.length === 0) return undefined;
   const seenAt = new Date(occurrence.seenAtMs).toISOString();
   const actor = op === "updated" || op === "created" ? actorOf(occurrence.object, patch) : null;
@@ -129,10 +132,10 @@ export function eventId(op: Op, object: KubeObject, version: string): string {
   return `${object.metadata.uid}.${what}${epoch === 1 ? "" : `.e${epoch}`}`;
 }
 
-function patchOf(before: ObservedState | undefined, object: KubeObject, ignored: IgnoredPaths): PatchOperation[] {
+function patchOf(before: ObservedState | undefined, object: KubeObject, rules: DiffRules): PatchOperation[] {
   if (before === undefined)
     throw new Error("an update needs the state before it; without one it is a creation or a first sight");
-  return diff(before.object as Json, object as Json, ignored);
+  return diff(before.object as Json, object as Json, rules);
 }
 
 function transitionsOf(
@@ -152,7 +155,9 @@ function transitionsOf(
 /** An update's parts are those in its patch, a creation's are those it has; anything outside metadata and status is spec. */
 function changedParts(op: Op, object: KubeObject, patch: readonly PatchOperation[] | undefined): Part[] {
   if (op !== "created" && op !== "updated") return [];
-  const keys = patch ? patch.map((operation) => operation.path.split("/")[1] ?? "") : Object.keys(object);
+  const keys = patch
+    ? valueOperations(patch).map((operation) => operation.path.split("/")[1] ?? "")
+    : Object.keys(object);
   const found = new Set<Part>();
   for (const key of keys) {
     if (key === "apiVersion" || key === "kind") continue;

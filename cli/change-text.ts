@@ -2,7 +2,15 @@
  * One change as lines for a terminal: what happened to which object, and what changed from what to what. Everything in it comes from a
  * cluster, so no control character gets through that would drive the terminal.
  */
-import { type Envelope, type Json, opOf, type PatchOperation, parsePointer, toDotted } from "#contract";
+import {
+  type Envelope,
+  type Json,
+  opOf,
+  parsePointer,
+  toDotted,
+  type ValueOperation,
+  valueOperations,
+} from "#contract";
 import { paint, type Style } from "./terminal.ts";
 
 const OP_STYLES: Readonly<Record<string, Style>> = {
@@ -42,7 +50,7 @@ export function renderChange(envelope: Envelope): string {
     ([type, { from, to, reason }]) =>
       `    ${plain(type)}: ${plain(from ?? "none")} → ${paint("bold", plain(to ?? "none"))}${reason ? ` (${plain(reason)})` : ""}`,
   );
-  return [head.filter(Boolean).join("  "), ...conditions, ...patch.map(renderOperation)].join("\n");
+  return [head.filter(Boolean).join("  "), ...conditions, ...valueOperations(patch).map(renderOperation)].join("\n");
 }
 
 function phaseText({ phase, data }: Envelope): string {
@@ -52,7 +60,7 @@ function phaseText({ phase, data }: Envelope): string {
   return `${plain(transition.from ?? "none")} → ${paint("bold", plain(transition.to ?? "none"))}${held}`;
 }
 
-function renderOperation(operation: PatchOperation): string {
+function renderOperation(operation: ValueOperation): string {
   const path = plain(toDotted(parsePointer(operation.path)));
   switch (operation.op) {
     case "add":

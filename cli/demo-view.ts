@@ -2,7 +2,7 @@
  * How the demo looks: one line for each part with the time it took, then a timeline of the story with one line for each effect.
  * Everything fits a terminal of 80 columns; on a terminal a line says what is being waited for until it is there.
  */
-import { type Envelope, opOf, type PatchOperation, parsePointer, toDotted } from "#contract";
+import { type Envelope, opOf, parsePointer, toDotted, type ValueOperation, valueOperations } from "#contract";
 import { paint, print, type Style } from "./terminal.ts";
 
 const COLUMNS = 80;
@@ -81,14 +81,14 @@ export function describeEvent(envelope: Envelope | undefined): string | undefine
 /** What an event says, for people: also the difference where there is no transition, and who made it. */
 export function eventText(envelope: Envelope): string {
   const { data, manager } = envelope;
-  const change = data.transitions.phase === undefined ? data.patch?.find(isOfSpec) : undefined;
+  const change = data.transitions.phase === undefined ? valueOperations(data.patch ?? []).find(isOfSpec) : undefined;
   const by = manager === undefined ? "" : `  by ${manager}`;
   return `${describeEvent(envelope)}${change === undefined ? "" : `  ${renderOperation(change)}`}${by}`;
 }
 
-const isOfSpec = ({ path }: PatchOperation) => path.startsWith("/spec/");
+const isOfSpec = ({ path }: ValueOperation) => path.startsWith("/spec/");
 
-function renderOperation(operation: PatchOperation): string {
+function renderOperation(operation: ValueOperation): string {
   const path = toDotted(parsePointer(operation.path));
   const before = operation.op === "add" ? "none" : JSON.stringify(operation.oldValue);
   const after = operation.op === "remove" ? "none" : JSON.stringify(operation.value);

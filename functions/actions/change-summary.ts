@@ -3,7 +3,7 @@
  * the object's own message, and the fields that are left to tell. Each fact is told once: what the headline or a condition says
  * is not repeated as a changed field. A Slack message, a ticket and an e-mail are three renderings of this.
  */
-import { type Change, type Envelope, type Json, opOf, type PatchOperation, valueAt } from "#contract";
+import { type Change, type Envelope, type Json, opOf, type ValueOperation, valueAt } from "#contract";
 import { type ChangedField, changedField, readingOrder, segmentsOf } from "./changed-field.ts";
 
 /** A summary of one event. */
@@ -104,7 +104,7 @@ function conditionThatIsThePhase(change: Change, conditions: readonly ConditionS
 /** What the object says about itself, if it did not say so before and no condition that moved says the same. */
 function newMessage(
   event: Envelope,
-  operations: readonly PatchOperation[],
+  operations: readonly ValueOperation[],
   conditions: readonly ConditionSummary[],
 ): string | null {
   const known = new Set(conditions.flatMap(({ reason, message }) => [reason, message]));
@@ -117,7 +117,7 @@ function newMessage(
 }
 
 /** Whether an operation is told by the phase, by a condition that moved, or by the object's message. */
-function toldElsewhere(event: Envelope): (operation: PatchOperation) => boolean {
+function toldElsewhere(event: Envelope): (operation: ValueOperation) => boolean {
   const { transitions, object } = event.data;
   const moved = transitions.conditions ?? {};
   const isTold = (condition: Json | undefined) => {
@@ -141,7 +141,7 @@ function toldElsewhere(event: Envelope): (operation: PatchOperation) => boolean 
 
 /** The phase need not stand in `status.phase`: what moves as it does is the phase, or says the same. */
 function isMove(
-  operation: PatchOperation,
+  operation: ValueOperation,
   moved: { readonly from: string | null; readonly to: string | null },
 ): boolean {
   const from = operation.op === "add" ? null : operation.oldValue;

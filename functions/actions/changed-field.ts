@@ -3,7 +3,14 @@
  * summarised, and two long texts are cut to where they differ. Knows no target: markup and limits of a message are its own.
  * Source: RFC 6902 operations as in bridge/change.ts.
  */
-import { type Json, type PatchOperation, parseFieldPath, toPointer } from "#contract";
+import {
+  type Json,
+  type PatchOperation,
+  parseFieldPath,
+  toPointer,
+  type ValueOperation,
+  valueOperations,
+} from "#contract";
 
 /** One field; `null` means that it is not there, not that its value is null. */
 export interface ChangedField {
@@ -24,12 +31,14 @@ const PLAIN_KEY = /^[A-Za-z0-9_$-]+$/;
 const LIST_POSITION = /^\d+$/;
 
 /** The operations in reading order: spec and other parts, metadata, status. A part that comes or goes is opened into its fields. */
-export function readingOrder(patch: readonly PatchOperation[]): PatchOperation[] {
-  return patch.flatMap(opened).toSorted((a, b) => rank(a) - rank(b));
+export function readingOrder(patch: readonly PatchOperation[]): ValueOperation[] {
+  return valueOperations(patch)
+    .flatMap(opened)
+    .toSorted((a, b) => rank(a) - rank(b));
 }
 
 /** One operation as a line of the table. */
-export function changedField(operation: PatchOperation): ChangedField {
+export function changedField(operation: ValueOperation): ChangedField {
   const path = dottedPath(segmentsOf(operation));
   switch (operation.op) {
     case "add":
@@ -49,7 +58,7 @@ export function segmentsOf(operation: PatchOperation): readonly string[] {
 }
 
 /** A status that appears for the first time is one operation, but many facts. */
-function opened(operation: PatchOperation): PatchOperation[] {
+function opened(operation: ValueOperation): ValueOperation[] {
   const segments = segmentsOf(operation);
   if (operation.op === "replace" || segments.length !== 1) return [operation];
   const value = operation.op === "add" ? operation.value : operation.oldValue;

@@ -75,7 +75,7 @@ describe("the difference of two states", () => {
     },
   ];
   for (const { name, before, after, ignore = [], patch } of rows) {
-    test(name, () => assert.deepEqual(diff(before, after, ignoring(ignore)), patch));
+    test(name, () => assert.deepEqual(diff(before, after, { ignored: ignoring(ignore) }), patch));
   }
 });
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Json, type PatchOperation, parseFieldPath } from "#contract";
+import { type Json, type ValueOperation, parseFieldPath } from "#contract";
 import { changedField, readingOrder } from "../../../functions/actions/changed-field.ts";
 
-const replace = (path: string, oldValue: Json, value: Json): PatchOperation => ({
+const replace = (path: string, oldValue: Json, value: Json): ValueOperation => ({
   op: "replace",
   path,
   value,
@@ -14,7 +14,7 @@ describe("a changed field", () => {
   const long = "x".repeat(5_000);
   const rows: {
     name: string;
-    operation: PatchOperation;
+    operation: ValueOperation;
     expected: [path: string, from: string | null, to: string | null];
   }[] = [
     { name: "shows a number", operation: replace("/spec/replicas", 3, 5), expected: ["spec.replicas", "3", "5"] },
@@ -101,7 +101,7 @@ describe("the order of fields", () => {
   });
 
   test("a status that appears is told field by field", () => {
-    const patch: PatchOperation[] = [{ op: "add", path: "/status", value: { phase: "Running", ready: true } }];
+    const patch: ValueOperation[] = [{ op: "add", path: "/status", value: { phase: "Running", ready: true } }];
     assert.deepEqual(readingOrder(patch), [
       { op: "add", path: "/status/phase", value: "Running" },
       { op: "add", path: "/status/ready", value: true },
