@@ -2,56 +2,43 @@
  * The exact difference between two JSON documents, as a patch that can be applied and undone. Lists are compared as their schema says,
  * else by position. Ignored paths make no operation, so the round trip holds apart from them.
  */
-import { escapePointerToken, parseFieldPath } from "./field-path.ts";
+import { escapePointerToken } from "./field-path.ts";
 import type { Json } from "./kube-object.ts";
 import { align } from "./list-alignment.ts";
 import { type Shape, shapeBelow } from "./list-shape.ts";
 import { type PatchOperation, valueOperations } from "./patch.ts";
+import { NO_PATHS, type PathSet, pathsBelow } from "./path-set.ts";
 
-/** Paths that make no change on their own, as a tree of keys; `*` is any key. Build it with `ignoring`. */
-export interface IgnoredPaths {
-  readonly whole: boolean;
-  readonly below: ReadonlyMap<string, IgnoredPaths>;
-}
-
-type MutableIgnoredPaths = { whole: boolean; below: Map<string, MutableIgnoredPaths> };
-
-const NOTHING_IGNORED: IgnoredPaths = { whole: false, below: new Map() };
-
-/** Builds the tree of ignored paths; `*` as a key stands for any key or position. */
-export function ignoring(paths: readonly string[]): IgnoredPaths {
-  const root: MutableIgnoredPaths = { whole: false, below: new Map() };
-  for (const path of paths) {
-    let node = root;
-    for (const key of parseFieldPath(path)) {
-      const next = node.below.get(key) ?? { whole: false, below: new Map() };
-      node.below.set(key, next);
-      node = next;
-    }
-    node.whole = true;
-  }
-  return root;
-}
-
-/** What shapes a difference; left out: nothing is ignored, and lists are compared by position. */
+/** What shapes a difference; left out: everything counts, and lists are compared by position. */
 export interface DiffRules {
-  readonly ignored?: IgnoredPaths;
+  /** Paths that make no change on their own. */
+  readonly ignored?: PathSet;
+  /** The only paths that count. */
+  readonly only?: PathSet | undefined;
   /** Which lists are compared by keys, as sets or as a whole. */
   readonly shape?: Shape | undefined;
+  /** Whether two values that are not equal stand for the same one. */
+  readonly isSame?: ((before: Json, after: Json) => boolean) | undefined;
 }
 
+interface ResolvedRules {
+  readonly ignored: PathSet;
+  readonly only: PathSet | undefined;
+  readonly shape: Shape | undefined;
+  readonly isSame: DiffRules["isSame"];
+}
+
+const NO_RULES: ResolvedRules = { ignored: NO_PATHS, only: undefined, shape: undefined, isSame: undefined };
+
 /**
- * The operations that turn `before` into `after`, exactly; empty when they are equal apart from ignored paths and from the order of
- * keyed lists and sets. Of a list, first the removals come, from its end, then additions and moves in the order of its positions, then
- * what differs inside its elements: so every other position in the patch is one in `after`.
+ * The operations that turn `before` into `after`, exactly; empty when they are equal apart from what does not count and from the order
+ * of keyed lists and sets. Of a list, first the removals come, from its end, then additions and moves in the order of its positions,
+ * then what differs inside its elements: so every other position in the patch is one in `after`.
  */
-export function diff(
-  before: Json,
-  after: Json,
-  { ignored = NOTHING_IGNORED, shape }: DiffRules = {},
-): PatchOperation[] {
+export function diff(before: Json, after: Json, rules: DiffRules = {}): PatchOperation[] {
+  const { ignored = NO_PATHS, only, shape, isSame } = rules;
   const patch: PatchOperation[] = [];
-  compare({ before, after, path: "", ignored, shape }, patch);
+  compare({ before, after, path: "", rules: { ignored, only, shape, isSame } }, patch);
   return valueOperations(patch).length === 0 ? [] : patch;
 }
 
@@ -60,97 +47,84 @@ interface Pair<T extends Json = Json> {
   readonly before: T;
   readonly after: T;
   readonly path: string;
-  readonly ignored: IgnoredPaths;
-  readonly shape: Shape | undefined;
+  readonly rules: ResolvedRules;
 }
 
 function compare(pair: Pair, patch: PatchOperation[]): void {
-  const { before, after, path, shape } = pair;
+  const { before, after, path, rules } = pair;
   if (before === after) return;
+  const { shape, isSame } = rules;
   const isWhole = shape?.isAtomicMap || shape?.list?.type === "atomic";
   const found: PatchOperation[] = isWhole ? [] : patch;
   if (Array.isArray(before) && Array.isArray(after)) compareLists({ ...pair, before, after }, found);
   else if (isMap(before) && isMap(after)) compareMaps({ ...pair, before, after }, found);
-  else return void patch.push({ op: "replace", path, value: after, oldValue: before });
+  else if (!isSame?.(before, after)) patch.push({ op: "replace", path, value: after, oldValue: before });
   if (isWhole && valueOperations(found).length > 0) patch.push({ op: "replace", path, value: after, oldValue: before });
 }
 
-function compareMaps({ before, after, path, ignored, shape }: Pair<JsonMap>, patch: PatchOperation[]): void {
+function compareMaps({ before, after, path, rules }: Pair<JsonMap>, patch: PatchOperation[]): void {
   for (const key in before) {
-    const rest = below(ignored, key);
-    if (rest.whole) continue;
+    const rest = rulesBelow(rules, key);
+    if (rest === undefined) continue;
     const old = before[key] as Json;
     const at = `${path}/${escapePointerToken(key)}`;
     if (!Object.hasOwn(after, key)) patch.push({ op: "remove", path: at, oldValue: old });
-    else if (old !== after[key])
-      compare(
-        { before: old, after: after[key] as Json, path: at, ignored: rest, shape: shapeBelow(shape, key) },
-        patch,
-      );
+    else if (old !== after[key]) compare({ before: old, after: after[key] as Json, path: at, rules: rest }, patch);
   }
   for (const key in after) {
-    if (Object.hasOwn(before, key) || below(ignored, key).whole) continue;
+    if (Object.hasOwn(before, key) || rulesBelow(rules, key) === undefined) continue;
     patch.push({ op: "add", path: `${path}/${escapePointerToken(key)}`, value: after[key] as Json });
   }
 }
 
 function compareLists(pair: Pair<Json[]>, patch: PatchOperation[]): void {
-  const list = pair.shape?.list;
+  const list = pair.rules.shape?.list;
   const isNamed = list?.type === "map" || list?.type === "set";
   const aligned = isNamed ? align(pair.before, pair.after, list) : undefined;
   if (aligned === undefined) {
     compareByPosition(pair, patch);
     return;
   }
-  const { path, after, ignored, shape } = pair;
-  if (below(ignored, "*").whole) return;
+  const { path, after, rules } = pair;
+  if (pathsBelow(rules.ignored, "*").whole) return;
   for (const { op, from, to } of aligned.steps) {
     if (op === "remove") patch.push({ op, path: `${path}/${from}`, oldValue: pair.before[from] as Json });
     else if (op === "add") patch.push({ op, path: `${path}/${to}`, value: after[to] as Json });
     else patch.push({ op, from: `${path}/${from}`, path: `${path}/${to}` });
   }
   for (const { before, to } of aligned.shared) {
-    const rest = below(ignored, String(to));
-    const inner = { before, after: after[to] as Json, path: `${path}/${to}`, ignored: rest, shape: shape?.each };
-    if (!rest.whole) compare(inner, patch);
+    const rest = rulesBelow(rules, String(to));
+    if (rest !== undefined) compare({ before, after: after[to] as Json, path: `${path}/${to}`, rules: rest }, patch);
   }
 }
 
 /** What both have is compared, what is left over is added at, or removed from, the end. */
-function compareByPosition({ before, after, path, ignored, shape }: Pair<Json[]>, patch: PatchOperation[]): void {
+function compareByPosition({ before, after, path, rules }: Pair<Json[]>, patch: PatchOperation[]): void {
   const shared = Math.min(before.length, after.length);
   for (let i = 0; i < shared; i++) {
-    const rest = below(ignored, String(i));
+    const rest = rulesBelow(rules, String(i));
     const [old, now] = [before[i] as Json, after[i] as Json];
-    if (!rest.whole)
-      compare({ before: old, after: now, path: `${path}/${i}`, ignored: rest, shape: shape?.each }, patch);
+    if (rest !== undefined) compare({ before: old, after: now, path: `${path}/${i}`, rules: rest }, patch);
   }
   for (let i = shared; i < after.length; i++) {
-    if (!below(ignored, String(i)).whole) patch.push({ op: "add", path: `${path}/${i}`, value: after[i] as Json });
+    if (rulesBelow(rules, String(i))) patch.push({ op: "add", path: `${path}/${i}`, value: after[i] as Json });
   }
   for (let i = before.length - 1; i >= shared; i--) {
-    if (!below(ignored, String(i)).whole)
-      patch.push({ op: "remove", path: `${path}/${i}`, oldValue: before[i] as Json });
+    if (rulesBelow(rules, String(i))) patch.push({ op: "remove", path: `${path}/${i}`, oldValue: before[i] as Json });
   }
 }
 
-/** What is ignored below `key`; the wildcard's and the key's own paths count together. */
-function below(ignored: IgnoredPaths, key: string): IgnoredPaths {
-  if (ignored.below.size === 0) return NOTHING_IGNORED;
-  const exact = ignored.below.get(key);
-  const any = ignored.below.get("*");
-  if (exact === undefined) return any ?? NOTHING_IGNORED;
-  if (any === undefined || exact.whole) return exact;
-  return merge(exact, any);
-}
-
-function merge(a: IgnoredPaths, b: IgnoredPaths): IgnoredPaths {
-  const joined = new Map(a.below);
-  for (const [key, node] of b.below) {
-    const own = joined.get(key);
-    joined.set(key, own === undefined ? node : merge(own, node));
-  }
-  return { whole: a.whole || b.whole, below: joined };
+/** The rules below `key`; `undefined` when nothing there counts. */
+function rulesBelow(rules: ResolvedRules, key: string): ResolvedRules | undefined {
+  if (rules === NO_RULES) return rules;
+  const ignored = pathsBelow(rules.ignored, key);
+  if (ignored.whole) return undefined;
+  const only = rules.only === undefined || rules.only.whole ? undefined : pathsBelow(rules.only, key);
+  if (only !== undefined && !only.whole && only.below.size === 0) return undefined;
+  const shape = shapeBelow(rules.shape, key);
+  const { isSame } = rules;
+  if (ignored === NO_PATHS && only === undefined && shape === undefined && isSame === undefined) return NO_RULES;
+  return { ignored, only, shape, isSame };
 }
 
 type JsonMap = Record<string, Json>;

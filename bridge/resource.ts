@@ -3,8 +3,8 @@
  * checkpoint belongs to it and to a hash of these settings.
  */
 import { hash } from "node:crypto";
-import { type IgnoredPaths, ignoring } from "./diff.ts";
 import { groupOf } from "./kube-object.ts";
+import { type PathSet, pathSet } from "./path-set.ts";
 import { encodeToken, SUBJECT_ROOT } from "./subject.ts";
 import { type PhaseSource, parsePhaseSource } from "./transitions.ts";
 
@@ -32,7 +32,7 @@ export interface WatchedResource {
   /** `undefined`: all namespaces, or a cluster-scoped kind. */
   readonly namespace: string | undefined;
   readonly phase: PhaseSource;
-  readonly ignored: IgnoredPaths;
+  readonly ignored: PathSet;
   /** Changes when a setting changes that shapes events: then the log is compared with a list. */
   readonly settingsHash: string;
 }
@@ -60,7 +60,7 @@ export function watchedResource(
     plural: discovered.plural,
     namespace: discovered.namespaced ? namespace : undefined,
     phase: parsePhaseSource(phase),
-    ignored: ignoring(ignore),
+    ignored: pathSet(ignore),
     settingsHash: hash("sha256", JSON.stringify([apiVersion, kind, phase, ignore.toSorted()]), "hex").slice(0, 16),
   };
 }

@@ -7,12 +7,13 @@ import { hash } from "node:crypto";
 import { CloudEvent } from "cloudevents";
 import { actorOf } from "./actor.ts";
 import type { Actor, Change, Op, Part } from "./change.ts";
-import { type DiffRules, diff, type IgnoredPaths } from "./diff.ts";
+import { type DiffRules, diff } from "./diff.ts";
 import { DATA_SCHEMA, type Envelope, TYPE_PREFIX } from "./envelope.ts";
 import { epochOf, resourceVersionOf, sequenceOf } from "./epoch.ts";
 import type { Json, KubeObject } from "./kube-object.ts";
 import type { Shape } from "./list-shape.ts";
 import { type PatchOperation, valueOperations } from "./patch.ts";
+import type { PathSet } from "./path-set.ts";
 import { eventSubject, objectSubject } from "./subject.ts";
 import {
   conditionTransitions,
@@ -32,7 +33,7 @@ export interface SealContext {
   readonly plural: string;
   readonly kind: string;
   readonly phase: PhaseSource;
-  readonly ignored: IgnoredPaths;
+  readonly ignored: PathSet;
   /** Which lists are compared by keys, as sets or as a whole; it follows the kind's schema. */
   readonly shape?: Shape;
 }

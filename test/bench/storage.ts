@@ -5,10 +5,10 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { ignoring } from "../../bridge/diff.ts";
 import { openEventLog } from "../../bridge/event-log.ts";
 import { connectJetStream } from "../../bridge/jetstream.ts";
 import { NatsSettings } from "../../bridge/nats-settings.ts";
+import { pathSet } from "../../bridge/path-set.ts";
 import { type ObservedState, type SealContext, seal } from "../../bridge/seal.ts";
 import { EVENTS_STREAM, ensureStream, eventsStream, StreamSettings } from "../../bridge/stream.ts";
 import { objectSubject } from "../../bridge/subject.ts";
@@ -28,7 +28,7 @@ const CONTEXT: SealContext = {
   plural: "databases",
   kind: "Database",
   phase: parsePhaseSource("status.phase"),
-  ignored: ignoring(["metadata.resourceVersion", "metadata.generation"]),
+  ignored: pathSet(["metadata.resourceVersion", "metadata.generation"]),
 };
 /** As many as the bridge has in flight. */
 const AT_ONCE = 256;

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CloudEvent, HTTP } from "cloudevents";
 import { beforeOf } from "../../bridge/change.ts";
-import { ignoring } from "../../bridge/diff.ts";
 import { MalformedEventError, opOf, parseEnvelope } from "../../bridge/envelope.ts";
 import { versionIn } from "../../bridge/epoch.ts";
 import type { KubeObject } from "../../bridge/kube-object.ts";
+import { pathSet } from "../../bridge/path-set.ts";
 import { ALWAYS_IGNORED } from "../../bridge/resource.ts";
 import { type ObservedState, type Occurrence, type SealContext, seal } from "../../bridge/seal.ts";
 import { parsePhaseSource } from "../../bridge/transitions.ts";
@@ -17,7 +17,7 @@ const context: SealContext = {
   plural: "databases",
   kind: "Database",
   phase: parsePhaseSource("status.phase"),
-  ignored: ignoring(ALWAYS_IGNORED),
+  ignored: pathSet(ALWAYS_IGNORED),
 };
 const UID = "0f0b8e4c-7a43-4d9b-9d3f-0d7f5b6a1c11";
 const SEEN_AT = Date.parse("2026-03-01T12:00:00.250Z");

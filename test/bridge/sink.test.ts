@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { ignoring } from "../../bridge/diff.ts";
 import { type EventLog, knownAfter, openEventLog, stateAfter } from "../../bridge/event-log.ts";
 import { connectJetStream, type JetStream } from "../../bridge/jetstream.ts";
 import type { KubeObject } from "../../bridge/kube-object.ts";
 import { createLogger } from "../../bridge/logger.ts";
+import { pathSet } from "../../bridge/path-set.ts";
 import { type ObservedState, type SealContext, type SealedEvent, seal } from "../../bridge/seal.ts";
 import { createSink, type Sink } from "../../bridge/sink.ts";
 import type { KnownObject } from "../../bridge/store.ts";
@@ -19,7 +19,7 @@ const context: SealContext = {
   plural: "databases",
   kind: "Database",
   phase: { type: "path", segments: ["status", "phase"] },
-  ignored: ignoring(["/metadata/resourceVersion"]),
+  ignored: pathSet(["/metadata/resourceVersion"]),
 };
 const signal = AbortSignal.timeout(60_000);
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Json, type ValueOperation, parseFieldPath } from "#contract";
+import { type Json, parseFieldPath, type ValueOperation } from "#contract";
 import { changedField, readingOrder } from "../../../functions/actions/changed-field.ts";
 
 const replace = (path: string, oldValue: Json, value: Json): ValueOperation => ({

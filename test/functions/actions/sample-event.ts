@@ -4,9 +4,9 @@
  */
 import { createLogger } from "#contract";
 import { beforeOf } from "../../../bridge/change.ts";
-import { ignoring } from "../../../bridge/diff.ts";
 import { type Envelope, opOf, parseEnvelope } from "../../../bridge/envelope.ts";
 import { KubeObject } from "../../../bridge/kube-object.ts";
+import { pathSet } from "../../../bridge/path-set.ts";
 import { type ObservedState, seal } from "../../../bridge/seal.ts";
 import { parsePhaseSource, phaseOf } from "../../../bridge/transitions.ts";
 import type { FunctionContext } from "../../../functions/kit/define.ts";
@@ -51,7 +51,7 @@ export function sampleEvent(sample: Sample): Envelope {
       plural: "databases",
       kind: "Database",
       phase,
-      ignored: ignoring(["metadata.resourceVersion"]),
+      ignored: pathSet(["metadata.resourceVersion"]),
     },
     {
       op,

@@ -2,10 +2,10 @@
  * Events as the bridge seals them, for tests of the kit: a Database and what happens to it.
  */
 import type { Op } from "../../../bridge/change.ts";
-import { ignoring } from "../../../bridge/diff.ts";
 import { type Envelope, parseEnvelope } from "../../../bridge/envelope.ts";
 import { valueAt } from "../../../bridge/field-path.ts";
 import type { Json, KubeObject } from "../../../bridge/kube-object.ts";
+import { pathSet } from "../../../bridge/path-set.ts";
 import { type ObservedState, seal } from "../../../bridge/seal.ts";
 
 export interface DatabaseFields {
@@ -26,7 +26,7 @@ export interface TestEvent {
   readonly envelope: Envelope;
 }
 
-const ignored = ignoring(["metadata.resourceVersion", "metadata.generation", "metadata.managedFields"]);
+const ignored = pathSet(["metadata.resourceVersion", "metadata.generation", "metadata.managedFields"]);
 let resourceVersion = 1000;
 
 /** What the tests count by: each event of an object has another number of replicas. */
