@@ -25,6 +25,18 @@ export const ConditionTransition = PhaseTransition.extend({
 });
 export type ConditionTransition = z.infer<typeof ConditionTransition>;
 
+/** Its deletion has begun, and waits until nobody holds it any more. */
+export const Terminating = z.object({
+  since: z.string(),
+  /** Who holds it. */
+  finalizers: z.array(z.string()),
+});
+export type Terminating = z.infer<typeof Terminating>;
+
+/** Which generation of the spec the status is about; a lower `observedGeneration` means that the controller is behind. */
+export const Reconciliation = z.object({ generation: z.int(), observedGeneration: z.int() });
+export type Reconciliation = z.infer<typeof Reconciliation>;
+
 /** The field manager that made the change: the name of a client, not of a person. */
 export const Actor = z.object({
   manager: z.string(),
@@ -43,7 +55,9 @@ export const Change = z.object({
   transitions: z.object({
     phase: PhaseTransition.optional(),
     conditions: z.record(z.string(), ConditionTransition).optional(),
+    terminating: Terminating.optional(),
   }),
+  reconciliation: Reconciliation.optional(),
   /** `null` when it cannot be told. */
   actor: Actor.nullable(),
   /** True when states between before and after may be missing. */

@@ -8,6 +8,8 @@ import { groupOf } from "./kube-object.ts";
 import { KubernetesSettings } from "./kubernetes-settings.ts";
 import { LeaderElectionSettings } from "./lease.ts";
 import { NatsSettings } from "./nats-settings.ts";
+import { isSecret } from "./resource.ts";
+import { SecretSource } from "./secret.ts";
 import { StreamSettings } from "./stream.ts";
 import { parsePhaseSource } from "./transitions.ts";
 
@@ -24,50 +26,88 @@ const VERIFY_MINUTES_MAX = 7 * 24 * 60;
 /** A log that is behind for longer than a minute is not verified, but repaired by its bridge. */
 const VERIFY_GRACE_SECONDS_MAX = 60;
 
+/** Lists of paths; `*` is any key. */
+const PathLists = {
+  /** Their changes make no event on their own. */
+  ignore: z.array(FieldPath).default([]),
+  /** Changes of anything else make no event. */
+  only: z.array(FieldPath).default([]),
+  /** Their changes make events of higher severity (severitytext CRITICAL). */
+  critical: z.array(FieldPath).default([]),
+  /** What stands there is replaced by a mark before it leaves the process. */
+  redact: z.array(FieldPath).default([]),
+};
+
 const ResourceEntry = z.strictObject({
   apiVersion: z.string().regex(/^([a-z0-9.-]+\/)?v[a-z0-9]+$/, "expected an API version such as demo.example.com/v1"),
   kind: z.string().regex(/^[A-Z][A-Za-z0-9]*$/, "expected a kind such as Database (the singular, as in manifests)"),
   /** Left out: all namespaces. */
   namespaces: z.array(z.string().min(1)).min(1).optional(),
-  /** Where the phase is: a path, or `condition:Ready`; default status.phase. */
-  phase: PhasePath.default("status.phase"),
-  /** Paths whose changes make no event on their own; `*` is any key. */
-  ignore: z.array(FieldPath).default([]),
+  /** Where the phase is: a path, or `condition:Ready`; default: where kinds that many run have it, else status.phase. */
+  phase: PhasePath.optional(),
+  ...PathLists,
 });
 type ResourceEntry = z.infer<typeof ResourceEntry>;
 
 /** The bridge's configuration. */
-export const BridgeConfig = z.strictObject({
-  /** Names the cluster in every event and subject, so that several can share one NATS. */
-  cluster: z.string().regex(/^[a-z0-9-]{1,63}$/, "expected 1 to 63 of a-z, 0-9 and -"),
-  resources: z.array(ResourceEntry).min(1).superRefine(refuseOverlap),
-  /** Ignored for every resource. */
-  ignore: z.array(FieldPath).default([]),
-  nats: NatsSettings,
-  kubernetes: KubernetesSettings,
-  /** Which of several bridges with this configuration captures. */
-  leaderElection: LeaderElectionSettings,
-  streams: StreamSettings,
-  /** Memory for the last states of objects, in bytes of heap; what does not fit is read from NATS. Default 64 MiB. */
-  stateBytesMax: z
-    .int()
-    .nonnegative()
-    .default(64 * 1024 ** 2),
-  /** Comparing the cluster with the log while everything runs, and repairing what differs. */
-  verify: z
-    .strictObject({
-      /** Between two comparisons of a watch, and before the first; 0: never. Default 60. */
-      everyMinutes: z.number().min(0).max(VERIFY_MINUTES_MAX).default(60),
-      /** What differs is looked at again so long after, three times. Default 5. */
-      graceSeconds: z.number().positive().max(VERIFY_GRACE_SECONDS_MAX).default(5),
-    })
-    .prefault({}),
-  /** Where /livez, /readyz and /metrics are served: on all addresses unless a host is named; port 0 picks a free one. */
-  health: z
-    .strictObject({ host: z.string().exactOptional(), port: z.int().min(0).max(65_535).default(8080) })
-    .prefault({}),
-});
+export const BridgeConfig = z
+  .strictObject({
+    /** Names the cluster in every event and subject, so that several can share one NATS. */
+    cluster: z.string().regex(/^[a-z0-9-]{1,63}$/, "expected 1 to 63 of a-z, 0-9 and -"),
+    resources: z.array(ResourceEntry).min(1).superRefine(refuseOverlap),
+    /** For every resource, in addition to its own. */
+    ...PathLists,
+    /** What the marks of redacted values are made with; at least 16 characters. Needed where anything is redacted. */
+    redactionKey: SecretSource.optional(),
+    nats: NatsSettings,
+    kubernetes: KubernetesSettings,
+    /** Which of several bridges with this configuration captures. */
+    leaderElection: LeaderElectionSettings,
+    streams: StreamSettings,
+    /** Memory for the last states of objects, in bytes of heap; what does not fit is read from NATS. Default 64 MiB. */
+    stateBytesMax: z
+      .int()
+      .nonnegative()
+      .default(64 * 1024 ** 2),
+    /** Comparing the cluster with the log while everything runs, and repairing what differs. */
+    verify: z
+      .strictObject({
+        /** Between two comparisons of a watch, and before the first; 0: never. Default 60. */
+        everyMinutes: z.number().min(0).max(VERIFY_MINUTES_MAX).default(60),
+        /** What differs is looked at again so long after, three times. Default 5. */
+        graceSeconds: z.number().positive().max(VERIFY_GRACE_SECONDS_MAX).default(5),
+      })
+      .prefault({}),
+    /** Where /livez, /readyz and /metrics are served: on all addresses unless a host is named; port 0 picks a free one. */
+    health: z
+      .strictObject({ host: z.string().exactOptional(), port: z.int().min(0).max(65_535).default(8080) })
+      .prefault({}),
+  })
+  .superRefine(needRedactionKey);
 export type BridgeConfig = z.infer<typeof BridgeConfig>;
+
+/** Without a key that stays, marks could not be recognised after a restart, and everything redacted would look changed. */
+function needRedactionKey(config: RedactionConfig, context: z.RefinementCtx): void {
+  const needed =
+    config.redact.length > 0 || config.resources.some((entry) => entry.redact.length > 0 || isSecretEntry(entry));
+  if (!needed || config.redactionKey !== undefined) return;
+  context.addIssue({
+    code: "custom",
+    path: ["redactionKey"],
+    message:
+      "needed where values are redacted (redact, or kind Secret), so that a change of one is recognised after a restart: name a secret of at least 16 random characters, as { env: NAME } or { file: /path }",
+  });
+}
+
+interface RedactionConfig {
+  readonly resources: readonly ResourceEntry[];
+  readonly redact: readonly string[];
+  readonly redactionKey?: SecretSource | undefined;
+}
+
+function isSecretEntry({ apiVersion, kind }: ResourceEntry): boolean {
+  return isSecret(groupOf(apiVersion), kind);
+}
 
 /** Each object has one owner: two entries for it would publish everything twice with different settings. */
 function refuseOverlap(entries: readonly ResourceEntry[], context: z.RefinementCtx): void {

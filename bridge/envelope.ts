@@ -2,7 +2,7 @@
  * The event on the wire: a CloudEvent 1.0 in structured JSON mode, one NATS message with the header
  * `content-type: application/cloudevents+json` and no `ce-*` headers, so that every reader takes it. This file is its schema
  * and its reader; `seal.ts` writes it.
- * Source: CloudEvents 1.0.2 core and JSON format; its extensions partitioning, sequence, recordedtime, distributed tracing;
+ * Source: CloudEvents 1.0.2 core and JSON format; its extensions partitioning, sequence, recordedtime, severity, distributed tracing;
  * the attribute names `apiversion`, `kind`, `name`, `namespace` are Knative ApiServerSource's.
  */
 import { z } from "zod";
@@ -43,6 +43,11 @@ export const Envelope = z.looseObject({
   phasefrom: z.string().optional(),
   phasesince: timestamp.optional(),
   manager: z.string().optional(),
+  /** The object's deletion has begun, and waits for its finalizers. */
+  terminating: z.literal(true).optional(),
+  /** Only when a critical path changed: CRITICAL, 18 (OpenTelemetry's ERROR2). */
+  severitytext: z.string().optional(),
+  severitynumber: z.int().optional(),
   partitionkey: z.string().min(1),
   sequence: z.string().min(1),
   traceparent: z.string().optional(),

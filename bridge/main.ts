@@ -20,6 +20,7 @@ import { resolveNatsSettings } from "./nats-settings.ts";
 import { readiness, type WatchStates } from "./readiness.ts";
 import { describeProblem } from "./reflector.ts";
 import { type ResourceSettings, resourceTitle, watchedResource } from "./resource.ts";
+import { readSecret, SecretError } from "./secret.ts";
 import { createSink, type Sink } from "./sink.ts";
 import { checkpointsStream, ensureStream, eventsStream } from "./stream.ts";
 import { LogLostError } from "./witness.ts";
@@ -37,6 +38,8 @@ export interface BridgeOptions {
   readonly janitor?: Partial<JanitorTiming>;
 }
 
+/** Fewer could be guessed, and with them the values behind the marks. */
+const REDACTION_KEY_CHARACTERS_MIN = 16;
 /** Time to publish what was read before the stop; Kubernetes kills after 30 s. */
 const DRAIN_MS = 10_000;
 
@@ -60,6 +63,7 @@ async function runUntilStopped(
   cleanup: AsyncDisposableStack,
 ): Promise<void> {
   const metrics = createMetrics();
+  const redactionKey = readRedactionKey(config);
   const states: WatchStates = new Map();
   const lease = resolveLease(config.leaderElection, config.cluster, config.kubernetes);
   let leader: LeaderState = { type: lease === undefined ? "off" : "candidate" };
@@ -109,6 +113,7 @@ async function runUntilStopped(
     log,
     sink: whileLeading(sink, leadership),
     janitor,
+    redactionKey,
     signal: AbortSignal.any([signal, leadership.signal]),
     deadline: AbortSignal.any([deadline.signal, leadership.signal]),
   };
@@ -132,6 +137,16 @@ async function lead(
   return await becomeLeader(
     { lease: openLease(apiServer, lease, requestMsMax), settings: leaderElection, onState },
     signal,
+  );
+}
+
+/** Throws SecretError when it is named and cannot be read, or is too short to be a secret. */
+function readRedactionKey({ redactionKey }: BridgeConfig): string {
+  if (redactionKey === undefined) return "";
+  const key = readSecret(redactionKey);
+  if (key.length >= REDACTION_KEY_CHARACTERS_MIN) return key;
+  throw new SecretError(
+    `redactionKey has ${key.length} characters, and needs at least ${REDACTION_KEY_CHARACTERS_MIN} random ones: \`openssl rand -hex 32\` makes some`,
   );
 }
 
@@ -169,8 +184,20 @@ interface WatchContext {
   readonly log: EventLog;
   readonly sink: Sink;
   readonly janitor: Partial<JanitorTiming> | undefined;
+  readonly redactionKey: string;
   readonly signal: AbortSignal;
   readonly deadline: AbortSignal;
+}
+
+/** The entry's settings, with those of all resources. */
+function settingsOf(config: BridgeConfig, entry: BridgeConfig["resources"][number]): ResourceSettings {
+  return {
+    ...entry,
+    ignore: [...config.ignore, ...entry.ignore],
+    only: [...config.only, ...entry.only],
+    critical: [...config.critical, ...entry.critical],
+    redact: [...config.redact, ...entry.redact],
+  };
 }
 
 /** One watch, started again whenever it fails. */
@@ -179,8 +206,8 @@ async function keepWatching(
   entry: BridgeConfig["resources"][number],
   namespace: string | undefined,
 ): Promise<void> {
-  const { config, apiServer, jetStream, logger, metrics, states, signal } = context;
-  const settings: ResourceSettings = { ...entry, ignore: [...config.ignore, ...entry.ignore] };
+  const { config, apiServer, jetStream, logger, metrics, states, redactionKey, signal } = context;
+  const settings = settingsOf(config, entry);
   const backoff = createBackoff(REFLECTOR_BACKOFF);
   let afterLoss = false;
   let epochMin = 1;
@@ -199,7 +226,7 @@ async function keepWatching(
           `${title} is not served: waiting for its CustomResourceDefinition (check apiVersion and kind if it should be there)`,
         );
       }
-      const resource = watchedResource(config.cluster, settings, discovered, namespace);
+      const resource = watchedResource(config.cluster, settings, discovered, namespace, { redactionKey });
       states.delete(title);
       metrics.forget(title);
       if (namespace !== undefined && !discovered.namespaced) {

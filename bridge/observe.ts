@@ -7,6 +7,7 @@
  * of an object whose state went is told without its patch, as a first sight with a gap (`existing`, `gap: true`), and its state is kept
  * again from then on; its deletion, where a list reveals it, tells its name alone.
  */
+import { randomBytes } from "node:crypto";
 import { type ApiRequest, type ApiServer, ApiStatusError } from "./api-server.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import type { ServedResource } from "./discovery.ts";
@@ -117,14 +118,16 @@ export interface ObservedSettings {
   readonly context: string;
   /** Left out: all namespaces, or a cluster-scoped kind. */
   readonly namespace?: string;
-  /** A path, or `condition:Ready`. */
-  readonly phase: string;
+  /** A path, or `condition:Ready`; left out: where the kind has it. */
+  readonly phase?: string | undefined;
 }
 
 /** Joins the settings with what discovery found. Throws an Error when the phase is neither a path nor a condition. */
 export function observedResource(served: ServedResource, settings: ObservedSettings): WatchedResource {
   const { context, namespace, phase } = settings;
-  return watchedResource(clusterNameOf(context), { ...served, phase, ignore: [] }, served, namespace);
+  return watchedResource(clusterNameOf(context), { ...served, phase }, served, namespace, {
+    redactionKey: randomBytes(32), // nothing is kept, so nothing has to be recognised later
+  });
 }
 
 /** A context's name by the configuration's rule for clusters: `a-z`, `0-9` and `-`, at most 63. What is cut is the beginning. */

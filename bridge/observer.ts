@@ -6,7 +6,6 @@ import type { ApiServer } from "./api-server.ts";
 import { type BackoffOptions, createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
 import { resourceVersionOf } from "./epoch.ts";
 import { type Decision, decide, type Sighting, versionOf } from "./occurrence.ts";
-import { redactionFor } from "./redaction.ts";
 import type { ReflectorState, WatchEvent } from "./reflector.ts";
 import type { WatchedResource } from "./resource.ts";
 import { type ObservedState, type Occurrence, type SealedEvent, seal } from "./seal.ts";
@@ -37,7 +36,6 @@ const READS_MAX = 16;
 /** Makes the observer of one watch; its events must be handed over one after the other. */
 export function createObserver(options: ObserverOptions): Observer {
   const { resource, store, name } = options;
-  const redact = redactionFor(resource);
   const seen = new Set<string>();
   let epoch = 1;
   const finishList = async function* (listVersion: string): AsyncGenerator<SealedEvent> {
@@ -68,7 +66,7 @@ export function createObserver(options: ObserverOptions): Observer {
       case "modified":
       case "deleted": {
         if (name !== undefined && event.object.metadata.name !== name) return;
-        const object = redact(event.object);
+        const object = resource.redaction.redact(event.object);
         const key = keyOf(resource, object);
         if (event.type === "initial") seen.add(key);
         const sighting =

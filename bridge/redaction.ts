@@ -1,40 +1,62 @@
 /**
- * Secrets without what is secret in them: every value of `data` is replaced before anything else sees the object, by a mark that is
- * another one when the value is another one. So a change is told — which key, by whom — and the value never is, nor is it kept in
- * memory. Annotations are treated alike, because tools keep the whole applied manifest in them (kubectl's last-applied-configuration,
- * kapp's original); names, labels, type and finalizers stay.
- * Source: Kubernetes API, core/v1 Secret (`data`, and `stringData` that is never read back).
+ * Objects without what is secret in them: each redacted value is replaced before anything else sees the object, by a mark that is another
+ * one when the value is another one. So a change is told — which field, by whom — and the value never is: it is not kept in memory, not
+ * published and not logged. The marks are HMACs under a key of the bridge: nobody without it can try out values, and with the same key
+ * they stay the same over restarts. Marks of two keys cannot be compared; they count as equal, so a new key tells no change.
+ * Source: RFC 2104 (HMAC); Kubernetes API, core/v1 Secret (`data`, and `stringData` that is never read back).
  */
-import { createHmac, randomBytes } from "node:crypto";
-import type { KubeObject } from "./kube-object.ts";
-import type { WatchedResource } from "./resource.ts";
+import { createHmac } from "node:crypto";
+import type { Json, KubeObject } from "./kube-object.ts";
+import { NO_PATHS, pathSet, replaceAt } from "./path-set.ts";
 
-/** Gives the object as it may be shown. */
-export type Redaction = (object: KubeObject) => KubeObject;
-
-/** Enough to tell two values of one key apart (one chance in four billion), not a digest that could be looked up. */
-const MARK_DIGITS = 8;
-
-/** What the objects of a resource go through: Secrets are redacted, all others are left as they are. */
-export function redactionFor({ group, plural }: Pick<WatchedResource, "group" | "plural">): Redaction {
-  return group === "" && plural === "secrets" ? secretRedaction() : (object) => object;
+/** What the objects of one resource go through. */
+export interface Redaction {
+  /** For people and for hashes: what is redacted. */
+  readonly paths: readonly string[];
+  /** An object as it came from the API server, without its secrets. */
+  redact(object: KubeObject): KubeObject;
+  /** An object as the log has it, by today's paths: marks stay, what was told before it was secret is told no more. */
+  project(object: KubeObject): KubeObject;
+  /** Whether two values that are not equal may be the same one: one of them is a mark of the other, or of an unknown key. */
+  isSame(before: Json, after: Json): boolean;
 }
 
-/** The key of the marks is random and stays in this function, so that nobody can try out values against a mark. */
-function secretRedaction(): Redaction {
-  const key = randomBytes(32);
-  const mark = (value: unknown): string =>
-    `(redacted ${createHmac("sha256", key).update(JSON.stringify(value)).digest("hex").slice(0, MARK_DIGITS)})`;
-  const marked = (map: unknown): Record<string, string> =>
-    Object.fromEntries(Object.entries(map ?? {}).map(([name, value]) => [name, mark(value)]));
-  return (object) => {
-    const { data, stringData, metadata, ...rest } = object;
-    const { annotations } = metadata;
-    return {
-      ...rest,
-      metadata: annotations ? { ...metadata, annotations: marked(annotations) } : metadata,
-      ...(data !== undefined && { data: marked(data) }),
-      ...(stringData !== undefined && { stringData: marked(stringData) }),
-    } as KubeObject;
+/** Everything in a Secret but names, labels, type and finalizers: tools keep whole manifests in annotations. */
+export const SECRET_PATHS = ["/data/*", "/stringData/*", "/metadata/annotations/*"] as const;
+/** Whole manifests, secret fields included: kubectl's and kapp's. */
+const MANIFEST_COPIES = [
+  "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration",
+  "/metadata/annotations/kapp.k14s.io~1original",
+] as const;
+
+/** Enough that two values of one field have one mark with a chance of 1 in 10^19, and far from enough to find a value. */
+const MARK_DIGITS = 16;
+const KEY_ID_DIGITS = 4;
+const MARK = /^\(redacted ([0-9a-f]{4}):[0-9a-f]{16}\)$/;
+
+/** What a resource's objects go through. Without paths they are left as they are. */
+export function createRedaction(paths: readonly string[], key: string | Uint8Array): Redaction {
+  const digest = (text: string, digits: number) =>
+    createHmac("sha256", key).update(text).digest("hex").slice(0, digits);
+  const keyId = digest("key id", KEY_ID_DIGITS);
+  const mark = (value: Json): Json => `(redacted ${keyId}:${digest(JSON.stringify(value), MARK_DIGITS)})`;
+  const all = paths.length === 0 ? [] : [...paths, ...MANIFEST_COPIES];
+  const set = paths.length === 0 ? NO_PATHS : pathSet(all);
+  return {
+    paths,
+    redact: (object) => replaceAt(set, object as Json, mark) as KubeObject,
+    project: (object) =>
+      replaceAt(set, object as Json, (value) => (keyIdOf(value) === undefined ? mark(value) : value)) as KubeObject,
+    isSame(before, after) {
+      const [beforeId, afterId] = [keyIdOf(before), keyIdOf(after)];
+      if (beforeId === undefined) return afterId === keyId && mark(before) === after;
+      if (afterId !== undefined) return beforeId !== afterId;
+      return beforeId !== keyId || mark(after) === before;
+    },
   };
+}
+
+/** Of which key a value is a mark; `undefined`: it is none. */
+function keyIdOf(value: Json): string | undefined {
+  return typeof value === "string" ? MARK.exec(value)?.[1] : undefined;
 }

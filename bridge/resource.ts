@@ -4,7 +4,10 @@
  */
 import { hash } from "node:crypto";
 import { groupOf } from "./kube-object.ts";
+import { COMMON_SHAPE, type Shape } from "./list-shape.ts";
 import { type PathSet, pathSet } from "./path-set.ts";
+import { presetPhase } from "./phase-preset.ts";
+import { createRedaction, type Redaction, SECRET_PATHS } from "./redaction.ts";
 import { encodeToken, SUBJECT_ROOT } from "./subject.ts";
 import { type PhaseSource, parsePhaseSource } from "./transitions.ts";
 
@@ -12,8 +15,12 @@ import { type PhaseSource, parsePhaseSource } from "./transitions.ts";
 export interface ResourceSettings {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly phase: string;
-  readonly ignore: readonly string[];
+  /** Left out: where the kind has it. */
+  readonly phase?: string | undefined;
+  readonly ignore?: readonly string[];
+  readonly only?: readonly string[];
+  readonly critical?: readonly string[];
+  readonly redact?: readonly string[];
 }
 
 /** What discovery knows of a resource. */
@@ -33,6 +40,13 @@ export interface WatchedResource {
   readonly namespace: string | undefined;
   readonly phase: PhaseSource;
   readonly ignored: PathSet;
+  /** The only paths that count; left out: all. */
+  readonly only?: PathSet;
+  /** Paths whose changes are more severe. */
+  readonly critical: PathSet;
+  readonly redaction: Redaction;
+  /** How its lists are compared. */
+  readonly shape: Shape;
   /** Changes when a setting changes that shapes events: then the log is compared with a list. */
   readonly settingsHash: string;
 }
@@ -43,26 +57,46 @@ export const ALWAYS_IGNORED = ["/metadata/managedFields", "/metadata/resourceVer
 /** How the bridge reads the object, not what the object is: the log has events from before a change of the configured apiVersion. */
 const API_VERSION = "/apiVersion";
 
-/** Joins settings with what discovery found. */
+/** Joins settings with what discovery found. `redactionKey` may be left out where nothing is redacted. */
 export function watchedResource(
   cluster: string,
   settings: ResourceSettings,
   discovered: DiscoveredResource,
   namespace: string | undefined,
+  {
+    redactionKey = "",
+    shape = COMMON_SHAPE,
+  }: { readonly redactionKey?: string | Uint8Array; readonly shape?: Shape } = {},
 ): WatchedResource {
-  const { apiVersion, kind, phase } = settings;
-  const ignore = [...ALWAYS_IGNORED, API_VERSION, ...settings.ignore];
+  const { apiVersion, kind, only = [], critical = [] } = settings;
+  const group = groupOf(apiVersion);
+  const phase = settings.phase ?? presetPhase(group, kind);
+  const ignore = [...ALWAYS_IGNORED, API_VERSION, ...(settings.ignore ?? [])].toSorted();
+  const redact = [...(settings.redact ?? []), ...(isSecret(group, kind) ? SECRET_PATHS : [])].toSorted();
   return {
     cluster,
-    group: groupOf(apiVersion),
+    group,
     version: apiVersion.slice(apiVersion.indexOf("/") + 1),
     kind,
     plural: discovered.plural,
     namespace: discovered.namespaced ? namespace : undefined,
     phase: parsePhaseSource(phase),
     ignored: pathSet(ignore),
-    settingsHash: hash("sha256", JSON.stringify([apiVersion, kind, phase, ignore.toSorted()]), "hex").slice(0, 16),
+    ...(only.length > 0 && { only: pathSet(only) }),
+    critical: pathSet(critical),
+    redaction: createRedaction(redact, redactionKey),
+    shape,
+    settingsHash: hash(
+      "sha256",
+      JSON.stringify([apiVersion, kind, phase, ignore, only.toSorted(), redact]),
+      "hex",
+    ).slice(0, 16),
   };
+}
+
+/** Whether its objects are Secrets, which are redacted unasked. */
+export function isSecret(group: string, kind: string): boolean {
+  return group === "" && kind === "Secret";
 }
 
 /** The API path of the collection, or of one object in it. */

@@ -7,13 +7,15 @@ import { hash } from "node:crypto";
 import { CloudEvent } from "cloudevents";
 import { actorOf } from "./actor.ts";
 import type { Actor, Change, Op, Part } from "./change.ts";
-import { type DiffRules, diff } from "./diff.ts";
+import { diff } from "./diff.ts";
 import { DATA_SCHEMA, type Envelope, TYPE_PREFIX } from "./envelope.ts";
 import { epochOf, resourceVersionOf, sequenceOf } from "./epoch.ts";
+import { parsePointer } from "./field-path.ts";
 import type { Json, KubeObject } from "./kube-object.ts";
 import type { Shape } from "./list-shape.ts";
 import { type PatchOperation, valueOperations } from "./patch.ts";
-import type { PathSet } from "./path-set.ts";
+import { NO_PATHS, type PathSet, reaches } from "./path-set.ts";
+import type { Redaction } from "./redaction.ts";
 import { eventSubject, objectSubject } from "./subject.ts";
 import {
   conditionTransitions,
@@ -23,6 +25,8 @@ import {
   phaseOf,
   phaseThen,
   phaseTransition,
+  reconciliationOf,
+  terminatingTransition,
 } from "./transitions.ts";
 
 /** What the events of one watch have in common. */
@@ -34,6 +38,10 @@ export interface SealContext {
   readonly kind: string;
   readonly phase: PhaseSource;
   readonly ignored: PathSet;
+  readonly only?: PathSet;
+  /** Paths whose changes are more severe. */
+  readonly critical?: PathSet;
+  readonly redaction?: Pick<Redaction, "isSame">;
   /** Which lists are compared by keys, as sets or as a whole; it follows the kind's schema. */
   readonly shape?: Shape;
 }
@@ -67,6 +75,8 @@ export interface SealedEvent {
   readonly after: ObservedState;
 }
 
+/** OpenTelemetry maps a critical syslog message to ERROR2, number 18. */
+const CRITICAL = { severitytext: "CRITICAL", severitynumber: 18 } as const;
 /** The order of the parts in the attribute `changed`. */
 const PARTS: readonly Part[] = ["metadata", "spec", "status"];
 
@@ -75,6 +85,7 @@ export function seal(context: SealContext, occurrence: Occurrence): SealedEvent 
   const { op, before } = occurrence;
   const object = withoutManagedFields(occurrence.object);
   const patch = op === "updated" ? patchOf(before, object, context) : undefined;
+  const reconciliation = reconciliationOf(object);
   if (patch?.length === 0) return undefined;
   const seenAt = new Date(occurrence.seenAtMs).toISOString();
   const actor = op === "updated" || op === "created" ? actorOf(occurrence.object, patch) : null;
@@ -86,6 +97,7 @@ export function seal(context: SealContext, occurrence: Occurrence): SealedEvent 
     object,
     ...(patch && { patch }),
     transitions: transitionsOf(occurrence, object, phaseBefore, phase, time),
+    ...(reconciliation && { reconciliation }),
     actor,
     gap: occurrence.gap,
   };
@@ -111,6 +123,8 @@ export function seal(context: SealContext, occurrence: Occurrence): SealedEvent 
     ...(phase && { phase: phase.name, phasesince: phase.since }),
     ...(change.transitions.phase?.from != null && { phasefrom: change.transitions.phase.from }),
     ...(actor && { manager: actor.manager }),
+    ...(op !== "deleted" && object.metadata.deletionTimestamp && { terminating: true as const }),
+    ...(isCritical(patch, context.critical) && CRITICAL),
     partitionkey: object6,
     sequence: sequenceOf(occurrence.resourceVersion),
     traceparent: traceparentOf(id),
@@ -133,10 +147,22 @@ export function eventId(op: Op, object: KubeObject, version: string): string {
   return `${object.metadata.uid}.${what}${epoch === 1 ? "" : `.e${epoch}`}`;
 }
 
-function patchOf(before: ObservedState | undefined, object: KubeObject, rules: DiffRules): PatchOperation[] {
+function patchOf(before: ObservedState | undefined, object: KubeObject, context: SealContext): PatchOperation[] {
   if (before === undefined)
     throw new Error("an update needs the state before it; without one it is a creation or a first sight");
-  return diff(before.object as Json, object as Json, rules);
+  const { ignored, only, shape, redaction } = context;
+  return diff(before.object as Json, object as Json, { ignored, only, shape, isSame: redaction?.isSame });
+}
+
+function isCritical(patch: readonly PatchOperation[] = [], critical: PathSet = NO_PATHS): boolean {
+  return valueOperations(patch).some((operation) => {
+    const segments = parsePointer(operation.path);
+    const values = [
+      ...("value" in operation ? [operation.value] : []),
+      ...("oldValue" in operation ? [operation.oldValue] : []),
+    ];
+    return values.some((value) => reaches(critical, segments, value));
+  });
 }
 
 function transitionsOf(
@@ -150,7 +176,12 @@ function transitionsOf(
   if (op !== "created" && op !== "updated") return {};
   const phaseMoved = phaseTransition(phaseBefore, phase, at);
   const conditions = conditionTransitions(before?.object ?? null, object, at);
-  return { ...(phaseMoved && { phase: phaseMoved }), ...(conditions && { conditions }) };
+  const terminating = op === "updated" && terminatingTransition(before?.object ?? null, object);
+  return {
+    ...(phaseMoved && { phase: phaseMoved }),
+    ...(conditions && { conditions }),
+    ...(terminating && { terminating }),
+  };
 }
 
 /** An update's parts are those in its patch, a creation's are those it has; anything outside metadata and status is spec. */

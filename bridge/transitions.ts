@@ -4,7 +4,13 @@
  * Source: Kubernetes API conventions, "Typical status properties" (conditions are a list keyed by `type`).
  */
 import { z } from "zod";
-import type { Change, ConditionTransition, PhaseTransition } from "./change.ts";
+import {
+  type Change,
+  type ConditionTransition,
+  type PhaseTransition,
+  Reconciliation,
+  type Terminating,
+} from "./change.ts";
 import { parseFieldPath, type Segments, valueAt } from "./field-path.ts";
 import type { KubeObject } from "./kube-object.ts";
 
@@ -115,6 +121,23 @@ export function conditionTransitions(
     found.push([type, { from: was?.status ?? null, to: is?.status ?? null, reason, message, heldSeconds }]);
   }
   return found.length === 0 ? undefined : Object.fromEntries(found);
+}
+
+/** The object's deletion, when it has begun with this change. */
+export function terminatingTransition(before: KubeObject | null, after: KubeObject): Terminating | undefined {
+  const since = after.metadata.deletionTimestamp;
+  if (!since || before?.metadata.deletionTimestamp) return undefined;
+  const { finalizers } = after.metadata;
+  const names = Array.isArray(finalizers) ? finalizers.filter((name) => typeof name === "string") : [];
+  return { since, finalizers: names };
+}
+
+/** How far the controller is, as its status says; `undefined` when it does not say. */
+export function reconciliationOf(object: KubeObject): Reconciliation | undefined {
+  const { generation } = object.metadata;
+  const observedGeneration = valueAt(object, ["status", "observedGeneration"]);
+  const found = Reconciliation.safeParse({ generation, observedGeneration });
+  return found.data;
 }
 
 function conditionsOf(object: KubeObject): Map<string, Condition> {

@@ -12,8 +12,10 @@ describe("the bridge's configuration", () => {
     assert.deepEqual(config.resources[0], {
       apiVersion: "demo.example.com/v1",
       kind: "Database",
-      phase: "status.phase",
       ignore: [],
+      only: [],
+      critical: [],
+      redact: [],
     });
     assert.deepEqual(config.streams, {
       replicas: 1,
@@ -57,6 +59,16 @@ describe("the bridge's configuration", () => {
       name: "an ignored path that cannot be read",
       text: `cluster: dev\nresources: [${resource}}]\nignore: ['a[']\n`,
       expected: /ignore\[0\]: .*cannot be read/,
+    },
+    {
+      name: "values to redact and no key for their marks",
+      text: `cluster: dev\nresources: [${resource}, redact: [spec.password]}]\n`,
+      expected: /redactionKey: needed where values are redacted .* as \{ env: NAME \} or \{ file: \/path \}/,
+    },
+    {
+      name: "Secrets and no key for their marks",
+      text: "cluster: dev\nresources: [{apiVersion: v1, kind: Secret}]\n",
+      expected: /redactionKey: needed where values are redacted/,
     },
     {
       name: "a password in the file",

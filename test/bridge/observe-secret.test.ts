@@ -54,7 +54,7 @@ describe("a Secret", () => {
       return changes[0]?.data.object["data"];
     };
     const [one, other] = [await marks(), await marks()];
-    assert.match(JSON.stringify(one), /^\{"password":"\(redacted [0-9a-f]{8}\)"/);
+    assert.match(JSON.stringify(one), /^\{"password":"\(redacted [0-9a-f]{4}:[0-9a-f]{16}\)"/);
     assert.notDeepEqual(one, other);
   });
 });

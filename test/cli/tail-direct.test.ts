@@ -247,7 +247,7 @@ describe("tail --direct", () => {
       }
       assert.match(tail.err, /values are redacted: you see that one changed, not what it is/);
     }
-    assert.match(tails[0]?.out ?? "", /~ data\.password: "\(redacted \w{8}\)" → "\(redacted \w{8}\)"/);
+    assert.match(tails[0]?.out ?? "", /~ data\.password: "\(redacted \w{4}:\w{16}\)" → "\(redacted \w{4}:\w{16}\)"/);
   });
 });
 
