@@ -108,13 +108,10 @@ interface Offers {
 
 /** Reads the documents of every group that the qualifier may mean. */
 async function readOffers(apiServer: ApiServer, qualifier: string | undefined, signal: AbortSignal): Promise<Offers> {
-  const { groups } = ApiGroupList.parse(await apiServer.json("/apis", { signal }));
+  const groups = await readGroups(apiServer, signal);
   const apiVersions = groups
     .filter(({ name }) => qualifier === undefined || qualifier === name || qualifier.endsWith(`.${name}`))
-    .flatMap(({ versions, preferredVersion: preferred }) => {
-      const all = versions.map(({ groupVersion }) => groupVersion);
-      return preferred === undefined ? all : [preferred.groupVersion, ...all];
-    });
+    .flatMap((group) => group.apiVersions);
   const found = new Map<string, readonly Offer[]>(["v1", ...apiVersions].map((apiVersion) => [apiVersion, []]));
   const silent: string[] = [];
   const lanes = createLanes(REQUESTS_MAX);
@@ -136,7 +133,27 @@ async function readOffers(apiServer: ApiServer, qualifier: string | undefined, s
   return { offers: [...found.values()].flat(), groups: groups.map(({ name }) => name), silent };
 }
 
-async function readResources(apiServer: ApiServer, apiVersion: string, signal: AbortSignal): Promise<ApiResource[]> {
+/** A group of the API, with its versions in the order in which they are preferred; the core group is none of them. */
+export interface ApiGroup {
+  readonly name: string;
+  readonly apiVersions: readonly string[];
+}
+
+/** Reads which groups there are. Throws ApiStatusError. */
+export async function readGroups(apiServer: ApiServer, signal: AbortSignal): Promise<readonly ApiGroup[]> {
+  const { groups } = ApiGroupList.parse(await apiServer.json("/apis", { signal }));
+  return groups.map(({ name, versions, preferredVersion: preferred }) => {
+    const all = versions.map(({ groupVersion }) => groupVersion);
+    return { name, apiVersions: [...new Set(preferred === undefined ? all : [preferred.groupVersion, ...all])] };
+  });
+}
+
+/** Reads what a version of a group serves, without subresources. Throws ApiStatusError: 404 where there is no such version. */
+export async function readResources(
+  apiServer: ApiServer,
+  apiVersion: string,
+  signal: AbortSignal,
+): Promise<ApiResource[]> {
   const path = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
   const { resources } = ApiResourceList.parse(await apiServer.json(path, { signal }));
   return resources.filter(({ name }) => !name.includes("/"));

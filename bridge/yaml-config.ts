@@ -126,8 +126,10 @@ function toProblems(issue: Issue, prefix: Path, source: Source): ConfigProblem[]
   function tell(): string {
     const expected = expectation(issue);
     const value = valueAt(source.value, path.map(String));
-    if (value === undefined && issue.code !== "custom") return `is missing: add it${expected && ` (expected ${expected})`}`;
-    if (value !== undefined && isDefaultMessage(issue) && expected) return `expected ${expected}, got ${shownValue(value)}`;
+    if (value === undefined && issue.code !== "custom")
+      return `is missing: add it${expected && ` (expected ${expected})`}`;
+    if (value !== undefined && isDefaultMessage(issue) && expected)
+      return `expected ${expected}, got ${shownValue(value)}`;
     return issue.message;
   }
 }
