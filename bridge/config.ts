@@ -3,51 +3,18 @@
  * (`cr-reactor schema bridge`). Mistakes are told all at once, with line and field.
  */
 import { z } from "zod";
-import { FieldPath } from "./field-path.ts";
 import { groupOf } from "./kube-object.ts";
 import { KubernetesSettings } from "./kubernetes-settings.ts";
 import { LeaderElectionSettings } from "./lease.ts";
 import { NatsSettings } from "./nats-settings.ts";
 import { isSecret } from "./resource.ts";
+import { PathLists, ResourceEntry, refuseOverlap } from "./resource-entry.ts";
 import { SecretSource } from "./secret.ts";
 import { StreamSettings } from "./stream.ts";
-import { parsePhaseSource } from "./transitions.ts";
-
-const PhasePath = z.string().superRefine((text, context) => {
-  try {
-    parsePhaseSource(text);
-  } catch (error) {
-    context.addIssue({ code: "custom", message: (error as Error).message });
-  }
-});
-
 /** A week: what nobody compares in that time is not compared. */
 const VERIFY_MINUTES_MAX = 7 * 24 * 60;
 /** A log that is behind for longer than a minute is not verified, but repaired by its bridge. */
 const VERIFY_GRACE_SECONDS_MAX = 60;
-
-/** Lists of paths; `*` is any key. */
-const PathLists = {
-  /** Their changes make no event on their own. */
-  ignore: z.array(FieldPath).default([]),
-  /** Changes of anything else make no event. */
-  only: z.array(FieldPath).default([]),
-  /** Their changes make events of higher severity (severitytext CRITICAL). */
-  critical: z.array(FieldPath).default([]),
-  /** What stands there is replaced by a mark before it leaves the process. */
-  redact: z.array(FieldPath).default([]),
-};
-
-const ResourceEntry = z.strictObject({
-  apiVersion: z.string().regex(/^([a-z0-9.-]+\/)?v[a-z0-9]+$/, "expected an API version such as demo.example.com/v1"),
-  kind: z.string().regex(/^[A-Z][A-Za-z0-9]*$/, "expected a kind such as Database (the singular, as in manifests)"),
-  /** Left out: all namespaces. */
-  namespaces: z.array(z.string().min(1)).min(1).optional(),
-  /** Where the phase is: a path, or `condition:Ready`; default: where kinds that many run have it, else status.phase. */
-  phase: PhasePath.optional(),
-  ...PathLists,
-});
-type ResourceEntry = z.infer<typeof ResourceEntry>;
 
 /** The bridge's configuration. */
 export const BridgeConfig = z
@@ -107,26 +74,4 @@ interface RedactionConfig {
 
 function isSecretEntry({ apiVersion, kind }: ResourceEntry): boolean {
   return isSecret(groupOf(apiVersion), kind);
-}
-
-/** Each object has one owner: two entries for it would publish everything twice with different settings. */
-function refuseOverlap(entries: readonly ResourceEntry[], context: z.RefinementCtx): void {
-  for (const [index, entry] of entries.entries()) {
-    const earlier = entries.slice(0, index).find((other) => overlaps(other, entry));
-    if (earlier === undefined) continue;
-    context.addIssue({
-      code: "custom",
-      path: [index],
-      message: `${entry.kind} of ${entry.apiVersion} is covered by an earlier entry: join the two, or give them different namespaces`,
-    });
-  }
-}
-
-function overlaps(a: ResourceEntry, b: ResourceEntry): boolean {
-  if (a.kind !== b.kind || groupOf(a.apiVersion) !== groupOf(b.apiVersion)) return false;
-  return (
-    a.namespaces === undefined ||
-    b.namespaces === undefined ||
-    a.namespaces.some((name) => b.namespaces?.includes(name))
-  );
 }
