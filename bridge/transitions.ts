@@ -135,7 +135,8 @@ export function terminatingTransition(before: KubeObject | null, after: KubeObje
 /** How far the controller is, as its status says; `undefined` when it does not say. */
 export function reconciliationOf(object: KubeObject): Reconciliation | undefined {
   const { generation } = object.metadata;
-  const observedGeneration = valueAt(object, ["status", "observedGeneration"]);
+  const told = valueAt(object, ["status", "observedGeneration"]);
+  const observedGeneration = typeof told === "string" ? Number(told) : told; // Argo Rollouts writes it as text
   const found = Reconciliation.safeParse({ generation, observedGeneration });
   return found.data;
 }
