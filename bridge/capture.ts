@@ -7,6 +7,7 @@ import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { readCoverage } from "./coverage.ts";
 import { knownAfter } from "./event-log.ts";
 import { type JanitorTiming, startJanitor } from "./janitor.ts";
+import type { KubeObject } from "./kube-object.ts";
 import { createLanes, type Lanes } from "./lane.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { createPublisher, type Publisher, type PublisherOptions } from "./publisher.ts";
@@ -170,6 +171,9 @@ async function readStore({ resource, log, stateBytesMax, signal }: CaptureOption
 /** Handles one watch event; resolves when there is room for the next one. */
 function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publisher: Publisher, progress: Progress) {
   const seen = new Set<string>();
+  const redacted = <T extends { readonly object: KubeObject }>(event: T): T => {
+    return { ...event, object: resource.redaction.redact(event.object) };
+  };
   const finishList = async (resourceVersion: string) => {
     const { epoch } = progress;
     await lanes.idle();
@@ -195,7 +199,7 @@ function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publi
         const object = keyOf(resource, event.object);
         const { epoch, isLost } = progress;
         const firstSight = progress.isFirstSight(event.object.metadata.namespace);
-        const sighting = { ...event, firstSight, afterLoss: isLost, epoch };
+        const sighting = { ...redacted(event), firstSight, afterLoss: isLost, epoch };
         seen.add(object);
         return await lanes.enqueue(object, () => publisher.publish(object, sighting), event.bytes);
       }
@@ -204,7 +208,7 @@ function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publi
       case "deleted": {
         const object = keyOf(resource, event.object);
         const done = progress.begin(event.object.metadata.resourceVersion);
-        const sighting = { ...event, epoch: progress.epoch };
+        const sighting = { ...redacted(event), epoch: progress.epoch };
         return await lanes.enqueue(object, () => publisher.publish(object, sighting).then(done), event.bytes);
       }
       default:

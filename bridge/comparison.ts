@@ -206,15 +206,15 @@ interface Last {
   readonly state?: ObservedState | undefined;
 }
 
-async function readLast({ log, signal }: ComparisonOptions, object: string): Promise<Last> {
+async function readLast({ log, resource, signal }: ComparisonOptions, object: string): Promise<Last> {
   const last = await log.lastEvent(object);
   if (last === undefined) return { known: undefined };
   if (last.envelope !== undefined)
-    return { known: knownFrom(last.envelope, last.sequence), state: stateAfter(last.envelope) };
+    return { known: knownFrom(last.envelope, last.sequence), state: stateAfter(last.envelope, resource.redaction) };
   let known: KnownObject | undefined; // a message that is not ours is on top
   for await (const entry of log.readIndex(`${object}.>`, signal)) known = knownAfter(known, entry);
   const event = known?.sequence ? await log.eventAt(known.sequence) : undefined;
-  return { known, state: event?.envelope && stateAfter(event.envelope) };
+  return { known, state: event?.envelope && stateAfter(event.envelope, resource.redaction) };
 }
 
 function kindOf(

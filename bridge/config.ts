@@ -11,6 +11,7 @@ import { isSecret } from "./resource.ts";
 import { PathLists, ResourceEntry, refuseOverlap } from "./resource-entry.ts";
 import { SecretSource } from "./secret.ts";
 import { StreamSettings } from "./stream.ts";
+
 /** A week: what nobody compares in that time is not compared. */
 const VERIFY_MINUTES_MAX = 7 * 24 * 60;
 /** A log that is behind for longer than a minute is not verified, but repaired by its bridge. */

@@ -11,6 +11,7 @@ import { versionOfSequence } from "./epoch.ts";
 import type { JetStream, PubAck } from "./jetstream.ts";
 import { unlessMissing } from "./jetstream-error.ts";
 import { read } from "./reader.ts";
+import type { Redaction } from "./redaction.ts";
 import type { ObservedState, SealedEvent } from "./seal.ts";
 import type { KnownObject } from "./store.ts";
 import { EVENTS_STREAM } from "./stream.ts";
@@ -131,12 +132,15 @@ export function knownAfter(known: KnownObject | undefined, { sequence, event }: 
   return { ...(known ?? NOBODY), fence: sequence };
 }
 
-/** The state an event left behind: what the next difference starts from. `undefined` after a deletion. */
-export function stateAfter(envelope: Envelope): ObservedState | undefined {
+/**
+ * The state an event left behind: what the next difference starts from. `undefined` after a deletion. What is redacted today is not told
+ * again from the log.
+ */
+export function stateAfter(envelope: Envelope, redaction?: Pick<Redaction, "project">): ObservedState | undefined {
   if (opOf(envelope) === "deleted") return undefined;
   const { phase, phasesince } = envelope;
   return {
-    object: envelope.data.object,
+    object: redaction?.project(envelope.data.object) ?? envelope.data.object,
     phase: phase === undefined ? undefined : { name: phase, since: phasesince ?? envelope.time },
   };
 }

@@ -15,6 +15,11 @@ export interface Shape {
   readonly each?: Shape;
 }
 
+/** A shape that follows its schema. */
+export interface LiveShape {
+  current: Shape;
+}
+
 /** `keys` name an element of the list. */
 export type ListType =
   | { readonly type: "map"; readonly keys: readonly string[] }

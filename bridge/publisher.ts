@@ -5,7 +5,6 @@
  */
 import type { ApiServer } from "./api-server.ts";
 import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
-import type { Envelope } from "./envelope.ts";
 import { type EventLog, knownAfter, knownFrom, stateAfter } from "./event-log.ts";
 import type { JetStream } from "./jetstream.ts";
 import type { Logger } from "./logger.ts";
@@ -96,22 +95,17 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const last = await answerOf(() => log.lastEvent(object));
     store.delete(object);
     if (last?.envelope !== undefined) {
-      store.set(object, knownFrom(last.envelope, last.sequence), stateOf(last.envelope), last.bytes);
+      store.set(object, knownFrom(last.envelope, last.sequence), stateAfter(last.envelope, resource.redaction), last.bytes);
     } else if (last !== undefined) {
       const entries = await answerOf(() => Array.fromAsync(log.readIndex(`${object}.>`, deadline)));
       for (const entry of entries) store.set(object, knownAfter(store.get(object), entry));
     }
   };
-  /** What is redacted today is not told again from the log. */
-  const stateOf = (envelope: Envelope): ObservedState | undefined => {
-    const state = stateAfter(envelope);
-    return state && { ...state, object: resource.redaction.project(state.object) };
-  };
   const lastState = async (object: string, { sequence }: KnownObject): Promise<ObservedState | undefined> => {
     const cached = store.stateOf(object);
     if (cached !== undefined) return cached;
     const logged = await answerOf(() => log.eventAt(sequence));
-    return logged?.envelope && stateOf(logged.envelope);
+    return logged?.envelope && stateAfter(logged.envelope, resource.redaction);
   };
   /** Asks until there is an answer: without it the object cannot go on. */
   const answerOf = async <T>(ask: () => Promise<T>): Promise<T> => {

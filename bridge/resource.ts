@@ -4,7 +4,7 @@
  */
 import { hash } from "node:crypto";
 import { groupOf } from "./kube-object.ts";
-import { COMMON_SHAPE, type Shape } from "./list-shape.ts";
+import { COMMON_SHAPE, type LiveShape } from "./list-shape.ts";
 import { type PathSet, pathSet } from "./path-set.ts";
 import { presetPhase } from "./phase-preset.ts";
 import { createRedaction, type Redaction, SECRET_PATHS } from "./redaction.ts";
@@ -46,7 +46,7 @@ export interface WatchedResource {
   readonly critical: PathSet;
   readonly redaction: Redaction;
   /** How its lists are compared. */
-  readonly shape: Shape;
+  readonly shape: LiveShape;
   /** Changes when a setting changes that shapes events: then the log is compared with a list. */
   readonly settingsHash: string;
 }
@@ -65,8 +65,8 @@ export function watchedResource(
   namespace: string | undefined,
   {
     redactionKey = "",
-    shape = COMMON_SHAPE,
-  }: { readonly redactionKey?: string | Uint8Array; readonly shape?: Shape } = {},
+    shape = { current: COMMON_SHAPE },
+  }: { readonly redactionKey?: string | Uint8Array; readonly shape?: LiveShape } = {},
 ): WatchedResource {
   const { apiVersion, kind, only = [], critical = [] } = settings;
   const group = groupOf(apiVersion);

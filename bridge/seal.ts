@@ -12,7 +12,7 @@ import { DATA_SCHEMA, type Envelope, TYPE_PREFIX } from "./envelope.ts";
 import { epochOf, resourceVersionOf, sequenceOf } from "./epoch.ts";
 import { parsePointer } from "./field-path.ts";
 import type { Json, KubeObject } from "./kube-object.ts";
-import type { Shape } from "./list-shape.ts";
+import type { LiveShape } from "./list-shape.ts";
 import { type PatchOperation, valueOperations } from "./patch.ts";
 import { NO_PATHS, type PathSet, reaches } from "./path-set.ts";
 import type { Redaction } from "./redaction.ts";
@@ -43,7 +43,7 @@ export interface SealContext {
   readonly critical?: PathSet;
   readonly redaction?: Pick<Redaction, "isSame">;
   /** Which lists are compared by keys, as sets or as a whole; it follows the kind's schema. */
-  readonly shape?: Shape;
+  readonly shape?: LiveShape;
 }
 
 /** A published state of an object: what the next difference starts from. */
@@ -151,7 +151,7 @@ function patchOf(before: ObservedState | undefined, object: KubeObject, context:
   if (before === undefined)
     throw new Error("an update needs the state before it; without one it is a creation or a first sight");
   const { ignored, only, shape, redaction } = context;
-  return diff(before.object as Json, object as Json, { ignored, only, shape, isSame: redaction?.isSame });
+  return diff(before.object as Json, object as Json, { ignored, only, shape: shape?.current, isSame: redaction?.isSame });
 }
 
 function isCritical(patch: readonly PatchOperation[] = [], critical: PathSet = NO_PATHS): boolean {

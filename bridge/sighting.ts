@@ -76,7 +76,8 @@ export async function readObject({
   signal,
 }: Pick<AbsenceQuestion, "apiServer" | "resource" | "key" | "signal">): Promise<KubeObject | undefined> {
   try {
-    return await apiServer.json<KubeObject>(resourcePath(resource, parseObjectSubject(key)), { signal });
+    const object = await apiServer.json<KubeObject>(resourcePath(resource, parseObjectSubject(key)), { signal });
+    return resource.redaction.redact(object);
   } catch (error) {
     if (error instanceof ApiStatusError && error.status === 404) return undefined;
     throw new Error(describeProblem(error, resource), { cause: error });

@@ -1,0 +1,39 @@
+/**
+ * A watch as the configuration means it: the entry's settings with those of all resources, for a kind as the API server serves it.
+ */
+import type { BridgeConfig } from "./config.ts";
+import type { LiveShape } from "./list-shape.ts";
+import { type WatchedResource, watchedResource } from "./resource.ts";
+import { readSecret, SecretError } from "./secret.ts";
+import type { WantedWatch } from "./selection.ts";
+
+/** Fewer characters could be guessed, and with them the values behind the marks. */
+const REDACTION_KEY_CHARACTERS_MIN = 16;
+
+/** Joins them. */
+export function configuredResource(
+  config: BridgeConfig,
+  { entry, resource, namespace }: WantedWatch,
+  given: { readonly redactionKey: string; readonly shape?: LiveShape },
+): WatchedResource {
+  const settings = {
+    apiVersion: resource.apiVersion,
+    kind: resource.kind,
+    phase: entry.phase,
+    ignore: [...config.ignore, ...entry.ignore],
+    only: [...config.only, ...entry.only],
+    critical: [...config.critical, ...entry.critical],
+    redact: [...config.redact, ...entry.redact],
+  };
+  return watchedResource(config.cluster, settings, resource, namespace, given);
+}
+
+/** The key of the marks; empty where none is configured. Throws SecretError when it cannot be read, or is too short to be a secret. */
+export function readRedactionKey({ redactionKey }: Pick<BridgeConfig, "redactionKey">): string {
+  if (redactionKey === undefined) return "";
+  const key = readSecret(redactionKey);
+  if (key.length >= REDACTION_KEY_CHARACTERS_MIN) return key;
+  throw new SecretError(
+    `redactionKey has ${key.length} characters, and needs at least ${REDACTION_KEY_CHARACTERS_MIN} random ones: \`openssl rand -hex 32\` makes some`,
+  );
+}
