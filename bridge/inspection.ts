@@ -4,9 +4,11 @@
  * no danger. It never writes a checkpoint.
  */
 import type { ApiServer } from "./api-server.ts";
+import { createCatalogReader } from "./catalog.ts";
 import { type Checkpoint, loadCheckpoint } from "./checkpoint.ts";
 import { compareWithLog, type Difference, type DifferenceKind } from "./comparison.ts";
 import type { BridgeConfig } from "./config.ts";
+import { configuredResource, readRedactionKey } from "./configured-resource.ts";
 import { epochOf, resourceVersionOf, versionIn } from "./epoch.ts";
 import { type EventLog, knownAfter, openEventLog } from "./event-log.ts";
 import type { JetStream } from "./jetstream.ts";
@@ -17,26 +19,21 @@ import { metadataPages } from "./metadata-list.ts";
 import { createMetrics } from "./metrics.ts";
 import { createPublisher } from "./publisher.ts";
 import { describeProblem } from "./reflector.ts";
-import {
-  checkpointKey,
-  type DiscoveredResource,
-  resourceSubjects,
-  resourceTitle,
-  type WatchedResource,
-  watchedResource,
-} from "./resource.ts";
+import { checkpointKey, resourceSubjects, resourceTitle, type WatchedResource } from "./resource.ts";
+import { meansGroup } from "./resource-entry.ts";
+import { type Selection, selectWatches, type WantedWatch } from "./selection.ts";
 import { createSink } from "./sink.ts";
 import { createStore, type Store } from "./store.ts";
 import { EVENTS_STREAM } from "./stream.ts";
 import { nameOf, type RepairOutcome, repair } from "./verification.ts";
 import { isWitnessed } from "./witness.ts";
 
-/** One entry of the configuration, in one namespace or in all. */
+export type { WantedWatch } from "./selection.ts";
+
+/** One watch of the configuration. */
 export interface InspectionOptions {
   readonly config: BridgeConfig;
-  readonly entry: BridgeConfig["resources"][number];
-  readonly namespace: string | undefined;
-  readonly discovered: DiscoveredResource;
+  readonly wanted: WantedWatch;
   readonly apiServer: ApiServer;
   readonly jetStream: JetStream;
   readonly logger: Logger;
@@ -86,11 +83,20 @@ export async function hasEventLog(jetStream: JetStream): Promise<boolean> {
   return (await unlessMissing("stream", jetStream.api(`STREAM.INFO.${EVENTS_STREAM}`))) !== undefined;
 }
 
+/** The watches that a bridge with this configuration would run now. Throws ApiStatusError and connection errors. */
+export async function wantedWatches(
+  apiServer: ApiServer,
+  { resources }: Pick<BridgeConfig, "resources">,
+  signal: AbortSignal,
+): Promise<Selection> {
+  const reader = createCatalogReader(apiServer, (group) => resources.some((entry) => meansGroup(entry, group)));
+  return selectWatches(resources, await reader.look(signal));
+}
+
 /** Compares once, and with `repairs` brings the log up to date. Throws InspectionError. */
 export async function inspect(options: InspectionOptions): Promise<Inspection> {
-  const { config, entry, namespace, discovered, signal } = options;
-  const settings = { ...entry, ignore: [...config.ignore, ...entry.ignore] };
-  const resource = watchedResource(config.cluster, settings, discovered, namespace);
+  const { config, wanted, signal } = options;
+  const resource = configuredResource(config, wanted, { redactionKey: readRedactionKey(config) });
   try {
     return await inspectResource(options, resource);
   } catch (error) {

@@ -4,26 +4,22 @@
  * own: one that cannot go on says why and tries again, and never holds up another.
  */
 import { type ApiServer, type ConnectionLimits, connectApiServer } from "./api-server.ts";
-import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
-import { type CaptureState, capture } from "./capture.ts";
 import type { BridgeConfig } from "./config.ts";
-import { discover } from "./discovery.ts";
-import { type EventLog, openEventLog } from "./event-log.ts";
+import { readRedactionKey } from "./configured-resource.ts";
+import { openEventLog } from "./event-log.ts";
+import { followResources } from "./following.ts";
+import { createGate } from "./gate.ts";
 import { serveHealth } from "./health.ts";
 import type { JanitorTiming } from "./janitor.ts";
 import { awaitJetStream, type JetStream, untilAnswered } from "./jetstream.ts";
 import { becomeLeader, type LeaderState, type Leadership, sentenceOf, uncontested } from "./leader.ts";
 import { type LeaseName, openLease, resolveLease } from "./lease.ts";
 import type { Logger } from "./logger.ts";
-import { createMetrics, type Metrics } from "./metrics.ts";
+import { createMetrics } from "./metrics.ts";
 import { resolveNatsSettings } from "./nats-settings.ts";
 import { readiness, type WatchStates } from "./readiness.ts";
-import { describeProblem } from "./reflector.ts";
-import { type ResourceSettings, resourceTitle, watchedResource } from "./resource.ts";
-import { readSecret, SecretError } from "./secret.ts";
 import { createSink, type Sink } from "./sink.ts";
-import { checkpointsStream, ensureStream, eventsStream } from "./stream.ts";
-import { LogLostError } from "./witness.ts";
+import { DRAIN_MS, ensureStreams } from "./watch.ts";
 
 /** What a running bridge is given. */
 export interface BridgeOptions {
@@ -38,10 +34,8 @@ export interface BridgeOptions {
   readonly janitor?: Partial<JanitorTiming>;
 }
 
-/** Fewer could be guessed, and with them the values behind the marks. */
-const REDACTION_KEY_CHARACTERS_MIN = 16;
-/** Time to publish what was read before the stop; Kubernetes kills after 30 s. */
-const DRAIN_MS = 10_000;
+/** Lists at once, of all watches together: the API server holds each in memory while it sends it. */
+const LISTS_MAX = 8;
 
 /**
  * Runs until `signal` aborts. Rejects at start when NATS or the kubeconfig cannot be used, or a stream has unsafe settings; later with a
@@ -109,7 +103,7 @@ async function runUntilStopped(
     logger,
     metrics,
     states,
-    leadership,
+    listGate: createGate(LISTS_MAX),
     log,
     sink: whileLeading(sink, leadership),
     janitor,
@@ -117,10 +111,7 @@ async function runUntilStopped(
     signal: AbortSignal.any([signal, leadership.signal]),
     deadline: AbortSignal.any([deadline.signal, leadership.signal]),
   };
-  const watches = config.resources.flatMap((entry) =>
-    (entry.namespaces ?? [undefined]).map((namespace) => keepWatching(context, entry, namespace)),
-  );
-  await Promise.race([Promise.all(watches), untilLost(leadership)]);
+  await Promise.race([followResources(context), untilLost(leadership)]);
   leadership.signal.throwIfAborted();
 }
 
@@ -140,16 +131,6 @@ async function lead(
   );
 }
 
-/** Throws SecretError when it is named and cannot be read, or is too short to be a secret. */
-function readRedactionKey({ redactionKey }: BridgeConfig): string {
-  if (redactionKey === undefined) return "";
-  const key = readSecret(redactionKey);
-  if (key.length >= REDACTION_KEY_CHARACTERS_MIN) return key;
-  throw new SecretError(
-    `redactionKey has ${key.length} characters, and needs at least ${REDACTION_KEY_CHARACTERS_MIN} random ones: \`openssl rand -hex 32\` makes some`,
-  );
-}
-
 /** Never resolves; rejects with the reason. */
 function untilLost({ signal }: Leadership): Promise<never> {
   return new Promise((_, reject) => {
@@ -165,96 +146,4 @@ function whileLeading(sink: Sink, leadership: Leadership): Sink {
       return await sink.publish(...publishing);
     },
   };
-}
-
-async function ensureStreams(jetStream: JetStream, { streams }: BridgeConfig, logger: Logger): Promise<void> {
-  for (const definition of [eventsStream(streams), checkpointsStream(streams)]) {
-    for (const remark of await ensureStream(jetStream, definition)) logger.warn(remark);
-  }
-}
-
-interface WatchContext {
-  readonly config: BridgeConfig;
-  readonly apiServer: ApiServer;
-  readonly jetStream: JetStream;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly states: WatchStates;
-  readonly leadership: Leadership;
-  readonly log: EventLog;
-  readonly sink: Sink;
-  readonly janitor: Partial<JanitorTiming> | undefined;
-  readonly redactionKey: string;
-  readonly signal: AbortSignal;
-  readonly deadline: AbortSignal;
-}
-
-/** The entry's settings, with those of all resources. */
-function settingsOf(config: BridgeConfig, entry: BridgeConfig["resources"][number]): ResourceSettings {
-  return {
-    ...entry,
-    ignore: [...config.ignore, ...entry.ignore],
-    only: [...config.only, ...entry.only],
-    critical: [...config.critical, ...entry.critical],
-    redact: [...config.redact, ...entry.redact],
-  };
-}
-
-/** One watch, started again whenever it fails. */
-async function keepWatching(
-  context: WatchContext,
-  entry: BridgeConfig["resources"][number],
-  namespace: string | undefined,
-): Promise<void> {
-  const { config, apiServer, jetStream, logger, metrics, states, redactionKey, signal } = context;
-  const settings = settingsOf(config, entry);
-  const backoff = createBackoff(REFLECTOR_BACKOFF);
-  let afterLoss = false;
-  let epochMin = 1;
-  let title = `${entry.kind} of ${entry.apiVersion}${namespace === undefined ? "" : ` in ${namespace}`}`;
-  const setState = (state: CaptureState) => {
-    states.set(title, state);
-    metrics.state(title, state.type === "watching");
-    if (state.type === "watching") afterLoss = false; // what was lost is told again, and the checkpoint is saved
-  };
-  for (let attempt = 1; !signal.aborted; attempt++) {
-    try {
-      setState({ type: "starting" });
-      const discovered = await discover(apiServer, entry.apiVersion, entry.kind, signal);
-      if (discovered === undefined) {
-        throw new Error(
-          `${title} is not served: waiting for its CustomResourceDefinition (check apiVersion and kind if it should be there)`,
-        );
-      }
-      const resource = watchedResource(config.cluster, settings, discovered, namespace, { redactionKey });
-      states.delete(title);
-      metrics.forget(title);
-      if (namespace !== undefined && !discovered.namespaced) {
-        logger.warn(`${entry.kind} is cluster-scoped: its namespaces count for nothing; leave them out of its entry`);
-        if (namespace !== entry.namespaces?.[0]) return; // one watch sees them all
-      }
-      title = resourceTitle(resource);
-      if (attempt > 1) await ensureStreams(jetStream, config, logger); // a wiped NATS does not have them any more
-      const { stateBytesMax, verify } = config;
-      const schedule = { everyMs: verify.everyMinutes * 60_000, graceMs: verify.graceSeconds * 1_000 };
-      const { deletedDays } = config.streams;
-      const known = { afterLoss, epochMin };
-      await capture({ ...context, ...known, resource, stateBytesMax, deletedDays, schedule, onState: setState });
-    } catch (error) {
-      if (error instanceof LogLostError) {
-        afterLoss = true;
-        epochMin = error.epoch;
-      }
-      if (signal.aborted)
-        return logger.warn(
-          { resource: title, error: (error as Error).message },
-          "stopped before everything was published; the next start goes on there",
-        );
-      const problem = describeProblem(error, { plural: title, group: "", namespace: undefined });
-      setState({ type: "waiting", problem, attempt });
-      if (!(error instanceof LogLostError)) logger.warn({ resource: title, attempt }, problem); // it was told
-      await backoff.wait(signal).catch(() => undefined);
-      await jetStream.whenConnected(signal).catch(() => undefined);
-    }
-  }
 }

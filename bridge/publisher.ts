@@ -95,7 +95,12 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const last = await answerOf(() => log.lastEvent(object));
     store.delete(object);
     if (last?.envelope !== undefined) {
-      store.set(object, knownFrom(last.envelope, last.sequence), stateAfter(last.envelope, resource.redaction), last.bytes);
+      store.set(
+        object,
+        knownFrom(last.envelope, last.sequence),
+        stateAfter(last.envelope, resource.redaction),
+        last.bytes,
+      );
     } else if (last !== undefined) {
       const entries = await answerOf(() => Array.fromAsync(log.readIndex(`${object}.>`, deadline)));
       for (const entry of entries) store.set(object, knownAfter(store.get(object), entry));

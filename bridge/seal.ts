@@ -151,7 +151,12 @@ function patchOf(before: ObservedState | undefined, object: KubeObject, context:
   if (before === undefined)
     throw new Error("an update needs the state before it; without one it is a creation or a first sight");
   const { ignored, only, shape, redaction } = context;
-  return diff(before.object as Json, object as Json, { ignored, only, shape: shape?.current, isSame: redaction?.isSame });
+  return diff(before.object as Json, object as Json, {
+    ignored,
+    only,
+    shape: shape?.current,
+    isSame: redaction?.isSame,
+  });
 }
 
 function isCritical(patch: readonly PatchOperation[] = [], critical: PathSet = NO_PATHS): boolean {

@@ -6,8 +6,7 @@
 import { connectJetStream, didYouMean, type JetStream, parseYamlConfig, resolveNatsSettings } from "#contract";
 import { type ApiServer, ApiStatusError, connectApiServer, KubeconfigError } from "../bridge/api-server.ts";
 import { BridgeConfig } from "../bridge/config.ts";
-import { discover } from "../bridge/discovery.ts";
-import { hasEventLog, InspectionError, inspect } from "../bridge/inspection.ts";
+import { hasEventLog, InspectionError, inspect, type WantedWatch, wantedWatches } from "../bridge/inspection.ts";
 import { createLogger } from "../bridge/logger.ts";
 import { count, reasonOf } from "./doctor/check.ts";
 import { readTextFile } from "./file.ts";
@@ -75,18 +74,17 @@ async function verifyAll(options: VerifyOptions, signal: AbortSignal): Promise<r
       `there is no stream CR_EVENTS on this NATS: start the bridge first (cr-reactor bridge --config ${options.config})`,
     );
   const verified: Verified[] = [];
-  for (const entry of entries) {
-    for await (const each of verifyEntry({ config, entry, apiServer, jetStream, options, signal })) {
-      verified.push(each);
-      if (!options.json) for (const line of renderInspection(each, options.repair === true)) print(line);
-    }
+  const chosen = { ...config, resources: entries };
+  for await (const each of verifyEntries({ config: chosen, apiServer, jetStream, options, signal })) {
+    verified.push(each);
+    if (!options.json) for (const line of renderInspection(each, options.repair === true)) print(line);
   }
   return verified;
 }
 
 function entriesOf({ resources }: BridgeConfig, wanted: string | undefined): BridgeConfig["resources"] {
   if (wanted === undefined) return resources;
-  const found = resources.filter(({ kind }) => kind.toLowerCase() === wanted.toLowerCase());
+  const found = resources.filter(({ kind }) => kind === "*" || isNamed(kind, wanted));
   if (found.length > 0) return found;
   const kinds = [...new Set(resources.map(({ kind }) => kind))];
   throw new VerifyError(
@@ -94,9 +92,12 @@ function entriesOf({ resources }: BridgeConfig, wanted: string | undefined): Bri
   );
 }
 
-interface EntryContext {
+function isNamed(kind: string, name: string): boolean {
+  return kind.toLowerCase() === name.toLowerCase();
+}
+
+interface VerifyContext {
   readonly config: BridgeConfig;
-  readonly entry: BridgeConfig["resources"][number];
   readonly apiServer: ApiServer;
   readonly jetStream: JetStream;
   readonly options: VerifyOptions;
@@ -104,44 +105,47 @@ interface EntryContext {
 }
 
 /** Each namespace is a watch of its own, as in the bridge. */
-async function* verifyEntry(context: EntryContext): AsyncGenerator<Verified, void, void> {
-  const { entry, apiServer, options, signal } = context;
-  const { apiVersion, kind } = entry;
-  const title = `${kind} of ${apiVersion}`;
-  const discovered = await discover(apiServer, apiVersion, kind, signal).catch((error: unknown) => {
+async function* verifyEntries(context: VerifyContext): AsyncGenerator<Verified, void, void> {
+  const { config, apiServer, signal } = context;
+  const selection = await wantedWatches(apiServer, config, signal).catch((error: unknown) => {
     if (signal.aborted || !(error instanceof Error)) throw error;
-    return new InspectionError(
+    const problem =
       error instanceof ApiStatusError
-        ? `${title}: the API server at ${apiServer.url} answers ${error.status}: ${error.message}`
-        : `${title}: the API server at ${apiServer.url} does not answer: ${reasonOf(error)}. Check: kubectl cluster-info`,
-    );
+        ? `answers ${error.status}: ${error.message}`
+        : `does not answer: ${reasonOf(error)}. Check: kubectl cluster-info`;
+    throw new VerifyError(`the API server at ${apiServer.url} ${problem}`, { cause: error });
   });
-  if (discovered instanceof InspectionError) return yield { title, problem: discovered.message };
-  if (discovered === undefined)
-    return yield {
-      title,
-      problem: `${title} is not served: apply its CustomResourceDefinition, or check apiVersion and kind`,
-    };
-  const namespaces = discovered.namespaced ? (entry.namespaces ?? [undefined]) : [undefined];
-  for (const namespace of namespaces) {
-    const where = namespace === undefined ? title : `${title} in ${namespace}`;
-    const progress = showProgress(where, options);
-    const asked = inspect({
-      ...context,
-      namespace,
-      discovered,
-      logger: createLogger("verify", "warn"),
-      repairs: options.repair === true,
-      graceMs: ((options.wait ?? WAIT_SECONDS) * 1_000) / LOOKS,
-      onListed: progress.listed,
-    });
-    yield await asked
-      .catch((error: unknown) => {
-        if (!(error instanceof InspectionError)) throw error;
-        return { title: where, problem: error.message };
-      })
-      .finally(progress.end);
+  for (const { apiVersion, kind } of selection.missing) {
+    const title = `${kind} of ${apiVersion}`;
+    const problem = `${title} is not served: apply its CustomResourceDefinition, or check apiVersion and kind`;
+    yield { title, problem };
   }
+  for (const wanted of selection.watches) {
+    const { resource: named } = context.options;
+    if (named === undefined || isNamed(wanted.resource.kind, named)) yield await verifyWatch(context, wanted);
+  }
+}
+
+async function verifyWatch(context: VerifyContext, wanted: WantedWatch): Promise<Verified> {
+  const { options } = context;
+  const { apiVersion, kind } = wanted.resource;
+  const title = `${kind} of ${apiVersion}`;
+  const where = wanted.namespace === undefined ? title : `${title} in ${wanted.namespace}`;
+  const progress = showProgress(where, options);
+  const asked = inspect({
+    ...context,
+    wanted,
+    logger: createLogger("verify", "warn"),
+    repairs: options.repair === true,
+    graceMs: ((options.wait ?? WAIT_SECONDS) * 1_000) / LOOKS,
+    onListed: progress.listed,
+  });
+  return await asked
+    .catch((error: unknown) => {
+      if (!(error instanceof InspectionError)) throw error;
+      return { title: where, problem: error.message };
+    })
+    .finally(progress.end);
 }
 
 /** On a terminal, how far the list is. */

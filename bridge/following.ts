@@ -1,0 +1,128 @@
+/**
+ * Keeps the watches at what the configuration asks for while the API server's kinds come, change and go: a new kind is watched within
+ * seconds, one that is read in another version goes on in it, one that is gone is watched no more, and how lists are compared follows
+ * each kind's schema.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
+import { type Catalog, createCatalogReader, LOOK_MS } from "./catalog.ts";
+import { discover } from "./discovery.ts";
+import { COMMON_SHAPE, type LiveShape } from "./list-shape.ts";
+import { describeProblem } from "./reflector.ts";
+import { isPattern, meansGroup, type ResourceEntry } from "./resource-entry.ts";
+import { type Selection, selectWatches, type WantedWatch } from "./selection.ts";
+import { keepWatching, type WatchContext } from "./watch.ts";
+import { createWatchSet } from "./watch-set.ts";
+
+/** While a kind that is named is not served, it is looked for as often as this. */
+const MISSING_LOOK_MS = 2_000;
+
+/** Runs until `signal` of the context aborts and every watch has ended. */
+export async function followResources(context: WatchContext): Promise<void> {
+  const { apiServer, config, logger, states, signal } = context;
+  const reader = createCatalogReader(apiServer, (group) => config.resources.some((entry) => meansGroup(entry, group)));
+  const shapes = new Map<string, LiveShape>();
+  const watches = createWatchSet(
+    (wanted, until) => keepWatching(context, wanted, shapeFor(shapes, wanted), until),
+    signal,
+  );
+  const tell = createTeller(context);
+  const backoff = createBackoff(REFLECTOR_BACKOFF);
+  const follow = async () => {
+    for (let attempt = 1; !signal.aborted; ) {
+      try {
+        const catalog = await reader.look(signal);
+        const selection = await withOthers(context, selectWatches(config.resources, catalog), tell.missing);
+        await followShapes(shapes, catalog, selection.watches);
+        watches.reconcile(selection.watches);
+        tell.selection(selection);
+        attempt = 1;
+        await sleep(selection.missing.length > 0 ? MISSING_LOOK_MS : LOOK_MS, undefined, { signal });
+      } catch (error) {
+        if (signal.aborted) break;
+        const problem = describeProblem(error, { plural: "the API server's kinds", group: "", namespace: undefined });
+        logger.warn({ attempt }, problem);
+        // Until the first look there is no watch that could say so.
+        if (states.size === 0 || attempt > 1) states.set("kinds", { type: "waiting", problem, attempt });
+        attempt++;
+        await backoff.wait(signal).catch(() => undefined);
+      }
+    }
+    await watches.ended();
+  };
+  await Promise.race([follow(), watches.failed]);
+}
+
+/** What the catalog does not have may be served all the same: by an aggregated API without an OpenAPI document. */
+async function withOthers(
+  { apiServer, signal }: WatchContext,
+  { watches, missing }: Selection,
+  onMissing: (entry: ResourceEntry, problem: string) => void,
+): Promise<Selection> {
+  const found: WantedWatch[] = [];
+  const still: ResourceEntry[] = [];
+  for (const entry of missing) {
+    const title = `${entry.kind} of ${entry.apiVersion}`;
+    try {
+      const resource = await discover(apiServer, entry.apiVersion, entry.kind, signal);
+      if (resource !== undefined) {
+        const namespaces = resource.namespaced ? (entry.namespaces ?? [undefined]) : [undefined];
+        const served = { ...resource, apiVersion: entry.apiVersion, kind: entry.kind };
+        found.push(...namespaces.map((namespace) => ({ entry, resource: served, namespace })));
+        continue;
+      }
+      onMissing(
+        entry,
+        `${title} is not served: waiting for its CustomResourceDefinition (check apiVersion and kind if it should be there)`,
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      onMissing(entry, describeProblem(error, { plural: title, group: "", namespace: undefined }));
+    }
+    still.push(entry);
+  }
+  return { watches: [...watches, ...found], missing: still };
+}
+
+async function followShapes(shapes: Map<string, LiveShape>, catalog: Catalog, watches: readonly WantedWatch[]) {
+  for (const wanted of watches) shapeFor(shapes, wanted).current = await catalog.shape(wanted.resource);
+}
+
+/** One for all namespaces of a kind. */
+function shapeFor(shapes: Map<string, LiveShape>, { resource: { apiVersion, kind } }: WantedWatch): LiveShape {
+  const key = `${apiVersion}/${kind}`;
+  const shape = shapes.get(key) ?? { current: COMMON_SHAPE };
+  shapes.set(key, shape);
+  return shape;
+}
+
+/** Says once what is new, and keeps /readyz up to date about what is missing. */
+function createTeller({ logger, states, metrics }: WatchContext) {
+  const missing = new Map<string, string>();
+  const scopeless = new Set<string>();
+  const titleOf = ({ apiVersion, kind }: Pick<ResourceEntry, "apiVersion" | "kind">) => `${kind} of ${apiVersion}`;
+  return {
+    missing(entry: ResourceEntry, problem: string) {
+      const title = titleOf(entry);
+      if (missing.get(title) !== problem) logger.warn({ resource: title }, problem);
+      missing.set(title, problem);
+      states.set(title, { type: "waiting", problem, attempt: 1 });
+      metrics.state(title, false);
+    },
+    selection({ watches, missing: still }: Selection) {
+      states.delete("kinds");
+      for (const title of missing.keys()) {
+        if (still.some((entry) => titleOf(entry) === title)) continue;
+        missing.delete(title);
+        states.delete(title);
+        metrics.forget(title);
+      }
+      for (const { entry, resource } of watches) {
+        if (resource.namespaced || entry.namespaces === undefined || isPattern(entry) || scopeless.has(entry.kind))
+          continue;
+        scopeless.add(entry.kind);
+        logger.warn(`${entry.kind} is cluster-scoped: its namespaces count for nothing; leave them out of its entry`);
+      }
+    },
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * One watch, kept going until it is told to stop: captured, and started again whenever it fails. It says why, and never holds up another.
+ */
+import type { ApiServer } from "./api-server.ts";
+import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
+import { type CaptureState, capture } from "./capture.ts";
+import type { BridgeConfig } from "./config.ts";
+import { configuredResource } from "./configured-resource.ts";
+import type { EventLog } from "./event-log.ts";
+import type { Gate } from "./gate.ts";
+import type { JanitorTiming } from "./janitor.ts";
+import type { JetStream } from "./jetstream.ts";
+import type { LiveShape } from "./list-shape.ts";
+import type { Logger } from "./logger.ts";
+import type { Metrics } from "./metrics.ts";
+import type { WatchStates } from "./readiness.ts";
+import { describeProblem } from "./reflector.ts";
+import { resourceTitle } from "./resource.ts";
+import type { WantedWatch } from "./selection.ts";
+import type { Sink } from "./sink.ts";
+import { checkpointsStream, ensureStream, eventsStream } from "./stream.ts";
+import { LogLostError } from "./witness.ts";
+
+/** What all watches of a bridge share. */
+export interface WatchContext {
+  readonly config: BridgeConfig;
+  readonly apiServer: ApiServer;
+  readonly jetStream: JetStream;
+  readonly log: EventLog;
+  readonly sink: Sink;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly states: WatchStates;
+  readonly redactionKey: string;
+  readonly janitor: Partial<JanitorTiming> | undefined;
+  /** How many lists are read at once. */
+  readonly listGate: Gate;
+  /** Stops every watch. */
+  readonly signal: AbortSignal;
+  /** Ends what cannot be published any more. */
+  readonly deadline: AbortSignal;
+}
+
+/** Time to publish what was read before a stop; Kubernetes kills after 30 s. */
+export const DRAIN_MS = 10_000;
+
+/** Runs the watch until `signal` aborts. */
+export async function keepWatching(
+  context: WatchContext,
+  wanted: WantedWatch,
+  shape: LiveShape,
+  signal: AbortSignal,
+): Promise<void> {
+  const { config, jetStream, logger, metrics, states, redactionKey } = context;
+  const resource = configuredResource(config, wanted, { redactionKey, shape });
+  const title = resourceTitle(resource);
+  const backoff = createBackoff(REFLECTOR_BACKOFF);
+  const deadline = AbortSignal.any([context.deadline, someTimeAfter(signal)]);
+  let afterLoss = false;
+  let epochMin = 1;
+  const setState = (state: CaptureState) => {
+    states.set(title, state);
+    metrics.state(title, state.type === "watching");
+    if (state.type === "watching") afterLoss = false; // what was lost is told again, and the checkpoint is saved
+  };
+  for (let attempt = 1; !signal.aborted; attempt++) {
+    try {
+      setState({ type: "starting" });
+      if (attempt > 1) await ensureStreams(jetStream, config, logger); // a wiped NATS does not have them any more
+      const { stateBytesMax, verify } = config;
+      const schedule = { everyMs: verify.everyMinutes * 60_000, graceMs: verify.graceSeconds * 1_000 };
+      const { deletedDays } = config.streams;
+      const settings = { afterLoss, epochMin, stateBytesMax, deletedDays, schedule };
+      await capture({ ...context, ...settings, resource, signal, deadline, onState: setState });
+    } catch (error) {
+      if (error instanceof LogLostError) {
+        afterLoss = true;
+        epochMin = error.epoch;
+      }
+      if (signal.aborted) {
+        const reason = { resource: title, error: (error as Error).message };
+        logger.warn(reason, "stopped before everything was published; the next start goes on there");
+        break;
+      }
+      const problem = describeProblem(error, { plural: title, group: "", namespace: undefined });
+      setState({ type: "waiting", problem, attempt });
+      if (!(error instanceof LogLostError)) logger.warn({ resource: title, attempt }, problem); // it was told
+      await backoff.wait(signal).catch(() => undefined);
+      await jetStream.whenConnected(signal).catch(() => undefined);
+    }
+  }
+  states.delete(title);
+  metrics.forget(title);
+}
+
+/** Makes the streams that are missing, and tells about others' settings. Throws StreamMismatchError about unsafe ones. */
+export async function ensureStreams(
+  jetStream: JetStream,
+  { streams }: Pick<BridgeConfig, "streams">,
+  logger: Logger,
+): Promise<void> {
+  for (const definition of [eventsStream(streams), checkpointsStream(streams)]) {
+    for (const remark of await ensureStream(jetStream, definition)) logger.warn(remark);
+  }
+}
+
+function someTimeAfter(signal: AbortSignal): AbortSignal {
+  const later = new AbortController();
+  const wait = () => setTimeout(() => later.abort(), DRAIN_MS).unref();
+  if (signal.aborted) wait();
+  else signal.addEventListener("abort", wait, { once: true });
+  return later.signal;
+}
