@@ -9,8 +9,10 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiServer } from "./api-server.ts";
+import { BlobLostError } from "./blob.ts";
+import type { SentEnvelope } from "./envelope.ts";
 import { versionIn } from "./epoch.ts";
-import { type EventLog, knownAfter, knownFrom, stateAfter } from "./event-log.ts";
+import { type EventLog, knownAfter, knownFrom } from "./event-log.ts";
 import { compareResourceVersions, type KubeObject } from "./kube-object.ts";
 import { createLanes } from "./lane.ts";
 import { currentVersion, metadataPages } from "./metadata-list.ts";
@@ -207,14 +209,20 @@ interface Last {
 }
 
 async function readLast({ log, resource, signal }: ComparisonOptions, object: string): Promise<Last> {
+  /** A state whose data is lost differs from any other. */
+  const stateOf = (envelope: SentEnvelope) =>
+    log.stateAfter(envelope, resource.redaction).catch((error: unknown) => {
+      if (error instanceof BlobLostError) return undefined;
+      throw error;
+    });
   const last = await log.lastEvent(object);
   if (last === undefined) return { known: undefined };
   if (last.envelope !== undefined)
-    return { known: knownFrom(last.envelope, last.sequence), state: stateAfter(last.envelope, resource.redaction) };
+    return { known: knownFrom(last.envelope, last.sequence), state: await stateOf(last.envelope) };
   let known: KnownObject | undefined; // a message that is not ours is on top
   for await (const entry of log.readIndex(`${object}.>`, signal)) known = knownAfter(known, entry);
   const event = known?.sequence ? await log.eventAt(known.sequence) : undefined;
-  return { known, state: event?.envelope && stateAfter(event.envelope, resource.redaction) };
+  return { known, state: event?.envelope && (await stateOf(event.envelope)) };
 }
 
 function kindOf(

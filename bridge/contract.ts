@@ -5,9 +5,19 @@
 
 export type { Backoff, BackoffOptions } from "./backoff.ts";
 export { createBackoff } from "./backoff.ts";
+export { BlobLostError } from "./blob.ts";
 export type { Actor } from "./change.ts";
 export { beforeOf, Change, Op } from "./change.ts";
-export { CLOUDEVENTS_JSON, Envelope, MalformedEventError, opOf, parseEnvelope } from "./envelope.ts";
+export { openEnvelope, readEvent } from "./dataref.ts";
+export {
+  CLOUDEVENTS_JSON,
+  Envelope,
+  MalformedEventError,
+  opOf,
+  parseEnvelope,
+  parseSent,
+  type SentEnvelope,
+} from "./envelope.ts";
 export { FieldPath, parseFieldPath, parsePointer, toDotted, toPointer, valueAt } from "./field-path.ts";
 export type { JetStream, NatsMessage } from "./jetstream.ts";
 export { awaitJetStream, connectJetStream } from "./jetstream.ts";
@@ -28,6 +38,7 @@ export { ConsumerGoneError, pull } from "./pull.ts";
 export { follow, type Reading } from "./reader.ts";
 export { readSecret, SecretError, SecretSource } from "./secret.ts";
 export {
+  BLOBS_BUCKET,
   DEAD_LETTERS_ROOT,
   DEAD_LETTERS_STREAM,
   deadLettersStream,

@@ -55,6 +55,16 @@ export const Envelope = z.looseObject({
 });
 export type Envelope = z.infer<typeof Envelope>;
 
+/** An event whose data did not fit into the message: `dataref` (a CloudEvents extension) says where it is. */
+export const ReferringEnvelope = Envelope.omit({ data: true }).extend({
+  dataref: z.string().min(1),
+  data: z.undefined().optional(),
+});
+export type ReferringEnvelope = z.infer<typeof ReferringEnvelope>;
+
+/** An event as it is on the wire; `openEnvelope` makes it whole. */
+export type SentEnvelope = Envelope | ReferringEnvelope;
+
 /** The message is not an event of ours. `problem` is a sentence that quotes no content, because content may be secret. */
 export class MalformedEventError extends Error {
   readonly code = "MALFORMED_EVENT";
@@ -66,21 +76,34 @@ export function opOf(envelope: Pick<Envelope, "type">): Op {
   return envelope.type.slice(TYPE_PREFIX.length) as Op;
 }
 
-/** Parses a message's payload. Throws MalformedEventError, which names the first attributes that are wrong. */
+/** Parses a whole event. Throws MalformedEventError, which names the first attributes that are wrong. */
 export function parseEnvelope(payload: Uint8Array | string): Envelope {
+  return check(Envelope, readJson(payload));
+}
+
+/** Parses a message's payload, whose data may be elsewhere. Throws MalformedEventError. */
+export function parseSent(payload: Uint8Array | string): SentEnvelope {
+  const json = readJson(payload);
+  const isReferring = typeof json === "object" && json !== null && "dataref" in json && !("data" in json);
+  return isReferring ? check(ReferringEnvelope, json) : check(Envelope, json);
+}
+
+function readJson(payload: Uint8Array | string): unknown {
   const text =
     typeof payload === "string"
       ? payload
       : Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString("utf8");
-  let json: unknown;
   try {
-    json = JSON.parse(text);
+    return JSON.parse(text);
   } catch (cause) {
     throw new MalformedEventError("the message is not JSON; events are CloudEvents 1.0 in structured JSON mode", {
       cause,
     });
   }
-  const parsed = Envelope.safeParse(json);
+}
+
+function check<T>(schema: z.ZodType<T>, json: unknown): T {
+  const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues
     .slice(0, 3)

@@ -6,8 +6,9 @@
  * `Nats-Expected-Last-Subject-Sequence` and `-Subject` (nats-server 2.12).
  */
 import { z } from "zod";
-import { CLOUDEVENTS_JSON, type Envelope, MalformedEventError, opOf, parseEnvelope } from "./envelope.ts";
-import { versionOfSequence } from "./epoch.ts";
+import { openEnvelope, referToData } from "./dataref.ts";
+import { CLOUDEVENTS_JSON, MalformedEventError, opOf, parseSent, type SentEnvelope } from "./envelope.ts";
+import { resourceVersionOf, versionOfSequence } from "./epoch.ts";
 import type { JetStream, PubAck } from "./jetstream.ts";
 import { unlessMissing } from "./jetstream-error.ts";
 import { read } from "./reader.ts";
@@ -16,6 +17,7 @@ import type { ObservedState, SealedEvent } from "./seal.ts";
 import type { KnownObject } from "./store.ts";
 import { EVENTS_STREAM } from "./stream.ts";
 import { objectPart } from "./subject.ts";
+import type { Phase } from "./transitions.ts";
 
 /** What the newest message of one subject says, read from its headers. */
 export interface IndexEntry {
@@ -26,11 +28,11 @@ export interface IndexEntry {
   readonly event: { readonly uid: string; readonly resourceVersion: string; readonly deleted: boolean } | undefined;
 }
 
-/** A message as it stands in the log; `envelope` is `undefined` for one that is not an event of ours. */
+/** A message as it stands in the log, its data perhaps elsewhere; `envelope` is `undefined` for one that is not an event of ours. */
 export interface LoggedEvent {
   readonly sequence: number;
   readonly bytes: number;
-  readonly envelope: Envelope | undefined;
+  readonly envelope: SentEnvelope | undefined;
 }
 
 /** The log. */
@@ -45,8 +47,14 @@ export interface EventLog {
   /** The event with this sequence, or `undefined` when the log no longer has it. */
   eventAt(sequence: number): Promise<LoggedEvent | undefined>;
   /**
+   * The state an event left behind: what the next difference starts from. `undefined` after a deletion. Throws BlobLostError when the
+   * event was too large for the log, and its data is gone. What is redacted today is not told again from the log.
+   */
+  stateAfter(envelope: SentEnvelope, redaction?: Pick<Redaction, "project">): Promise<ObservedState | undefined>;
+  /**
    * Appends an event (`again`: under an id that the duplicate window does not know) if the object's newest one still has the sequence `expected` (0: it has none). Throws JetStreamApiError
-   * when refused, RequestLostError when it is unknown whether it was stored.
+   * when refused, RequestLostError when it is unknown whether it was stored. One that is too large for a message is
+   * stored as a blob first, and then as a reference to it.
    */
   append(object: string, event: SealedEvent, expected: number, again?: "again"): Promise<PubAck>;
   /**
@@ -62,8 +70,13 @@ const StoredMessage = z.object({
 
 /** The resourceVersion of a message, because the id of a deletion has none. */
 const VERSION_HEADER = "Cr-Resource-Version";
-/** Behind an id in `Nats-Msg-Id`, before what makes it another one for the duplicate window. */
-const AGAIN = "~";
+/** Stands behind an id in `Nats-Msg-Id`, before what makes it another one for the duplicate window. */
+export const AGAIN = "~";
+/** `NATS/1.0` and two line ends; each header has a colon, a space and a line end. */
+const HEADER_FRAME_BYTES = 12;
+const HEADER_LINE_BYTES = 4;
+/** Of one UTF-16 unit of a string. */
+const UTF8_BYTES_MAX = 3;
 /** Stands for an object of which the log has only messages that are not ours: as good as a tombstone from before time. */
 const NOBODY: KnownObject = { uid: "", resourceVersion: "0", sequence: 0, fence: 0, deleted: true };
 
@@ -80,14 +93,23 @@ export function openEventLog(jetStream: JetStream): EventLog {
     readIndex: (subjects, signal) => readIndex(jetStream, subjects, signal),
     lastEvent: (object) => getMessage({ last_by_subj: `${object}.>` }),
     eventAt: (sequence) => getMessage({ seq: sequence }),
-    append: (object, event, expected, again) =>
-      jetStream.publish(event.subject, event.payload, {
+    async stateAfter(envelope, redaction) {
+      if (opOf(envelope) === "deleted") return undefined;
+      const { object } = (await openEnvelope(jetStream, envelope)).data;
+      return { object: redaction?.project(object) ?? object, phase: phaseIn(envelope) };
+    },
+    async append(object, event, expected, again) {
+      const headers = {
         "content-type": CLOUDEVENTS_JSON,
         "Nats-Msg-Id": again === undefined ? event.id : `${event.id}${AGAIN}${expected}`,
         [VERSION_HEADER]: event.resourceVersion,
         "Nats-Expected-Last-Subject-Sequence": String(expected),
         "Nats-Expected-Last-Subject-Sequence-Subject": `${object}.>`,
-      }),
+      };
+      const fits = isWithin(jetStream.payloadBytesMax, event.payload, headers);
+      const payload = fits ? event.payload : await referToData(jetStream, object, event);
+      return await jetStream.publish(event.subject, payload, headers);
+    },
     async purge(object, sequence) {
       // To the server, 0 is no limit: it would remove everything of the object.
       if (sequence <= 1) return 0;
@@ -117,9 +139,18 @@ function parseEventHeaders(messageId = "", resourceVersion = ""): IndexEntry["ev
   return { uid: id.slice(0, dot), resourceVersion, deleted: /^deleted(\.e\d+)?$/.test(id.slice(dot + 1)) };
 }
 
-function readEnvelope(payload: Uint8Array): Envelope | undefined {
+/** Whether a message is small enough; the server counts its headers. */
+function isWithin(bytesMax: number, payload: string, headers: Readonly<Record<string, string>>): boolean {
+  let headerBytes = HEADER_FRAME_BYTES;
+  for (const [name, value] of Object.entries(headers)) headerBytes += name.length + value.length + HEADER_LINE_BYTES;
+  const room = bytesMax - headerBytes;
+  // Nearly all are so small that they need no counting.
+  return payload.length * UTF8_BYTES_MAX <= room || Buffer.byteLength(payload) <= room;
+}
+
+function readEnvelope(payload: Uint8Array): SentEnvelope | undefined {
   try {
-    return parseEnvelope(payload);
+    return parseSent(payload);
   } catch (error) {
     if (error instanceof MalformedEventError) return undefined;
     throw error;
@@ -132,22 +163,22 @@ export function knownAfter(known: KnownObject | undefined, { sequence, event }: 
   return { ...(known ?? NOBODY), fence: sequence };
 }
 
-/**
- * The state an event left behind: what the next difference starts from. `undefined` after a deletion. What is redacted today is not told
- * again from the log.
- */
-export function stateAfter(envelope: Envelope, redaction?: Pick<Redaction, "project">): ObservedState | undefined {
-  if (opOf(envelope) === "deleted") return undefined;
-  const { phase, phasesince } = envelope;
-  return {
-    object: redaction?.project(envelope.data.object) ?? envelope.data.object,
-    phase: phase === undefined ? undefined : { name: phase, since: phasesince ?? envelope.time },
-  };
+/** What an event alone tells of the state it left behind, when its data is lost: which object it was, and its phase. */
+export function traceAfter(envelope: SentEnvelope): ObservedState {
+  const { apiversion, kind, name, namespace } = envelope;
+  const known = knownFrom(envelope, 0);
+  const resourceVersion = resourceVersionOf(known.resourceVersion);
+  const metadata = { name, ...(namespace !== undefined && { namespace }), uid: known.uid, resourceVersion };
+  return { object: { apiVersion: apiversion, kind, metadata }, phase: phaseIn(envelope) };
+}
+
+function phaseIn({ phase, phasesince, time }: SentEnvelope): Phase | undefined {
+  return phase === undefined ? undefined : { name: phase, since: phasesince ?? time };
 }
 
 /** What the store knows of an object whose newest event is this one. */
-export function knownFrom(envelope: Envelope, sequence: number): KnownObject {
-  const { uid } = envelope.data.object.metadata;
+export function knownFrom(envelope: SentEnvelope, sequence: number): KnownObject {
+  const uid = envelope.id.slice(0, envelope.id.indexOf("."));
   const resourceVersion = versionOfSequence(envelope.sequence);
   return { uid, resourceVersion, sequence, fence: sequence, deleted: opOf(envelope) === "deleted" };
 }

@@ -35,7 +35,7 @@ export class NatsUnusableError extends Error {
 }
 
 /** JetStream's numbers for what is not there. */
-const NOT_FOUND = { consumer: 10014, message: 10037, stream: 10059 } as const;
+const NOT_FOUND = { consumer: 10014, message: 10037, sequence: 10043, stream: 10059 } as const;
 
 /** The answer, or `undefined` when what was asked for does not exist. Throws any other refusal. */
 export async function unlessMissing<T>(what: keyof typeof NOT_FOUND, answer: Promise<T>): Promise<T | undefined> {

@@ -48,6 +48,7 @@ export type ConnectionEvent =
 /** The verbs of the seam. */
 export interface JetStream {
   readonly serverVersion: string;
+  /** Of the server that is connected now, headers included. */
   readonly payloadBytesMax: number;
   readonly connected: boolean;
   /** Resolves once connected; rejects when `signal` aborts or the connection is closed for good. */
@@ -80,6 +81,8 @@ const REQUEST_TIMEOUT_MS = 10_000;
 /** Two silent pings find a half-open connection in 20–30 s; the client's default takes 4–6 minutes. */
 const PING_INTERVAL_MS = 10_000;
 const RECONNECT_WAIT_MS = 500;
+/** The server's default, for a connection that is closed. */
+const PAYLOAD_BYTES_MAX = 1_048_576;
 /** A connection that is reset in its handshake is waited for as long as this; the client's default is 20 s. */
 const CONNECT_TIMEOUT_MS = 5_000;
 /** No server has JetStream, or none may decide yet. */
@@ -230,7 +233,9 @@ function overConnection(connection: NatsConnection, serverVersion: string): JetS
   };
   const self: JetStream = {
     serverVersion,
-    payloadBytesMax: connection.info?.max_payload ?? 1_048_576,
+    get payloadBytesMax() {
+      return connection.info?.max_payload ?? PAYLOAD_BYTES_MAX;
+    },
     get connected() {
       return connected && !closed;
     },

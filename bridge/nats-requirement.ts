@@ -5,11 +5,11 @@
  * Source: NATS documentation, "Authorization" (allow and deny lists of subjects, deny wins); ADR-8, ADR-31 and the JetStream API
  * for the subjects.
  */
-import { CHECKPOINTS_BUCKET, EVENTS_STREAM } from "./stream.ts";
+import { BLOBS_BUCKET, CHECKPOINTS_BUCKET, DEAD_LETTERS_STREAM, EVENTS_STREAM } from "./stream.ts";
 import { encodeToken, SUBJECT_ROOT } from "./subject.ts";
 
 export { NATS_VERSION_MIN } from "./jetstream.ts";
-export { checkpointsStream, eventsStream, type StreamDefinition } from "./stream.ts";
+export { blobsStream, checkpointsStream, eventsStream, type StreamDefinition } from "./stream.ts";
 
 /** Subjects that a NATS user must be allowed; patterns with `*` and `>` stand for all that they match. */
 export interface NatsRequirement {
@@ -32,18 +32,26 @@ export const EVERYBODY: NatsRequirement = { publish: ["$JS.API.INFO"], subscribe
 /** What the bridge of this cluster needs; without a cluster's name, any bridge. */
 export function bridgeRequirement(cluster?: string): NatsRequirement {
   const checkpoints = `KV_${CHECKPOINTS_BUCKET}`;
+  const blobs = `OBJ_${BLOBS_BUCKET}`;
   return {
     publish: [
       `${SUBJECT_ROOT}.${cluster === undefined ? "" : `${encodeToken(cluster)}.`}>`,
       `$KV.${CHECKPOINTS_BUCKET}.>`,
+      `$O.${BLOBS_BUCKET}.>`,
       ...EVERYBODY.publish,
-      ...[EVENTS_STREAM, checkpoints].flatMap((stream) =>
+      ...[EVENTS_STREAM, checkpoints, blobs].flatMap((stream) =>
         ["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.GET"].map((call) => `$JS.API.${call}.${stream}`),
       ),
-      // The index is read with a consumer that the server names.
-      `$JS.API.CONSUMER.CREATE.${EVENTS_STREAM}`,
-      `$JS.API.CONSUMER.MSG.NEXT.${EVENTS_STREAM}.*`,
-      `$JS.API.CONSUMER.DELETE.${EVENTS_STREAM}.*`,
+      // Blobs that nobody names any more are removed; dead letters name them too.
+      `$JS.API.STREAM.MSG.DELETE.${blobs}`,
+      `$JS.API.STREAM.PURGE.${blobs}`,
+      `$JS.API.STREAM.INFO.${DEAD_LETTERS_STREAM}`,
+      // The index, and what blobs there are, are read with consumers that the server names.
+      ...[EVENTS_STREAM, blobs].flatMap((stream) => [
+        `$JS.API.CONSUMER.CREATE.${stream}`,
+        `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
+        `$JS.API.CONSUMER.DELETE.${stream}.*`,
+      ]),
     ],
     subscribe: EVERYBODY.subscribe,
   };

@@ -5,7 +5,8 @@
  */
 import type { ApiServer } from "./api-server.ts";
 import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
-import { type EventLog, knownAfter, knownFrom, stateAfter } from "./event-log.ts";
+import { BlobLostError } from "./blob.ts";
+import { type EventLog, knownAfter, knownFrom, traceAfter } from "./event-log.ts";
 import type { JetStream } from "./jetstream.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
@@ -47,6 +48,24 @@ const ROUNDS_EXPECTED = 5;
 /** Hundreds of objects may wait for the same server: it is told once in a while, not for each of them. */
 const TELL_EVERY_MS = 5_000;
 
+/** While a cluster of NATS finds a new leader, the old one may answer for a moment. */
+const LOST_TRIES = 3;
+const LOST_SENTENCE =
+  "what was last published about this object is gone from the bucket CR_BLOBS: its state is published without a difference";
+
+/** What is known of the state that was last published; `isLost`: only which object it was, and its phase. */
+interface LastState {
+  readonly before: ObservedState | undefined;
+  readonly isLost: boolean;
+}
+
+const NO_STATE: LastState = { before: undefined, isLost: false };
+
+/** An update without its difference is a first sight. */
+function withoutBefore(decision: Decision): Decision {
+  return decision.op === "updated" ? { op: "existing", gap: true } : decision;
+}
+
 /** Makes the publisher of one watch. */
 export function createPublisher(options: PublisherOptions): Publisher {
   const { resource, apiServer, log, sink, store, logger, metrics, deadline } = options;
@@ -69,10 +88,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
   };
   const publishNext = async (object: string, sighting: Sighting, decision: Decision) => {
     const known = store.get(object);
-    const before = known === undefined || known.deleted ? undefined : await lastState(object, known);
-    if (known?.deleted === false && before === undefined) return await adopt(object);
+    const last = known === undefined || known.deleted ? NO_STATE : await lastState(object, known);
+    if (known?.deleted === false && last.before === undefined) return await adopt(object);
     const seenAtMs = Date.now();
-    const event = seal(resource, occurrenceOf(sighting, decision, before, seenAtMs));
+    const decided = last.isLost ? withoutBefore(decision) : decision;
+    const event = seal(resource, occurrenceOf(sighting, decided, last.before, seenAtMs));
     if (event === undefined) return nothingToTell(object, sighting);
     const result = await sink.publish(object, event, known?.fence ?? 0, deadline);
     if (result.type === "conflict") return await adopt(object);
@@ -95,31 +115,36 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const last = await answerOf(() => log.lastEvent(object));
     store.delete(object);
     if (last?.envelope !== undefined) {
-      store.set(
-        object,
-        knownFrom(last.envelope, last.sequence),
-        stateAfter(last.envelope, resource.redaction),
-        last.bytes,
-      );
+      store.set(object, knownFrom(last.envelope, last.sequence));
     } else if (last !== undefined) {
       const entries = await answerOf(() => Array.fromAsync(log.readIndex(`${object}.>`, deadline)));
       for (const entry of entries) store.set(object, knownAfter(store.get(object), entry));
     }
   };
-  const lastState = async (object: string, { sequence }: KnownObject): Promise<ObservedState | undefined> => {
+  const lastState = async (object: string, { sequence }: KnownObject): Promise<LastState> => {
     const cached = store.stateOf(object);
-    if (cached !== undefined) return cached;
+    if (cached !== undefined) return { before: cached, isLost: false };
     const logged = await answerOf(() => log.eventAt(sequence));
-    return logged?.envelope && stateAfter(logged.envelope, resource.redaction);
+    if (logged?.envelope === undefined) return NO_STATE;
+    const { envelope } = logged;
+    try {
+      const before = await answerOf(() => log.stateAfter(envelope, resource.redaction), LOST_TRIES);
+      return { before, isLost: false };
+    } catch (error) {
+      if (!(error instanceof BlobLostError)) throw error;
+      logger.error({ object, sequence, error: error.message }, LOST_SENTENCE);
+      return { before: traceAfter(envelope), isLost: true };
+    }
   };
-  /** Asks until there is an answer: without it the object cannot go on. */
-  const answerOf = async <T>(ask: () => Promise<T>): Promise<T> => {
+  /** Asks until there is an answer: without it the object cannot go on. So many answers that a blob is lost are one. */
+  const answerOf = async <T>(ask: () => Promise<T>, lostTries = 1): Promise<T> => {
     const backoff = createBackoff(REFLECTOR_BACKOFF);
-    for (;;) {
+    for (let lost = 0; ; ) {
       deadline.throwIfAborted();
       try {
         return await ask();
       } catch (error) {
+        if (error instanceof BlobLostError && ++lost >= lostTries) throw error;
         if (performance.now() - toldAtMs >= TELL_EVERY_MS) {
           toldAtMs = performance.now();
           logger.warn({ resource: title, error: (error as Error).message }, "no answer yet: asking again");

@@ -1,5 +1,5 @@
 /**
- * Reads the log without leaving anything behind: a consumer that acknowledges nothing and that the server removes by itself. One
+ * Reads the log, or another stream, without leaving anything behind: a consumer that acknowledges nothing and that the server removes by itself. One
  * reading has no holes: it ends with an error as soon as a message is missing. `follow` goes on from there with a new one.
  * Source: JetStream ordered consumers (ADR-17), written on the pull loop.
  */
@@ -48,10 +48,11 @@ export async function* read(
   reading: Reading,
   signal: AbortSignal,
   live: boolean,
+  stream = EVENTS_STREAM,
 ): AsyncGenerator<Delivered, void, void> {
   const config = { ...reading, ack_policy: "none", mem_storage: true, num_replicas: 1, inactive_threshold: IDLE_NS };
-  const consumer = await jetStream.api<{ name: string; num_pending: number }>(`CONSUMER.CREATE.${EVENTS_STREAM}`, {
-    stream_name: EVENTS_STREAM,
+  const consumer = await jetStream.api<{ name: string; num_pending: number }>(`CONSUMER.CREATE.${stream}`, {
+    stream_name: stream,
     config,
   });
   const ended = new AbortController();
@@ -59,7 +60,7 @@ export async function* read(
   /** What was pending may be purged before it is delivered: then no last message comes. */
   const look = async () => {
     const known = expected;
-    const info = await jetStream.api<ConsumerInfo>(`CONSUMER.INFO.${EVENTS_STREAM}.${consumer.name}`);
+    const info = await jetStream.api<ConsumerInfo>(`CONSUMER.INFO.${stream}.${consumer.name}`);
     const isIdle = known === expected && info.delivered.consumer_seq === expected - 1;
     if (isIdle && info.num_pending === 0) ended.abort();
   };
@@ -67,7 +68,7 @@ export async function* read(
   try {
     if (!live && consumer.num_pending === 0) return;
     for await (const delivered of pull(jetStream, {
-      stream: EVENTS_STREAM,
+      stream,
       consumer: consumer.name,
       demandMax: DEMAND_MAX,
       signal: AbortSignal.any([signal, ended.signal]),
@@ -79,8 +80,7 @@ export async function* read(
     }
   } finally {
     clearInterval(looking);
-    if (jetStream.connected)
-      await jetStream.api(`CONSUMER.DELETE.${EVENTS_STREAM}.${consumer.name}`).catch(() => undefined);
+    if (jetStream.connected) await jetStream.api(`CONSUMER.DELETE.${stream}.${consumer.name}`).catch(() => undefined);
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { createBackoff } from "./backoff.ts";
+import { BlobsFullError } from "./blob.ts";
 import type { EventLog, LoggedEvent } from "./event-log.ts";
 import type { JetStream } from "./jetstream.ts";
 import { JetStreamApiError, RequestLostError } from "./jetstream-error.ts";
@@ -126,11 +127,14 @@ function createTeller(logger: Logger) {
 
 /** What holds the pipe, and what to do about it. */
 function troubleOf(error: Error): string {
+  if (error instanceof BlobsFullError) {
+    return "the bucket of very large events is full: nothing is lost, their objects wait; give CR_BLOBS more room (streams.blobsBytesMax and `nats stream edit OBJ_CR_BLOBS`)";
+  }
   if (isFull(error)) {
     return "the stream is full: nothing is lost, capture waits; give CR_EVENTS more room (streams.eventsBytesMax and `nats stream edit`)";
   }
   if ("code" in error && error.code === "MAX_PAYLOAD_EXCEEDED") {
-    return "the event is larger than the server's max_payload: its object waits; raise max_payload of nats-server";
+    return "the server's max_payload is too small even for an event without its data: its object waits; raise max_payload of nats-server";
   }
   return "the event could not be published: trying again";
 }

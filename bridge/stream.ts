@@ -14,6 +14,8 @@ export const EVENTS_STREAM = "CR_EVENTS";
 export const DEAD_LETTERS_STREAM = "CR_DEAD_LETTERS";
 /** The key-value bucket of the bridge's checkpoints. */
 export const CHECKPOINTS_BUCKET = "CR_CHECKPOINTS";
+/** The object store's bucket for the data of events that are larger than a message may be. */
+export const BLOBS_BUCKET = "CR_BLOBS";
 /** What the subjects of dead letters begin with: `crdead.<subscription>.<subject of the event>`. */
 export const DEAD_LETTERS_ROOT = "crdead";
 
@@ -32,6 +34,11 @@ export const StreamSettings = z
      * (a server that compresses unpacks megabytes for each).
      */
     compression: z.enum(["none", "s2"]).default("none"),
+    /** The size limit of the data of very large events; when it is reached their objects wait. Default 1 GiB. */
+    blobsBytesMax: z
+      .int()
+      .positive()
+      .default(1024 ** 3),
     /** How many events of each object and kind of change are kept; default 32. */
     eventsPerSubjectMax: z.int().min(1).default(32),
     /** After how many days a deleted object leaves the log, once every subscription has read its deletion; default 7. */
@@ -80,6 +87,29 @@ export function eventsStream(settings: StreamSettings): StreamDefinition {
       allow_direct: true,
     },
     guarded: ["subjects", "storage", "retention", "discard", "max_age", "max_msgs", "discard_new_per_subject"],
+  };
+}
+
+/** The bucket of blobs, as ADR-20 lays it out, so that `nats object` reads it. No age limit: the log may name the oldest. */
+export function blobsStream(settings: StreamSettings): StreamDefinition {
+  return {
+    config: {
+      name: `OBJ_${BLOBS_BUCKET}`,
+      description: "cr-reactor: the data of events that are larger than max_payload",
+      subjects: [`$O.${BLOBS_BUCKET}.C.>`, `$O.${BLOBS_BUCKET}.M.>`],
+      storage: "file",
+      retention: "limits",
+      discard: "new",
+      compression: "s2",
+      num_replicas: settings.replicas,
+      max_age: 0,
+      max_msgs: -1,
+      max_msgs_per_subject: -1,
+      max_bytes: settings.blobsBytesMax,
+      allow_rollup_hdrs: true,
+      allow_direct: true,
+    },
+    guarded: ["subjects", "storage", "retention", "discard", "max_age", "max_msgs", "max_msgs_per_subject"],
   };
 }
 

@@ -18,7 +18,7 @@ import { describeProblem } from "./reflector.ts";
 import { resourceTitle } from "./resource.ts";
 import type { WantedWatch } from "./selection.ts";
 import type { Sink } from "./sink.ts";
-import { checkpointsStream, ensureStream, eventsStream } from "./stream.ts";
+import { blobsStream, checkpointsStream, ensureStream, eventsStream } from "./stream.ts";
 import { LogLostError } from "./witness.ts";
 
 /** What all watches of a bridge share. */
@@ -99,7 +99,7 @@ export async function ensureStreams(
   { streams }: Pick<BridgeConfig, "streams">,
   logger: Logger,
 ): Promise<void> {
-  for (const definition of [eventsStream(streams), checkpointsStream(streams)]) {
+  for (const definition of [eventsStream(streams), blobsStream(streams), checkpointsStream(streams)]) {
     for (const remark of await ensureStream(jetStream, definition)) logger.warn(remark);
   }
 }

@@ -10,7 +10,7 @@ import {
   type JetStream,
   type Logger,
   NatsSettings,
-  parseEnvelope,
+  readEvent,
 } from "#contract";
 import { BridgeConfig } from "../bridge/config.ts";
 import { runBridge } from "../bridge/main.ts";
@@ -100,7 +100,7 @@ async function startDemoBridge(
     resources: [{ apiVersion: "demo.example.com/v1", kind: "Database", namespaces: [cluster.namespace] }],
     nats,
     kubernetes: cluster.settings,
-    streams: { eventsBytesMax: EVENTS_BYTES_MAX },
+    streams: { eventsBytesMax: EVENTS_BYTES_MAX, blobsBytesMax: EVENTS_BYTES_MAX },
     health: { host: "127.0.0.1", port: 0 },
   });
   const stop = new AbortController();
@@ -151,7 +151,7 @@ function collectEvents(jetStream: JetStream, cleanup: AsyncDisposableStack): Dem
       { filter_subjects: [`cr.${CLUSTER_NAME}.>`], deliver_policy: "all" },
       stop.signal,
     )) {
-      events.push({ envelope: parseEnvelope(message.data), atMs: performance.now() });
+      events.push({ envelope: await readEvent(jetStream, message.data, stop.signal), atMs: performance.now() });
     }
   };
   const collecting = collect();

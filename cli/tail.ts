@@ -3,15 +3,19 @@
  * a consumer of its own that leaves nothing behind, and goes on where it was when the connection breaks.
  */
 import {
+  BlobLostError,
   connectJetStream,
   type Envelope,
   encodeToken,
   follow,
+  type JetStream,
   JetStreamApiError,
   MalformedEventError,
+  type NatsMessage,
   NatsSettings,
-  parseEnvelope,
+  parseSent,
   type Reading,
+  readEvent,
   resolveNatsSettings,
   SUBJECT_ROOT,
 } from "#contract";
@@ -43,9 +47,9 @@ export async function tailCommand(kind: string | undefined, options: TailOptions
   try {
     if (!options.json) report("Waiting for changes. Ctrl-C ends.");
     for await (const { message } of follow(jetStream, readingOf(kind, options), signal)) {
-      const envelope = readEnvelope(message.data, message.subject);
+      const envelope = await readEnvelope(jetStream, message, signal);
       if (envelope === undefined || !wanted(envelope, kind)) continue;
-      print(options.json ? Buffer.from(message.data).toString("utf8") : renderChange(envelope));
+      print(options.json ? jsonOf(envelope, message) : renderChange(envelope));
       if (++shown === options.count) return;
     }
   } catch (error) {
@@ -91,12 +95,23 @@ function splitKind(text: string): [string, string?] {
   return dot < 0 ? [text] : [text.slice(0, dot), text.slice(dot + 1)];
 }
 
-function readEnvelope(data: Uint8Array, subject: string): Envelope | undefined {
+async function readEnvelope(
+  jetStream: JetStream,
+  { data, subject }: NatsMessage,
+  signal: AbortSignal,
+): Promise<Envelope | undefined> {
   try {
-    return parseEnvelope(data);
+    return await readEvent(jetStream, data, signal);
   } catch (error) {
-    if (!(error instanceof MalformedEventError)) throw error;
-    report(`not an event of ours on ${subject}: ${error.message}`);
+    if (error instanceof BlobLostError) report(`an event on ${subject} cannot be shown: ${error.message}`);
+    else if (error instanceof MalformedEventError) report(`not an event of ours on ${subject}: ${error.message}`);
+    else if (!signal.aborted) throw error;
     return undefined;
   }
+}
+
+/** The message's own text; with its data, where that is in the object store. */
+function jsonOf(envelope: Envelope, { data }: NatsMessage): string {
+  const text = Buffer.from(data).toString("utf8");
+  return parseSent(text).data === undefined ? JSON.stringify(envelope) : text;
 }

@@ -4,7 +4,7 @@
  * Source: `$SYS.REQ.USER.INFO` of nats-server (since 2.10).
  */
 import { z } from "zod";
-import { DEAD_LETTERS_ROOT, DEAD_LETTERS_STREAM, EVENTS_STREAM, type JetStream } from "#contract";
+import { BLOBS_BUCKET, DEAD_LETTERS_ROOT, DEAD_LETTERS_STREAM, EVENTS_STREAM, type JetStream } from "#contract";
 import {
   EVERYBODY,
   type NatsPermission,
@@ -52,6 +52,8 @@ export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
     `$JS.API.CONSUMER.INFO.${EVENTS_STREAM}.*`,
     `$JS.API.CONSUMER.CREATE.${EVENTS_STREAM}.*`,
     `$JS.API.CONSUMER.MSG.NEXT.${EVENTS_STREAM}.*`,
+    // The data of very large events.
+    `$JS.API.STREAM.MSG.GET.OBJ_${BLOBS_BUCKET}`,
     // Not `$JS.ACK.CR_EVENTS.>`: newer servers may put domain and account before the stream (ADR-15).
     "$JS.ACK.>",
   ],

@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import {
+  BLOBS_BUCKET,
   DEAD_LETTERS_STREAM,
   EVENTS_STREAM,
   ensureStream,
@@ -173,6 +174,8 @@ function describe(name: string, { config, state }: StreamInfo): Finding {
   if (share >= FULL_FAILED && name === EVENTS_STREAM) return failed(name, `${text}: the bridge stops`, next);
   if (share >= FULL_WARNING && name === EVENTS_STREAM)
     return warning(name, `${text}: full, the bridge will stop`, next);
+  if (share >= FULL_WARNING && name === `OBJ_${BLOBS_BUCKET}`)
+    return warning(name, `${text}: full, objects with very large events will wait`, next);
   if (share >= FULL_WARNING && name === DEAD_LETTERS_STREAM) return warning(name, `${text}: the oldest will go`, next);
   return passed(name, text);
 }

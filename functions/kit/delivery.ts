@@ -85,7 +85,16 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
   };
   const life = setInterval(showLife, limits.ackWaitMs / SIGNS_PER_ACK_WAIT);
   const settleOptions = {
-    ...{ binding, log, slots, running, retry: limits.retry, graceMs: limits.graceMs, stopping: stopping.signal },
+    ...{
+      jetStream,
+      binding,
+      log,
+      slots,
+      running,
+      retry: limits.retry,
+      graceMs: limits.graceMs,
+      stopping: stopping.signal,
+    },
     onRetry: (error: Error) => {
       counts.retried++;
       counts.lastError = error.message;

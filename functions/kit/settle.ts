@@ -8,9 +8,12 @@ import {
   createBackoff,
   type Delivered,
   type Envelope,
+  type JetStream,
   type Logger,
   MalformedEventError,
-  parseEnvelope,
+  openEnvelope,
+  parseSent,
+  type SentEnvelope,
 } from "#contract";
 import { attempt } from "./attempt.ts";
 import { matchesSelection } from "./match.ts";
@@ -23,6 +26,8 @@ export type Settled = { readonly attempts: number; readonly eventId?: string } &
 
 /** What settling needs around it. */
 export interface SettleOptions {
+  /** Where the data of very large events is. */
+  readonly jetStream: JetStream;
   readonly binding: Binding;
   readonly log: Logger;
   readonly slots: Slots;
@@ -48,25 +53,25 @@ export async function settle(
   slotsTaken: number,
   options: SettleOptions,
 ): Promise<Settled | undefined> {
-  const { binding, slots, stopping } = options;
+  const { slots, stopping } = options;
   let taken = slotsTaken;
   try {
-    const judgement = judge(binding.subscription, message.data);
-    if (judgement.type === "ended") {
-      if (judgement.otherVersion !== undefined) warnOnce(judgement.otherVersion, options);
-      return ended(judgement.outcome, 0);
-    }
-    const { id } = judgement.event;
     const backoff = createBackoff(options.retry);
+    let judgement: Judgement | undefined;
     for (let number = deliveryCount; ; number++) {
+      if (judgement?.type !== "run") judgement = await judge(message.data, options);
+      if (judgement.type === "ended") {
+        if (judgement.otherVersion !== undefined) warnOnce(judgement.otherVersion, options);
+        return ended(judgement.outcome, 0);
+      }
+      const id = judgement.type === "run" ? judgement.event.id : judgement.id;
       const log = options.log.child({ subject: message.subject, id, attempt: number });
-      const call = (signal: AbortSignal) => binding.run({ event: judgement.event, attempt: number, log, signal });
-      const outcome = await attempt(call, { ...options, timeoutMs: binding.timeoutMs });
+      const outcome = await tryOnce(judgement, number, log, options);
       slots.give(taken);
       taken = 0;
       if (outcome.type !== "retry") return { ...outcome, attempts: number, eventId: id };
       if (stopping.aborted) return undefined;
-      if (number >= binding.subscription.attempts) return { ...ended(outcome, number), eventId: id };
+      if (number >= options.binding.subscription.attempts) return { ...ended(outcome, number), eventId: id };
       const waitMs = Math.min(backoff.nextMs(outcome.afterMs), WAIT_MS_MAX);
       options.onRetry(outcome.error);
       log.warn({ error: outcome.error.message, waitMs: Math.round(waitMs) }, "failed; trying again after a while");
@@ -78,15 +83,56 @@ export async function settle(
   }
 }
 
-/** The event to run, or the outcome that the message has without being run. */
+/** The event to run, the outcome that the message has without being run, or why its data could not be had this time. */
 type Judgement =
   | { readonly type: "run"; readonly event: Envelope }
-  | { readonly type: "ended"; readonly outcome: Outcome; readonly otherVersion?: string };
+  | { readonly type: "ended"; readonly outcome: Outcome; readonly otherVersion?: string }
+  | { readonly type: "unopened"; readonly id: string; readonly error: Error };
+
+function tryOnce(
+  judgement: Exclude<Judgement, { type: "ended" }>,
+  number: number,
+  log: Logger,
+  options: SettleOptions,
+): Promise<Outcome> | Outcome {
+  if (judgement.type === "unopened") return { type: "retry", error: judgement.error };
+  const { binding } = options;
+  const call = (signal: AbortSignal) => binding.run({ event: judgement.event, attempt: number, log, signal });
+  return attempt(call, { ...options, timeoutMs: binding.timeoutMs });
+}
 
 /** An event that the whole filter matches is run, any other is skipped, and what is no event can only become a dead letter. */
-function judge(subscription: Subscription, payload: Uint8Array): Judgement {
+async function judge(payload: Uint8Array, options: SettleOptions): Promise<Judgement> {
+  let sent: SentEnvelope;
   try {
-    const event = parseEnvelope(payload);
+    sent = parseSent(payload);
+  } catch (thrown) {
+    return { type: "ended", outcome: { type: "dead-letter", error: asMalformed(thrown) } };
+  }
+  if (sent.data !== undefined) return match(options.binding.subscription, sent);
+  try {
+    return match(options.binding.subscription, await open(sent, options));
+  } catch (thrown) {
+    if (thrown instanceof MalformedEventError)
+      return { type: "ended", outcome: { type: "dead-letter", error: thrown } };
+    return { type: "unopened", id: sent.id, error: thrown as Error };
+  }
+}
+
+/** Fetches the data of a very large event. That NATS is away is no fault of the event, and no try. */
+async function open(sent: SentEnvelope, { jetStream, stopping }: SettleOptions): Promise<Envelope> {
+  for (;;) {
+    try {
+      return await openEnvelope(jetStream, sent);
+    } catch (error) {
+      if (jetStream.connected || stopping.aborted) throw error;
+      await jetStream.whenConnected(stopping);
+    }
+  }
+}
+
+function match(subscription: Subscription, event: Envelope): Judgement {
+  try {
     if (matchesSelection(subscription, event)) return { type: "run", event };
     const { apiversion, kind } = event;
     if (kind !== subscription.kind || apiversion === subscription.apiVersion)

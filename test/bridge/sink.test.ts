@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { type EventLog, knownAfter, openEventLog, stateAfter } from "../../bridge/event-log.ts";
+import { type EventLog, knownAfter, openEventLog } from "../../bridge/event-log.ts";
 import { connectJetStream, type JetStream } from "../../bridge/jetstream.ts";
 import type { KubeObject } from "../../bridge/kube-object.ts";
 import { createLogger } from "../../bridge/logger.ts";
@@ -77,7 +77,7 @@ describe("publishing an event", () => {
     assert.deepEqual(await sink.publish(ORDERS, updated, 1, signal), { type: "stored", sequence: 2 });
     const last = await log.lastEvent(ORDERS);
     assert.equal(last?.envelope?.id, "uid-orders.2");
-    assert.deepEqual(last?.envelope && stateAfter(last.envelope)?.object["spec"], { replicas: 5 });
+    assert.deepEqual(last?.envelope && (await log.stateAfter(last.envelope))?.object["spec"], { replicas: 5 });
   });
 
   test("again is the same event: it is stored once, however late the repetition", async (t) => {

@@ -5,7 +5,7 @@
  */
 import { open } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { connectJetStream, type Envelope, EVENTS_STREAM, follow, opOf, parseEnvelope } from "#contract";
+import { connectJetStream, type Envelope, EVENTS_STREAM, follow, opOf, readEvent } from "#contract";
 import { unlessMissing } from "../../bridge/jetstream-error.ts";
 import type { EarlierLog, SeenEvent } from "./evidence.ts";
 import { type LedgerLine, parseLedger, partsOf, stateDigest, versionOf } from "./ledger.ts";
@@ -69,8 +69,8 @@ export async function recordEvents(natsUrl: string): Promise<EventRecorder> {
       opt_start_seq: after + 1,
     } as const;
     for await (const { message, streamSequence } of follow(jetStream, reading, signal)) {
+      const envelope = await readEvent(jetStream, message.data, signal);
       const messageId = message.header("Nats-Msg-Id") ?? "";
-      const envelope = parseEnvelope(message.data);
       add({ sequence: streamSequence, subject: message.subject, messageId, envelope });
     }
   };

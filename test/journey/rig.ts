@@ -6,7 +6,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { stringify } from "yaml";
-import { type Envelope, parseEnvelope } from "../../bridge/envelope.ts";
+import { openEnvelope } from "../../bridge/dataref.ts";
+import { type Envelope, parseSent } from "../../bridge/envelope.ts";
 import { connectJetStream, type JetStream } from "../../bridge/jetstream.ts";
 import { read } from "../../bridge/reader.ts";
 import { createDataFolder } from "../kit/data-folder.ts";
@@ -135,7 +136,7 @@ export async function startJourney(
       const delivered = await Array.fromAsync(read(jetStream, reading, AbortSignal.timeout(20_000), false)).catch(
         () => [],
       );
-      return delivered.map(({ message }) => parseEnvelope(message.data));
+      return await Promise.all(delivered.map(({ message }) => openEnvelope(jetStream, parseSent(message.data))));
     },
     /** Resolves when the consumers of all subscriptions have nothing left to do. */
     async untilIdle(): Promise<void> {

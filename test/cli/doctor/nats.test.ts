@@ -65,10 +65,14 @@ const natsCases: readonly NatsCase[] = [
     ok: true,
   },
   {
-    name: "a small max_payload is told with the setting",
-    expected: [
-      /warning: max_payload is 1 MiB: events of very large objects .* → max_payload: 8MB in nats-server\.conf/,
-    ],
+    name: "the default max_payload is enough: what is larger goes another way",
+    expected: [/ok: max_payload is 1 MiB: larger events go through the object store/],
+    ok: true,
+  },
+  {
+    name: "a max_payload that is too small even for an event's attributes is told with the setting",
+    server: { config: "max_payload: 16KB" },
+    expected: [/warning: max_payload is 16 KiB: the attributes .* may not fit → max_payload: 1MB in nats-server\.conf/],
     ok: true,
   },
   {
@@ -114,7 +118,7 @@ const natsCases: readonly NatsCase[] = [
     server: restricted("{}", "jetstream: { max_file: 1GB }"),
     settings: AS_BRIDGE,
     expected: [
-      /failed: JetStream: CR_EVENTS and KV_CR_CHECKPOINTS need 4 GiB, and this account has 1 GiB left → streams:/,
+      /failed: JetStream: CR_EVENTS and OBJ_CR_BLOBS and KV_CR_CHECKPOINTS need 5 GiB, and this account has 1 GiB left → streams:/,
     ],
   },
   {
@@ -129,7 +133,7 @@ const natsCases: readonly NatsCase[] = [
     settings: AS_BRIDGE,
     expected: [
       /ok: signed in as bridge \(account A\)/,
-      /failed: this user lacks what the bridge needs: publish cr\.dev\.>, publish \$KV\.CR_CHECKPOINTS\.> → for this user in nats-server\.conf: permissions: \{ publish: \["cr\.dev\.>", /,
+      /failed: this user lacks what the bridge needs: publish cr\.dev\.>, publish \$KV\.CR_CHECKPOINTS\.>, publish \$O\.CR_BLOBS\.> → for this user in nats-server\.conf: permissions: \{ publish: \["cr\.dev\.>", /,
     ],
   },
   {
@@ -142,7 +146,9 @@ const natsCases: readonly NatsCase[] = [
     name: "a user that may not ask what it may is tried with what changes nothing",
     server: restricted(`{ publish: ["$JS.API.INFO", "$JS.API.STREAM.INFO.CR_EVENTS"], subscribe: "_INBOX.>" }`),
     settings: AS_BRIDGE,
-    expected: [/failed: this user lacks what the bridge needs: publish \$JS\.API\.STREAM\.INFO\.KV_CR_CHECKPOINTS →/],
+    expected: [
+      /failed: this user lacks what the bridge needs: publish \$JS\.API\.STREAM\.INFO\.KV_CR_CHECKPOINTS, .*STREAM\.INFO\.OBJ_CR_BLOBS, .*STREAM\.INFO\.CR_DEAD_LETTERS →/,
+    ],
   },
   {
     name: "what cannot be tried is told as not known",

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { pino } from "pino";
 import { z } from "zod";
+import { putBlob } from "../../../bridge/blob.ts";
+import { collectBlobs } from "../../../bridge/blob-collection.ts";
 import { BridgeConfig } from "../../../bridge/config.ts";
 import { connectJetStream } from "../../../bridge/jetstream.ts";
 import { runBridge } from "../../../bridge/main.ts";
@@ -52,12 +54,12 @@ describe("the permissions that doctor prints", () => {
       kubernetes: { kubeconfig: kube.kubeconfigPath },
       health: { host: "127.0.0.1", port: 0 },
     });
-    const create = (name: string) =>
+    const create = (name: string, version = "8") =>
       kube.client.create(databasePath(namespace), {
         apiVersion: "demo.example.com/v1",
         kind: "Database",
         metadata: { name },
-        spec: { engine: "mysql" },
+        spec: { engine: "mysql", version },
       });
     const stored = async (stream: string) =>
       (await admin.api<{ state: { messages: number } }>(`STREAM.INFO.${stream}`).catch(() => undefined))?.state
@@ -116,13 +118,19 @@ describe("the permissions that doctor prints", () => {
     await until(async () => seen.length === 2 && (await stored("CR_DEAD_LETTERS")) === 1);
     await stopBridge();
     const stopBridgeAgain = startBridge();
-    await create("late");
+    await create("late", "x".repeat(1_200_000));
     await until(() => seen.length === 3);
     await until(
       async () =>
         (await admin.api<{ ack_floor: { stream_seq: number } }>("CONSUMER.INFO.CR_EVENTS.cr-all")).ack_floor
           .stream_seq === 3,
     );
+    assert.ok((await stored("OBJ_CR_BLOBS")) > 1);
+    const asBridge = await connectJetStream(signIn("bridge"), "t");
+    t.after(() => asBridge.close());
+    await putBlob(asBridge, "cr.dev.g.K.ns.n/uid.1/digest", Buffer.from("of an event that never came"));
+    const collecting = { jetStream: asBridge, signal: AbortSignal.timeout(20_000), now: () => Date.now() + 7_200_000 };
+    assert.equal((await collectBlobs(collecting)).removed, 1);
     await stopBridgeAgain();
     stopFunctions.abort();
     await functions.done;
