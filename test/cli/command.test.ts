@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { connectJetStream } from "../../bridge/jetstream.ts";
 import { ensureStream, eventsStream, StreamSettings } from "../../bridge/stream.ts";
+import { eventAbout, keyOf, largeObject, startLargeRig } from "../bridge/large-event.ts";
 import { updated } from "../functions/kit/event-factory.ts";
 import { needNats } from "../kit/shared-kube.ts";
 
@@ -156,5 +157,22 @@ describe("tail", () => {
     }
     const { out } = await cli(["tail", "--json", ...options], { NATS_URL: nats.url });
     assert.equal(out.trim(), changed.payload);
+  });
+
+  test("shows an event whose data is in the object store as any other, and says when it is lost", async (t) => {
+    const rig = await startLargeRig(t);
+    if (rig === undefined) return;
+    const large = eventAbout("created", largeObject("1", "x".repeat(1_400_000)));
+    await rig.log.append(keyOf(large), large, 0);
+    const small = updated({ phase: "Running", spec: { replicas: 3 } }, { phase: "Failed", spec: { replicas: 5 } });
+    const tail = (...args: string[]) =>
+      cli(["tail", "--since", "1h", "--count", "1", ...args], { NATS_URL: rig.nats.url });
+    assert.deepEqual(JSON.parse((await tail("--json")).out), JSON.parse(large.payload));
+    assert.match((await tail()).out, /created +Database shop\/orders +none → Running/);
+    await rig.jetStream.api("STREAM.PURGE.OBJ_CR_BLOBS");
+    await rig.jetStream.publish(small.subject, small.payload, {});
+    const { out, err } = await tail();
+    assert.match(err, /an event on cr\.c\.\S+ cannot be shown: blob \S+ is not in the bucket CR_BLOBS/);
+    assert.match(out, /updated/);
   });
 });
