@@ -144,11 +144,16 @@ async function readNamed(jetStream: JetStream, objects: readonly string[], signa
   const reading = { filter_subjects, deliver_policy: "all", headers_only: true } as const;
   for await (const { message, streamSequence } of read(jetStream, reading, signal, false)) {
     const object = objectPart(message.subject);
-    ids.add(`${object}/${message.header("Nats-Msg-Id") ?? ""}`);
+    ids.add(`${object}/${eventIdIn(message.header("Nats-Msg-Id"))}`);
     newest.set(object, streamSequence);
   }
   signal.throwIfAborted();
   return { ids, newest };
+}
+
+/** An event that is published again has the same id, and behind a `~` what makes it another one for the duplicate window. */
+function eventIdIn(messageId = ""): string {
+  return messageId.split("~", 1)[0] ?? "";
 }
 
 function idOf({ name }: BlobMeta): string {

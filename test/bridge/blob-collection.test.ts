@@ -162,6 +162,20 @@ describe("collecting blobs", () => {
     await assert.rejects(openEnvelope(jetStream, sent), BlobLostError);
   });
 
+  test("keeps the blob of an event that was published again under the same id", async (t) => {
+    const started = await rig(t);
+    if (started === undefined) return;
+    const { jetStream, log, publish, collect } = started;
+    const [created] = history("orders", 1);
+    assert.ok(created);
+    await publish([created]);
+    const sent = JSON.stringify((await log.eventAt(1))?.envelope);
+    await jetStream.api("STREAM.PURGE.CR_EVENTS");
+    await jetStream.publish(created.subject, sent, { "Nats-Msg-Id": `${created.id}~1` });
+    assert.equal((await collect()).removed, 0);
+    await openAll(jetStream, [2]);
+  });
+
   test("removes nothing of an object whose events it read from a copy that is behind", async (t) => {
     const started = await rig(t);
     if (started === undefined) return;
