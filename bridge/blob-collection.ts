@@ -3,6 +3,7 @@
  * is young stays, because its event may be about to come; what the log or a dead letter names stays; and where not everything could
  * be read, nothing is removed. Chunks that a crash left without a name go the same way.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   BLOBS_STREAM,
   type BlobMeta,
@@ -14,8 +15,10 @@ import {
   removeBlob,
   removeChunks,
 } from "./blob.ts";
+import { AGAIN } from "./event-log.ts";
 import type { JetStream } from "./jetstream.ts";
 import { unlessMissing } from "./jetstream-error.ts";
+import type { Logger } from "./logger.ts";
 import { read } from "./reader.ts";
 import { DEAD_LETTERS_ROOT, DEAD_LETTERS_STREAM, EVENTS_STREAM } from "./stream.ts";
 import { objectPart } from "./subject.ts";
@@ -53,6 +56,26 @@ interface FoundBlob {
   readonly meta: BlobMeta;
   readonly sequence: number;
   readonly storedAtMs: number;
+}
+
+/** Half as long as a blob stays at least. */
+const EVERY_MS = 1_800_000;
+
+/** Collects every half hour until `signal` aborts, beginning when the first has passed. What could not be read is read the next time. */
+export async function keepCollecting(options: CollectionOptions & { readonly logger: Logger }): Promise<void> {
+  const { jetStream, logger, signal } = options;
+  while (!signal.aborted) {
+    await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    if (signal.aborted || !jetStream.connected) continue;
+    try {
+      const { removed, bytes, blobs } = await collectBlobs(options);
+      if (removed > 0)
+        logger.info({ removed, bytes, left: blobs - removed }, "data of events that nobody names any more is removed");
+    } catch (error) {
+      if (!signal.aborted)
+        logger.warn({ error: (error as Error).message }, "very large events could not be looked through: later again");
+    }
+  }
 }
 
 /**
@@ -151,9 +174,9 @@ async function readNamed(jetStream: JetStream, objects: readonly string[], signa
   return { ids, newest };
 }
 
-/** An event that is published again has the same id, and behind a `~` what makes it another one for the duplicate window. */
+/** An event that is published again has the same id, and behind it what makes it another one for the duplicate window. */
 function eventIdIn(messageId = ""): string {
-  return messageId.split("~", 1)[0] ?? "";
+  return messageId.split(AGAIN, 1)[0] ?? "";
 }
 
 function idOf({ name }: BlobMeta): string {

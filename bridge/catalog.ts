@@ -15,6 +15,8 @@ import { COMMON_SHAPE, OpenApiDocument, type Shape, shapeOf } from "./list-shape
 export interface Catalog {
   /** Every kind that can be watched, in its group's preferred version. */
   readonly preferred: readonly ServedResource[];
+  /** Whether any version of the group has the resource. */
+  has(group: string, plural: string): boolean;
   /** A kind in a version; `undefined`: not served. */
   find(apiVersion: string, kind: string): ServedResource | undefined;
   /** How the kind's lists are compared; what every kind has in common where its document cannot be read. */
@@ -81,6 +83,11 @@ export function createCatalogReader(apiServer: ApiServer, isWanted: GroupFilter)
       const preferred = groups.flatMap(({ apiVersions }) => preferredOf(apiVersions, next));
       return {
         preferred: [...(next.get("v1")?.resources ?? []), ...preferred],
+        has: (group, plural) =>
+          [...next].some(
+            ([apiVersion, { resources }]) =>
+              groupOf(apiVersion) === group && resources.some((each) => each.plural === plural),
+          ),
         find: (apiVersion, kind) => next.get(apiVersion)?.resources.find((each) => each.kind === kind),
         shape: (resource) => readShape(apiServer, next.get(resource.apiVersion), resource, signal),
       };

@@ -9,6 +9,16 @@ import type { JetStream } from "./jetstream.ts";
 import { unlessMissing } from "./jetstream-error.ts";
 import { CHECKPOINTS_BUCKET } from "./stream.ts";
 
+/** Which watch a checkpoint is of, for whoever finds it when its kind is gone. */
+export const CheckpointedWatch = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  plural: z.string(),
+  namespaced: z.boolean(),
+  namespace: z.string().optional(),
+});
+export type CheckpointedWatch = z.infer<typeof CheckpointedWatch>;
+
 /** What is stored for a watch. */
 export const Checkpoint = z.object({
   version: z.literal(1),
@@ -20,6 +30,7 @@ export const Checkpoint = z.object({
   sequence: z.int().nonnegative(),
   id: z.string(),
   savedAt: z.iso.datetime(),
+  watch: CheckpointedWatch.optional(),
 });
 export type Checkpoint = z.infer<typeof Checkpoint>;
 
@@ -60,6 +71,11 @@ export async function loadCheckpoints(jetStream: JetStream, keys: string): Promi
 /** Stores a watch's checkpoint. Throws JetStreamApiError or RequestLostError; an older one then stays, which is harmless. */
 export async function saveCheckpoint(jetStream: JetStream, key: string, checkpoint: Checkpoint): Promise<void> {
   await jetStream.publish(`$KV.${CHECKPOINTS_BUCKET}.${key}`, JSON.stringify(checkpoint), {});
+}
+
+/** Forgets a watch that will not come back. Throws as `saveCheckpoint`. */
+export async function forgetCheckpoint(jetStream: JetStream, key: string): Promise<void> {
+  await jetStream.publish(`$KV.${CHECKPOINTS_BUCKET}.${key}`, "", { "KV-Operation": "DEL" });
 }
 
 /** The low-water mark of versions that are handled out of order. */

@@ -9,6 +9,7 @@ import { type Catalog, createCatalogReader, LOOK_MS } from "./catalog.ts";
 import { discover } from "./discovery.ts";
 import { COMMON_SHAPE, type LiveShape } from "./list-shape.ts";
 import { describeProblem } from "./reflector.ts";
+import { tellRemovedKinds } from "./removed-kind.ts";
 import { isPattern, meansGroup, type ResourceEntry } from "./resource-entry.ts";
 import { type Selection, selectWatches, type WantedWatch } from "./selection.ts";
 import { keepWatching, type WatchContext } from "./watch.ts";
@@ -28,14 +29,17 @@ export async function followResources(context: WatchContext): Promise<void> {
   );
   const tell = createTeller(context);
   const backoff = createBackoff(REFLECTOR_BACKOFF);
+  let isOneGone = true; // perhaps before this process
   const follow = async () => {
     for (let attempt = 1; !signal.aborted; ) {
       try {
         const catalog = await reader.look(signal);
         const selection = await withOthers(context, selectWatches(config.resources, catalog), tell.missing);
         await followShapes(shapes, catalog, selection.watches);
-        watches.reconcile(selection.watches);
+        isOneGone = watches.reconcile(selection.watches) || isOneGone;
         tell.selection(selection);
+        if (isOneGone) await tellRemovedKinds(context, catalog, selection.watches);
+        isOneGone = false;
         attempt = 1;
         await sleep(selection.missing.length > 0 ? MISSING_LOOK_MS : LOOK_MS, undefined, { signal });
       } catch (error) {
@@ -104,7 +108,7 @@ function createTeller({ logger, states, metrics }: WatchContext) {
   return {
     missing(entry: ResourceEntry, problem: string) {
       const title = titleOf(entry);
-      if (missing.get(title) !== problem) logger.warn({ resource: title }, problem);
+      if (missing.get(title) !== problem) logger.warn({ resource: title, attempt: 1 }, problem);
       missing.set(title, problem);
       states.set(title, { type: "waiting", problem, attempt: 1 });
       metrics.state(title, false);

@@ -4,6 +4,7 @@
  * own: one that cannot go on says why and tries again, and never holds up another.
  */
 import { type ApiServer, type ConnectionLimits, connectApiServer } from "./api-server.ts";
+import { keepCollecting } from "./blob-collection.ts";
 import type { BridgeConfig } from "./config.ts";
 import { readRedactionKey } from "./configured-resource.ts";
 import { openEventLog } from "./event-log.ts";
@@ -111,6 +112,7 @@ async function runUntilStopped(
     signal: AbortSignal.any([signal, leadership.signal]),
     deadline: AbortSignal.any([deadline.signal, leadership.signal]),
   };
+  void keepCollecting(context);
   await Promise.race([followResources(context), untilLost(leadership)]);
   leadership.signal.throwIfAborted();
 }

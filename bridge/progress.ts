@@ -37,13 +37,16 @@ export interface Progress {
  * captured before, with any settings; `epochMin`: the epoch is at least this, whatever a log that has lost events says.
  */
 export function createProgress(
-  { settingsHash }: WatchedResource,
+  resource: WatchedResource,
   found: Checkpoint | undefined,
   store: Store,
   isLost: boolean,
   isCovered: Coverage,
   epochMin: number,
 ): Progress {
+  const { settingsHash, group, version, kind, plural, namespaced, namespace } = resource;
+  const apiVersion = group === "" ? version : `${group}/${version}`;
+  const watch = { apiVersion, kind, plural, namespaced, namespace };
   const valid = !isLost && found?.settingsHash === settingsHash ? found : undefined;
   const newestKnown = newestOf(store, found);
   const epochKnown = newestKnown === undefined ? 1 : epochOf(newestKnown);
@@ -85,7 +88,7 @@ export function createProgress(
     unsaved() {
       const { resourceVersion } = lowWater;
       if (!complete || resourceVersion === undefined || resourceVersion === savedVersion) return undefined;
-      return { version: 1, settingsHash, resourceVersion, epoch, ...newest, savedAt: new Date().toISOString() };
+      return { version: 1, settingsHash, resourceVersion, epoch, ...newest, watch, savedAt: new Date().toISOString() };
     },
     saved({ resourceVersion }) {
       savedVersion = resourceVersion;

@@ -36,6 +36,7 @@ export interface WatchedResource {
   readonly version: string;
   readonly kind: string;
   readonly plural: string;
+  readonly namespaced: boolean;
   /** `undefined`: all namespaces, or a cluster-scoped kind. */
   readonly namespace: string | undefined;
   readonly phase: PhaseSource;
@@ -79,6 +80,7 @@ export function watchedResource(
     version: apiVersion.slice(apiVersion.indexOf("/") + 1),
     kind,
     plural: discovered.plural,
+    namespaced: discovered.namespaced,
     namespace: discovered.namespaced ? namespace : undefined,
     phase: parsePhaseSource(phase),
     ignored: pathSet(ignore),
@@ -125,6 +127,11 @@ export function checkpointKey({ cluster, group, plural, namespace }: WatchedReso
 /** Matches the keys of all watches of the resource, of whatever namespace. */
 export function checkpointKeys({ cluster, group, plural }: WatchedResource): string {
   return [...[cluster, group, plural].map(encodeToken), "*"].join(".");
+}
+
+/** Matches the keys of all watches of the cluster. */
+export function clusterKeys(cluster: string): string {
+  return `${encodeToken(cluster)}.>`;
 }
 
 /** For people: `databases.demo.example.com`, with its namespace if it is limited to one. */

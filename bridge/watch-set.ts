@@ -7,8 +7,8 @@ import type { WantedWatch } from "./selection.ts";
 
 /** The set. */
 export interface WatchSet {
-  /** Starts and stops, so that what runs is what is wanted. */
-  reconcile(wanted: readonly WantedWatch[]): void;
+  /** Starts and stops, so that what runs is what is wanted. Tells whether any is wanted no more. */
+  reconcile(wanted: readonly WantedWatch[]): boolean;
   /** Resolves when every watch has ended; rejects with the first error that ended one. */
   readonly failed: Promise<never>;
   ended(): Promise<void>;
@@ -40,11 +40,13 @@ export function createWatchSet(run: RunWatch, signal: AbortSignal): WatchSet {
   };
   return {
     reconcile(wanted) {
+      let isOneGone = false;
       const byKey = new Map(wanted.map((each) => [keyOf(each), each]));
       for (const [key, { stop }] of running) {
         if (byKey.has(key)) continue;
         stop.abort();
         running.delete(key);
+        isOneGone = true;
       }
       for (const [key, each] of byKey) {
         const current = running.get(key);
@@ -52,6 +54,7 @@ export function createWatchSet(run: RunWatch, signal: AbortSignal): WatchSet {
         current?.stop.abort();
         start(key, each, current?.ended);
       }
+      return isOneGone;
     },
     failed,
     async ended() {

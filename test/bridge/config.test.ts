@@ -20,6 +20,7 @@ describe("the bridge's configuration", () => {
     assert.deepEqual(config.streams, {
       replicas: 1,
       eventsBytesMax: 4 * 1024 ** 3,
+      blobsBytesMax: 1024 ** 3,
       compression: "none",
       eventsPerSubjectMax: 32,
       deletedDays: 7,

@@ -170,9 +170,9 @@ describe("several resources", () => {
         problem: /does not answer/,
       },
       {
-        title: "secrets",
+        title: "events",
         apiVersion: "v1",
-        kind: "Secret",
+        kind: "Event",
         effect: refusing(500, "InternalError"),
         problem: /500 Int/,
       },
