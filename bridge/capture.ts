@@ -6,6 +6,7 @@
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { readCoverage } from "./coverage.ts";
 import { knownAfter } from "./event-log.ts";
+import type { Gate } from "./gate.ts";
 import { type JanitorTiming, startJanitor } from "./janitor.ts";
 import type { KubeObject } from "./kube-object.ts";
 import { createLanes, type Lanes } from "./lane.ts";
@@ -29,6 +30,9 @@ export interface CaptureOptions extends Omit<PublisherOptions, "store" | "onStor
   readonly afterLoss: boolean;
   /** The epoch of an earlier capture of this process: a log that was lost may not know of it. 1 without one. */
   readonly epochMin: number;
+  /** The kind has come while this process was there: no object of it is older. */
+  readonly isNewKind: boolean;
+  readonly listGate?: Gate;
   readonly schedule: VerificationSchedule;
   /** After how many days a deleted object leaves the log. */
   readonly deletedDays: number;
@@ -63,7 +67,8 @@ export async function capture(options: CaptureOptions): Promise<void> {
     logger.error({ resource: title }, message);
   };
   if (isLost && !options.afterLoss) tellLoss(new LogLostError(title, options.epochMin));
-  const isCovered = await readCoverage({ ...options, store, found, isLost });
+  const isCovered =
+    options.isNewKind && !isLost ? () => true : await readCoverage({ ...options, store, found, isLost });
   const progress = createProgress(resource, found, store, isLost, isCovered, options.epochMin);
   const lanes = createLanes(IN_FLIGHT_MAX, IN_FLIGHT_BYTES_MAX);
   const lost = new AbortController();

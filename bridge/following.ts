@@ -7,12 +7,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
 import { type Catalog, createCatalogReader, LOOK_MS } from "./catalog.ts";
 import { discover } from "./discovery.ts";
-import { COMMON_SHAPE, type LiveShape } from "./list-shape.ts";
+import { groupOf } from "./kube-object.ts";
+import { COMMON_SHAPE } from "./list-shape.ts";
 import { describeProblem } from "./reflector.ts";
 import { tellRemovedKinds } from "./removed-kind.ts";
 import { isPattern, meansGroup, type ResourceEntry } from "./resource-entry.ts";
 import { type Selection, selectWatches, type WantedWatch } from "./selection.ts";
-import { keepWatching, type WatchContext } from "./watch.ts";
+import { type FollowedKind, keepWatching, type WatchContext } from "./watch.ts";
 import { createWatchSet } from "./watch-set.ts";
 
 /** While a kind that is named is not served, it is looked for as often as this. */
@@ -22,20 +23,22 @@ const MISSING_LOOK_MS = 2_000;
 export async function followResources(context: WatchContext): Promise<void> {
   const { apiServer, config, logger, states, signal } = context;
   const reader = createCatalogReader(apiServer, (group) => config.resources.some((entry) => meansGroup(entry, group)));
-  const shapes = new Map<string, LiveShape>();
+  const kinds = new Map<string, FollowedKind>();
   const watches = createWatchSet(
-    (wanted, until) => keepWatching(context, wanted, shapeFor(shapes, wanted), until),
+    (wanted, until) => keepWatching(context, wanted, kindOf(kinds, wanted), until),
     signal,
   );
   const tell = createTeller(context);
   const backoff = createBackoff(REFLECTOR_BACKOFF);
   let isOneGone = true; // perhaps before this process
+  let isFirstLook = true;
   const follow = async () => {
     for (let attempt = 1; !signal.aborted; ) {
       try {
         const catalog = await reader.look(signal);
         const selection = await withOthers(context, selectWatches(config.resources, catalog), tell.missing);
-        await followShapes(shapes, catalog, selection.watches);
+        await followKinds(kinds, catalog, selection.watches, isFirstLook);
+        isFirstLook = false;
         isOneGone = watches.reconcile(selection.watches) || isOneGone;
         tell.selection(selection);
         if (isOneGone) await tellRemovedKinds(context, catalog, selection.watches);
@@ -88,16 +91,34 @@ async function withOthers(
   return { watches: [...watches, ...found], missing: still };
 }
 
-async function followShapes(shapes: Map<string, LiveShape>, catalog: Catalog, watches: readonly WantedWatch[]) {
-  for (const wanted of watches) shapeFor(shapes, wanted).current = await catalog.shape(wanted.resource);
+/** Brings what is known of the kinds up to date; one that was not there at the first look has come since. */
+async function followKinds(
+  kinds: Map<string, FollowedKind>,
+  catalog: Catalog,
+  watches: readonly WantedWatch[],
+  isFirstLook: boolean,
+): Promise<void> {
+  const found = new Map<string, FollowedKind>();
+  for (const { resource } of watches) {
+    const key = `${resource.apiVersion}/${resource.kind}`;
+    const known = kinds.get(key);
+    const isNew = known?.isNew ?? (!isFirstLook && !isKnownIn(kinds, resource));
+    const shape = known?.shape ?? { current: COMMON_SHAPE };
+    shape.current = await catalog.shape(resource);
+    found.set(key, { shape, isNew });
+  }
+  kinds.clear(); // one that comes back is new again
+  for (const [key, kind] of found) kinds.set(key, kind);
 }
 
-/** One for all namespaces of a kind. */
-function shapeFor(shapes: Map<string, LiveShape>, { resource: { apiVersion, kind } }: WantedWatch): LiveShape {
-  const key = `${apiVersion}/${kind}`;
-  const shape = shapes.get(key) ?? { current: COMMON_SHAPE };
-  shapes.set(key, shape);
-  return shape;
+/** In whatever version: one that is read in another version now is not new. */
+function isKnownIn(kinds: ReadonlyMap<string, FollowedKind>, { apiVersion, kind }: WantedWatch["resource"]): boolean {
+  return [...kinds.keys()].some((key) => groupOf(key) === groupOf(apiVersion) && key.endsWith(`/${kind}`));
+}
+
+/** Shared by the watches of all its namespaces. */
+function kindOf(kinds: ReadonlyMap<string, FollowedKind>, { resource }: WantedWatch): FollowedKind {
+  return kinds.get(`${resource.apiVersion}/${resource.kind}`) ?? { shape: { current: COMMON_SHAPE }, isNew: false };
 }
 
 /** Says once what is new, and keeps /readyz up to date about what is missing. */

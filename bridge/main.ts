@@ -37,6 +37,8 @@ export interface BridgeOptions {
 
 /** Lists at once, of all watches together: the API server holds each in memory while it sends it. */
 const LISTS_MAX = 8;
+/** A list takes seconds; longer than this only those in front of it that hang can have taken. */
+const LIST_PATIENCE_MS = 30_000;
 
 /**
  * Runs until `signal` aborts. Rejects at start when NATS or the kubeconfig cannot be used, or a stream has unsafe settings; later with a
@@ -104,7 +106,7 @@ async function runUntilStopped(
     logger,
     metrics,
     states,
-    listGate: createGate(LISTS_MAX),
+    listGate: createGate(LISTS_MAX, LIST_PATIENCE_MS),
     log,
     sink: whileLeading(sink, leadership),
     janitor,

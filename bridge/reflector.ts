@@ -9,6 +9,7 @@
 import { type ApiServer, ApiStatusError } from "./api-server.ts";
 import { attended, ReaderAwayError } from "./attended.ts";
 import { type BackoffOptions, createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
+import type { Gate } from "./gate.ts";
 import { compareResourceVersions, KubeObject } from "./kube-object.ts";
 import { readLines } from "./line.ts";
 import { resourcePath, resourceTitle, type WatchedResource } from "./resource.ts";
@@ -44,6 +45,8 @@ export interface ReflectorOptions {
   readonly newestVersion?: string;
   readonly signal: AbortSignal;
   readonly onState: (state: ReflectorState) => void;
+  /** Waited for before each list. */
+  readonly listGate?: Gate;
   readonly random?: () => number;
   /** Default: client-go's. */
   readonly backoff?: BackoffOptions;
@@ -162,8 +165,15 @@ async function isRewound(options: ReflectorOptions, { newestVersion }: Position)
 async function* list(options: ReflectorOptions, position: Position): AsyncGenerator<WatchEvent> {
   options.onState({ type: "listing" });
   yield { type: "listing" };
-  if (position.streamingList) yield* streamedList(options, position);
-  else yield* pagedList(options, position);
+  const leave = await options.listGate?.enter(options.signal);
+  try {
+    for await (const event of position.streamingList ? streamedList(options, position) : pagedList(options, position)) {
+      if (event.type === "listed") leave?.();
+      yield event;
+    }
+  } finally {
+    leave?.();
+  }
 }
 
 /** Synthetic "added" events up to the bookmark that ends them; the stream then goes on as the watch. */

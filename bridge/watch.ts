@@ -41,6 +41,14 @@ export interface WatchContext {
   readonly deadline: AbortSignal;
 }
 
+/** What is known of a kind while it is followed. */
+export interface FollowedKind {
+  /** How its lists are compared. */
+  readonly shape: LiveShape;
+  /** It was not served when the bridge began to look: all of its objects are new. */
+  readonly isNew: boolean;
+}
+
 /** Time to publish what was read before a stop; Kubernetes kills after 30 s. */
 export const DRAIN_MS = 10_000;
 
@@ -48,7 +56,7 @@ export const DRAIN_MS = 10_000;
 export async function keepWatching(
   context: WatchContext,
   wanted: WantedWatch,
-  shape: LiveShape,
+  { shape, isNew }: FollowedKind,
   signal: AbortSignal,
 ): Promise<void> {
   const { config, jetStream, logger, metrics, states, redactionKey } = context;
@@ -70,7 +78,7 @@ export async function keepWatching(
       const { stateBytesMax, verify } = config;
       const schedule = { everyMs: verify.everyMinutes * 60_000, graceMs: verify.graceSeconds * 1_000 };
       const { deletedDays } = config.streams;
-      const settings = { afterLoss, epochMin, stateBytesMax, deletedDays, schedule };
+      const settings = { afterLoss, epochMin, stateBytesMax, deletedDays, schedule, isNewKind: isNew };
       await capture({ ...context, ...settings, resource, signal, deadline, onState: setState });
     } catch (error) {
       if (error instanceof LogLostError) {
