@@ -5,10 +5,11 @@
  */
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { readCoverage } from "./coverage.ts";
+import { epochOf, RewoundError, versionIn } from "./epoch.ts";
 import { knownAfter } from "./event-log.ts";
 import type { Gate } from "./gate.ts";
 import { type JanitorTiming, startJanitor } from "./janitor.ts";
-import type { KubeObject } from "./kube-object.ts";
+import { compareResourceVersions, type KubeObject } from "./kube-object.ts";
 import { createLanes, type Lanes } from "./lane.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { createPublisher, type Publisher, type PublisherOptions } from "./publisher.ts";
@@ -53,7 +54,7 @@ const CHECKPOINT_INTERVAL_MS = 1_000;
 
 /**
  * Captures the resource until `signal` aborts. Rejects when the log or the checkpoint cannot be read, at the deadline, and with
- * LogLostError when NATS turns out to have lost events.
+ * LogLostError when NATS turns out to have lost events, RewoundError when a list shows that etcd was restored.
  */
 export async function capture(options: CaptureOptions): Promise<void> {
   const { resource, jetStream, log, logger, metrics, onState } = options;
@@ -179,9 +180,22 @@ function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publi
   const redacted = <T extends { readonly object: KubeObject }>(event: T): T => {
     return { ...event, object: resource.redaction.redact(event.object) };
   };
+  /** The oldest version of the log that a listed object is behind. */
+  let overtaken: string | undefined;
+  const lookForRestore = (object: string, { metadata: { uid, resourceVersion } }: KubeObject) => {
+    const known = store.get(object);
+    if (known?.uid !== uid || epochOf(known.resourceVersion) !== progress.epoch) return;
+    const isBehind = compareResourceVersions(versionIn(progress.epoch, resourceVersion), known.resourceVersion) < 0;
+    if (!isBehind && !known.deleted) return;
+    if (overtaken === undefined || compareResourceVersions(known.resourceVersion, overtaken) < 0)
+      overtaken = known.resourceVersion;
+  };
   const finishList = async (resourceVersion: string) => {
     const { epoch } = progress;
     await lanes.idle();
+    // A version of the log that is newer than the list says nothing: another bridge may have been faster.
+    if (overtaken !== undefined && compareResourceVersions(overtaken, versionIn(epoch, resourceVersion)) <= 0)
+      throw new RewoundError(resourceTitle(resource), epoch + 1);
     for (const object of missingFrom(seen, store)) {
       await lanes.enqueue(object, () => publisher.publishAbsence(object, resourceVersion, epoch));
     }
@@ -192,6 +206,7 @@ function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publi
   return async (event: WatchEvent): Promise<void> => {
     switch (event.type) {
       case "listing":
+        overtaken = undefined;
         return seen.clear();
       case "rewound":
         await lanes.idle();
@@ -206,6 +221,7 @@ function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publi
         const firstSight = progress.isFirstSight(event.object.metadata.namespace);
         const sighting = { ...redacted(event), firstSight, afterLoss: isLost, epoch };
         seen.add(object);
+        lookForRestore(object, event.object);
         return await lanes.enqueue(object, () => publisher.publish(object, sighting), event.bytes);
       }
       case "added":

@@ -5,6 +5,20 @@
  * version of a later epoch is the longer, and so the newer one.
  */
 
+/** A list shows that etcd was restored from a backup: it is newer than a version of the log, and has the object in an older state. */
+export class RewoundError extends Error {
+  readonly code = "REWOUND";
+  override readonly name = "RewoundError";
+  /** The one that begins. */
+  readonly epoch: number;
+  constructor(title: string, epoch: number) {
+    super(
+      `${title}: objects are older than what was published about them: etcd was restored from a backup. A new epoch begins: everything is listed and compared`,
+    );
+    this.epoch = epoch;
+  }
+}
+
 /** Digits of the longest resourceVersion etcd can give (2^63). */
 const VERSION_DIGITS = 20;
 

@@ -42,6 +42,9 @@ export function bridgeRequirement(cluster?: string): NatsRequirement {
       ...[EVENTS_STREAM, checkpoints, blobs].flatMap((stream) =>
         ["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.GET"].map((call) => `$JS.API.${call}.${stream}`),
       ),
+      // The janitor removes what every subscription has read.
+      `$JS.API.STREAM.PURGE.${EVENTS_STREAM}`,
+      `$JS.API.CONSUMER.LIST.${EVENTS_STREAM}`,
       // Blobs that nobody names any more are removed; dead letters name them too.
       `$JS.API.STREAM.MSG.DELETE.${blobs}`,
       `$JS.API.STREAM.PURGE.${blobs}`,
@@ -50,6 +53,7 @@ export function bridgeRequirement(cluster?: string): NatsRequirement {
       ...[EVENTS_STREAM, blobs].flatMap((stream) => [
         `$JS.API.CONSUMER.CREATE.${stream}`,
         `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
+        `$JS.API.CONSUMER.INFO.${stream}.*`,
         `$JS.API.CONSUMER.DELETE.${stream}.*`,
       ]),
     ],

@@ -6,6 +6,7 @@ import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
 import { type CaptureState, capture } from "./capture.ts";
 import type { BridgeConfig } from "./config.ts";
 import { configuredResource } from "./configured-resource.ts";
+import { RewoundError } from "./epoch.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Gate } from "./gate.ts";
 import type { JanitorTiming } from "./janitor.ts";
@@ -84,6 +85,12 @@ export async function keepWatching(
       if (error instanceof LogLostError) {
         afterLoss = true;
         epochMin = error.epoch;
+      }
+      if (error instanceof RewoundError) {
+        epochMin = error.epoch;
+        metrics.recovered(title, "rewound");
+        logger.error({ resource: title, epoch: error.epoch }, error.message);
+        continue;
       }
       if (signal.aborted) {
         const reason = { resource: title, error: (error as Error).message };
