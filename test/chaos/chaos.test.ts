@@ -1,11 +1,11 @@
 /**
- * Two short runs of `npm run chaos`, with a fixed seed, under load: bridge and NATS are killed, the API server comes back without its
- * history, and connections are cut; etcd is put back to an older copy, the log is lost, and the kind with all objects. Then every write
- * is looked for in the log. Longer runs with all faults: `npm run chaos`.
+ * Three short runs of `npm run chaos`, with a fixed seed, under load: bridge and NATS are killed, the API server comes back without its
+ * history, and connections are cut; etcd is put back to an older copy, the log is lost, and the kind with all objects; a cluster of NATS loses
+ * its leader. Then every write is looked for in the log. Longer runs with all faults: `npm run chaos`.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { needKube, needNats } from "../kit/shared-kube.ts";
+import { needKube, needNats, needNatsCluster } from "../kit/shared-kube.ts";
 import { CHAOS_KUBE } from "./bridge-access.ts";
 import { violationLine } from "./evidence.ts";
 import type { FaultName } from "./fault.ts";
@@ -13,7 +13,7 @@ import { report } from "./report.ts";
 import { runChaos } from "./run.ts";
 
 const SEED = 5;
-const RUNS: readonly { readonly what: string; readonly faults: readonly FaultName[] }[] = [
+const RUNS: readonly { readonly what: string; readonly faults: readonly FaultName[]; readonly isCluster?: true }[] = [
   {
     what: "bridge, NATS, API server and connections fail",
     faults: ["bridge-kill", "nats-kill", "kube-restart", "kube-cut", "nats-cut"],
@@ -22,13 +22,18 @@ const RUNS: readonly { readonly what: string; readonly faults: readonly FaultNam
     what: "etcd goes back, and the log and the kind vanish",
     faults: ["etcd-restored", "nats-wiped", "crd-recreated"],
   },
+  {
+    what: "a cluster of NATS loses its leader, and the leading bridge dies at a point that hurts",
+    faults: ["nats-leader-kill", "nats-leader-stepdown", "bridge-kill-published"],
+    isCluster: true,
+  },
 ];
 
 describe("nothing is lost, nothing is there twice, everything is in order and nothing is false", () => {
-  for (const { what, faults } of RUNS)
+  for (const { what, faults, isCluster } of RUNS)
     test(`while ${what} under load`, { timeout: 300_000 }, async (t) => {
       const kube = await needKube(t, CHAOS_KUBE);
-      const nats = kube && (await needNats(t));
+      const nats = kube && (await (isCluster ? needNatsCluster(t) : needNats(t)));
       if (kube === undefined || nats === undefined) return;
       const result = await runChaos(
         { kube, nats },

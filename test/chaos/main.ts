@@ -2,7 +2,7 @@
  * `npm run chaos`: breaks the system for some minutes, from a seed that replays the same faults, and prints what came of it. The
  * table goes to standard output, progress to standard error; the exit code is 1 when anything is wrong, 2 when the command is.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startKube } from "../kit/kube-apiserver.ts";
@@ -29,7 +29,7 @@ nothing is lost, nothing is there twice, everything is in order and nothing is f
   --nats <1|3>      one NATS server, or a cluster of three with three copies of each stream (default 1)
   --faults <a,b>    only these (default: all that make sense with so many NATS servers
                     and minutes)
-  --keep <folder>   writes there ledger.ndjson, events.ndjson, earlier-logs.ndjson (those that were lost or put back), facts.json
+  --keep <folder>   writes there ledger.ndjson, events.ndjson, earlier-events-1.ndjson and so on (of the logs that were lost or put back), facts.json
                     (times, and what is there at the end) and bridge.log (its end)
   --help            this text
 
@@ -67,8 +67,8 @@ async function main(): Promise<void> {
   await using kube = await startKube(CHAOS_KUBE);
   await using nats = command.nats === "one" ? await startNats() : await startNatsCluster();
   const result = await runChaos({ kube, nats }, command);
-  if (command.keep !== undefined) keepEvidence(command.keep, result);
   process.stdout.write(`\n${report(result)}`);
+  if (command.keep !== undefined) keepEvidence(command.keep, result);
   const isStuck = result.played.some(({ recoveryMs }) => recoveryMs === undefined);
   if (result.verdict.violations.length + result.problems.length === 0 && !isStuck) return;
   process.stderr.write(`\nThe bridge's last words:\n${result.bridgeLog}\n`);
@@ -134,10 +134,15 @@ function faultNamed(name: string, nats: Command["nats"]): FaultName {
 function keepEvidence(folder: string, { evidence, bridgeLog }: RunResult): void {
   const { ledger, events, earlier, ...facts } = evidence;
   mkdirSync(folder, { recursive: true });
-  const lines = (items: readonly object[]) => items.map((item) => `${JSON.stringify(item)}\n`).join("");
-  writeFileSync(join(folder, "ledger.ndjson"), lines(ledger));
-  writeFileSync(join(folder, "events.ndjson"), lines(events));
-  writeFileSync(join(folder, "earlier-logs.ndjson"), lines(earlier));
+  /** Line by line: half an hour of events is more than one string can hold. */
+  const write = (name: string, items: Iterable<object>) => {
+    const file = openSync(join(folder, name), "w");
+    for (const item of items) writeSync(file, `${JSON.stringify(item)}\n`);
+    closeSync(file);
+  };
+  write("ledger.ndjson", ledger);
+  write("events.ndjson", events);
+  for (const [index, log] of earlier.entries()) write(`earlier-events-${index + 1}.ndjson`, log.events);
   writeFileSync(join(folder, "facts.json"), JSON.stringify(facts));
   writeFileSync(join(folder, "bridge.log"), bridgeLog);
 }
