@@ -27,6 +27,8 @@ export const BridgeConfig = z
     ...PathLists,
     /** What the marks of redacted values are made with; at least 16 characters. Needed where anything is redacted. */
     redactionKey: SecretSource.optional(),
+    /** Keys that were used before, so that changes are recognised behind marks made with them. */
+    previousRedactionKeys: z.array(SecretSource).default([]),
     nats: NatsSettings,
     kubernetes: KubernetesSettings,
     /** Which of several bridges with this configuration captures. */

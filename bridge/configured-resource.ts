@@ -3,8 +3,9 @@
  */
 import type { BridgeConfig } from "./config.ts";
 import type { LiveShape } from "./list-shape.ts";
+import type { RedactionKeys } from "./redaction.ts";
 import { type WatchedResource, watchedResource } from "./resource.ts";
-import { readSecret, SecretError } from "./secret.ts";
+import { readSecret, SecretError, type SecretSource } from "./secret.ts";
 import type { WantedWatch } from "./selection.ts";
 
 /** Fewer characters could be guessed, and with them the values behind the marks. */
@@ -14,7 +15,7 @@ const REDACTION_KEY_CHARACTERS_MIN = 16;
 export function configuredResource(
   config: BridgeConfig,
   { entry, resource, namespace }: WantedWatch,
-  given: { readonly redactionKey: string; readonly shape?: LiveShape },
+  given: { readonly redactionKeys: RedactionKeys; readonly shape?: LiveShape },
 ): WatchedResource {
   const settings = {
     apiVersion: resource.apiVersion,
@@ -28,12 +29,20 @@ export function configuredResource(
   return watchedResource(config.cluster, settings, resource, namespace, given);
 }
 
-/** The key of the marks; empty where none is configured. Throws SecretError when it cannot be read, or is too short to be a secret. */
-export function readRedactionKey({ redactionKey }: Pick<BridgeConfig, "redactionKey">): string {
-  if (redactionKey === undefined) return "";
-  const key = readSecret(redactionKey);
+/** The keys of the marks; empty where none is configured. Throws SecretError when one cannot be read, or is too short to be a secret. */
+export function readRedactionKeys({ redactionKey, previousRedactionKeys }: ConfiguredKeys): RedactionKeys {
+  return {
+    current: redactionKey === undefined ? "" : readKey(redactionKey),
+    previous: previousRedactionKeys.map(readKey),
+  };
+}
+
+type ConfiguredKeys = Pick<BridgeConfig, "redactionKey" | "previousRedactionKeys">;
+
+function readKey(source: SecretSource): string {
+  const key = readSecret(source);
   if (key.length >= REDACTION_KEY_CHARACTERS_MIN) return key;
   throw new SecretError(
-    `redactionKey has ${key.length} characters, and needs at least ${REDACTION_KEY_CHARACTERS_MIN} random ones: \`openssl rand -hex 32\` makes some`,
+    `a redaction key has ${key.length} characters, and needs at least ${REDACTION_KEY_CHARACTERS_MIN} random ones: \`openssl rand -hex 32\` makes some`,
   );
 }

@@ -25,10 +25,9 @@ interface ResolvedRules {
   readonly ignored: PathSet;
   readonly only: PathSet | undefined;
   readonly shape: Shape | undefined;
-  readonly isSame: DiffRules["isSame"];
 }
 
-const NO_RULES: ResolvedRules = { ignored: NO_PATHS, only: undefined, shape: undefined, isSame: undefined };
+const NO_RULES: ResolvedRules = { ignored: NO_PATHS, only: undefined, shape: undefined };
 
 /**
  * The operations that turn `before` into `after`, exactly; empty when they are equal apart from what does not count and from the order
@@ -38,7 +37,7 @@ const NO_RULES: ResolvedRules = { ignored: NO_PATHS, only: undefined, shape: und
 export function diff(before: Json, after: Json, rules: DiffRules = {}): PatchOperation[] {
   const { ignored = NO_PATHS, only, shape, isSame } = rules;
   const patch: PatchOperation[] = [];
-  compare({ before, after, path: "", rules: { ignored, only, shape, isSame } }, patch);
+  compare({ before, after, path: "", rules: { ignored, only, shape }, isSame }, patch);
   return valueOperations(patch).length === 0 ? [] : patch;
 }
 
@@ -48,12 +47,13 @@ interface Pair<T extends Json = Json> {
   readonly after: T;
   readonly path: string;
   readonly rules: ResolvedRules;
+  readonly isSame: DiffRules["isSame"];
 }
 
 function compare(pair: Pair, patch: PatchOperation[]): void {
-  const { before, after, path, rules } = pair;
+  const { before, after, path, rules, isSame } = pair;
   if (before === after) return;
-  const { shape, isSame } = rules;
+  const { shape } = rules;
   const isWhole = shape?.isAtomicMap || shape?.list?.type === "atomic";
   const found: PatchOperation[] = isWhole ? [] : patch;
   if (Array.isArray(before) && Array.isArray(after)) compareLists({ ...pair, before, after }, found);
@@ -62,14 +62,15 @@ function compare(pair: Pair, patch: PatchOperation[]): void {
   if (isWhole && valueOperations(found).length > 0) patch.push({ op: "replace", path, value: after, oldValue: before });
 }
 
-function compareMaps({ before, after, path, rules }: Pair<JsonMap>, patch: PatchOperation[]): void {
+function compareMaps({ before, after, path, rules, isSame }: Pair<JsonMap>, patch: PatchOperation[]): void {
   for (const key in before) {
     const rest = rulesBelow(rules, key);
     if (rest === undefined) continue;
     const old = before[key] as Json;
     const at = `${path}/${escapePointerToken(key)}`;
     if (!Object.hasOwn(after, key)) patch.push({ op: "remove", path: at, oldValue: old });
-    else if (old !== after[key]) compare({ before: old, after: after[key] as Json, path: at, rules: rest }, patch);
+    else if (old !== after[key])
+      compare({ before: old, after: after[key] as Json, path: at, rules: rest, isSame }, patch);
   }
   for (const key in after) {
     if (Object.hasOwn(before, key) || rulesBelow(rules, key) === undefined) continue;
@@ -85,7 +86,7 @@ function compareLists(pair: Pair<Json[]>, patch: PatchOperation[]): void {
     compareByPosition(pair, patch);
     return;
   }
-  const { path, after, rules } = pair;
+  const { path, after, rules, isSame } = pair;
   if (pathsBelow(rules.ignored, "*").whole) return;
   for (const { op, from, to } of aligned.steps) {
     if (op === "remove") patch.push({ op, path: `${path}/${from}`, oldValue: pair.before[from] as Json });
@@ -94,17 +95,18 @@ function compareLists(pair: Pair<Json[]>, patch: PatchOperation[]): void {
   }
   for (const { before, to } of aligned.shared) {
     const rest = rulesBelow(rules, String(to));
-    if (rest !== undefined) compare({ before, after: after[to] as Json, path: `${path}/${to}`, rules: rest }, patch);
+    if (rest !== undefined)
+      compare({ before, after: after[to] as Json, path: `${path}/${to}`, rules: rest, isSame }, patch);
   }
 }
 
 /** What both have is compared, what is left over is added at, or removed from, the end. */
-function compareByPosition({ before, after, path, rules }: Pair<Json[]>, patch: PatchOperation[]): void {
+function compareByPosition({ before, after, path, rules, isSame }: Pair<Json[]>, patch: PatchOperation[]): void {
   const shared = Math.min(before.length, after.length);
   for (let i = 0; i < shared; i++) {
     const rest = rulesBelow(rules, String(i));
     const [old, now] = [before[i] as Json, after[i] as Json];
-    if (rest !== undefined) compare({ before: old, after: now, path: `${path}/${i}`, rules: rest }, patch);
+    if (rest !== undefined) compare({ before: old, after: now, path: `${path}/${i}`, rules: rest, isSame }, patch);
   }
   for (let i = shared; i < after.length; i++) {
     if (rulesBelow(rules, String(i))) patch.push({ op: "add", path: `${path}/${i}`, value: after[i] as Json });
@@ -122,9 +124,8 @@ function rulesBelow(rules: ResolvedRules, key: string): ResolvedRules | undefine
   const only = rules.only === undefined || rules.only.whole ? undefined : pathsBelow(rules.only, key);
   if (only !== undefined && !only.whole && only.below.size === 0) return undefined;
   const shape = shapeBelow(rules.shape, key);
-  const { isSame } = rules;
-  if (ignored === NO_PATHS && only === undefined && shape === undefined && isSame === undefined) return NO_RULES;
-  return { ignored, only, shape, isSame };
+  if (ignored === NO_PATHS && only === undefined && shape === undefined) return NO_RULES;
+  return { ignored, only, shape };
 }
 
 type JsonMap = Record<string, Json>;

@@ -8,7 +8,7 @@ import { createCatalogReader } from "./catalog.ts";
 import { type Checkpoint, loadCheckpoint } from "./checkpoint.ts";
 import { compareWithLog, type Difference, type DifferenceKind } from "./comparison.ts";
 import type { BridgeConfig } from "./config.ts";
-import { configuredResource, readRedactionKey } from "./configured-resource.ts";
+import { configuredResource, readRedactionKeys } from "./configured-resource.ts";
 import { epochOf, resourceVersionOf, versionIn } from "./epoch.ts";
 import { type EventLog, knownAfter, openEventLog } from "./event-log.ts";
 import type { JetStream } from "./jetstream.ts";
@@ -96,7 +96,7 @@ export async function wantedWatches(
 /** Compares once, and with `repairs` brings the log up to date. Throws InspectionError. */
 export async function inspect(options: InspectionOptions): Promise<Inspection> {
   const { config, wanted, signal } = options;
-  const resource = configuredResource(config, wanted, { redactionKey: readRedactionKey(config) });
+  const resource = configuredResource(config, wanted, { redactionKeys: readRedactionKeys(config) });
   try {
     return await inspectResource(options, resource);
   } catch (error) {

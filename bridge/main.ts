@@ -6,7 +6,7 @@
 import { type ApiServer, type ConnectionLimits, connectApiServer } from "./api-server.ts";
 import { keepCollecting } from "./blob-collection.ts";
 import type { BridgeConfig } from "./config.ts";
-import { readRedactionKey } from "./configured-resource.ts";
+import { readRedactionKeys } from "./configured-resource.ts";
 import { openEventLog } from "./event-log.ts";
 import { followResources } from "./following.ts";
 import { createGate } from "./gate.ts";
@@ -60,7 +60,7 @@ async function runUntilStopped(
   cleanup: AsyncDisposableStack,
 ): Promise<void> {
   const metrics = createMetrics();
-  const redactionKey = readRedactionKey(config);
+  const redactionKeys = readRedactionKeys(config);
   const states: WatchStates = new Map();
   const lease = resolveLease(config.leaderElection, config.cluster, config.kubernetes);
   let leader: LeaderState = { type: lease === undefined ? "off" : "candidate" };
@@ -110,7 +110,7 @@ async function runUntilStopped(
     log,
     sink: whileLeading(sink, leadership),
     janitor,
-    redactionKey,
+    redactionKeys,
     signal: AbortSignal.any([signal, leadership.signal]),
     deadline: AbortSignal.any([deadline.signal, leadership.signal]),
   };

@@ -126,7 +126,7 @@ export interface ObservedSettings {
 export function observedResource(served: ServedResource, settings: ObservedSettings): WatchedResource {
   const { context, namespace, phase } = settings;
   return watchedResource(clusterNameOf(context), { ...served, phase }, served, namespace, {
-    redactionKey: randomBytes(32), // nothing is kept, so nothing has to be recognised later
+    redactionKeys: { current: randomBytes(32) }, // nothing is kept, so nothing has to be recognised later
   });
 }
 

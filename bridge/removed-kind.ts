@@ -59,9 +59,9 @@ async function isDefinitionGone({ apiServer, signal }: WatchContext, plural: str
 }
 
 async function tellDeletions(context: WatchContext, entry: ResourceEntry, watch: CheckpointedWatch): Promise<void> {
-  const { config, redactionKey, log, logger, signal } = context;
+  const { config, redactionKeys, log, logger, signal } = context;
   const wanted = { entry, resource: watch, namespace: watch.namespace };
-  const resource = configuredResource(config, wanted, { redactionKey });
+  const resource = configuredResource(config, wanted, { redactionKeys });
   const store = createStore(config.stateBytesMax);
   let newest: string | undefined;
   for await (const indexed of log.readIndex(resourceSubjects(resource), signal)) {

@@ -7,7 +7,7 @@ import { groupOf } from "./kube-object.ts";
 import { COMMON_SHAPE, type LiveShape } from "./list-shape.ts";
 import { type PathSet, pathSet } from "./path-set.ts";
 import { presetPhase } from "./phase-preset.ts";
-import { createRedaction, type Redaction, SECRET_PATHS } from "./redaction.ts";
+import { createRedaction, type Redaction, type RedactionKeys, SECRET_PATHS } from "./redaction.ts";
 import { encodeToken, SUBJECT_ROOT } from "./subject.ts";
 import { type PhaseSource, parsePhaseSource } from "./transitions.ts";
 
@@ -58,16 +58,19 @@ export const ALWAYS_IGNORED = ["/metadata/managedFields", "/metadata/resourceVer
 /** How the bridge reads the object, not what the object is: the log has events from before a change of the configured apiVersion. */
 const API_VERSION = "/apiVersion";
 
-/** Joins settings with what discovery found. `redactionKey` may be left out where nothing is redacted. */
+/** Nothing is redacted, so nothing has to be recognised. */
+const NO_KEYS: RedactionKeys = { current: "" };
+
+/** Joins settings with what discovery found. `redactionKeys` may be left out where nothing is redacted. */
 export function watchedResource(
   cluster: string,
   settings: ResourceSettings,
   discovered: DiscoveredResource,
   namespace: string | undefined,
   {
-    redactionKey = "",
+    redactionKeys = NO_KEYS,
     shape = { current: COMMON_SHAPE },
-  }: { readonly redactionKey?: string | Uint8Array; readonly shape?: LiveShape } = {},
+  }: { readonly redactionKeys?: RedactionKeys; readonly shape?: LiveShape } = {},
 ): WatchedResource {
   const { apiVersion, kind, only = [], critical = [] } = settings;
   const group = groupOf(apiVersion);
@@ -86,7 +89,7 @@ export function watchedResource(
     ignored: pathSet(ignore),
     ...(only.length > 0 && { only: pathSet(only) }),
     critical: pathSet(critical),
-    redaction: createRedaction(redact, redactionKey),
+    redaction: createRedaction(redact, redactionKeys),
     shape,
     settingsHash: hash(
       "sha256",

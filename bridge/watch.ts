@@ -15,6 +15,7 @@ import type { LiveShape } from "./list-shape.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { WatchStates } from "./readiness.ts";
+import type { RedactionKeys } from "./redaction.ts";
 import { describeProblem } from "./reflector.ts";
 import { resourceTitle } from "./resource.ts";
 import type { WantedWatch } from "./selection.ts";
@@ -32,7 +33,7 @@ export interface WatchContext {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly states: WatchStates;
-  readonly redactionKey: string;
+  readonly redactionKeys: RedactionKeys;
   readonly janitor: Partial<JanitorTiming> | undefined;
   /** How many lists are read at once. */
   readonly listGate: Gate;
@@ -60,8 +61,8 @@ export async function keepWatching(
   { shape, isNew }: FollowedKind,
   signal: AbortSignal,
 ): Promise<void> {
-  const { config, jetStream, logger, metrics, states, redactionKey } = context;
-  const resource = configuredResource(config, wanted, { redactionKey, shape });
+  const { config, jetStream, logger, metrics, states, redactionKeys } = context;
+  const resource = configuredResource(config, wanted, { redactionKeys, shape });
   const title = resourceTitle(resource);
   const backoff = createBackoff(REFLECTOR_BACKOFF);
   const deadline = AbortSignal.any([context.deadline, someTimeAfter(signal)]);

@@ -42,7 +42,7 @@ function eventsOf(family: Family) {
   const shape = shapeOf(document, { group, version, kind }) ?? COMMON_SHAPE;
   const { ignore = [], critical = [], redact = [] } = family;
   const settings = { apiVersion, kind, ignore, critical, redact };
-  const keys = { redactionKey: "the key of the golden events", shape: { current: shape } };
+  const keys = { redactionKeys: { current: "the key of the golden events" }, shape: { current: shape } };
   const resource = watchedResource("golden", settings, { plural, namespaced: true }, undefined, keys);
   let before: ObservedState | undefined;
   return family.states.map((state) => {

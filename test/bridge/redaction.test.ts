@@ -13,7 +13,7 @@ function object(spec: Json, metadata: object = {}): KubeObject {
 }
 
 describe("a redacted value", () => {
-  const own = createRedaction(["spec.password", "spec.users.*.token"], KEY);
+  const own = createRedaction(["spec.password", "spec.users.*.token"], { current: KEY });
   const { redact, project, isSame } = own;
 
   test("never stands in the object, nor in the copy that kubectl keeps of it", () => {
@@ -29,7 +29,7 @@ describe("a redacted value", () => {
   });
 
   test("has the same mark after a restart, and another one when it changes", () => {
-    const again = createRedaction(["spec.password"], KEY);
+    const again = createRedaction(["spec.password"], { current: KEY });
     const [one, same, other] = [redact, again.redact, redact].map((each, index) =>
       each(object({ password: index === 2 ? "hunter3" : "hunter2" })),
     );
@@ -54,9 +54,10 @@ describe("a redacted value", () => {
     assert.equal(spec.rest, (came["spec"] as { rest: object }).rest);
   });
 
-  const other = createRedaction(["spec.password"], "another key, as long as that");
-  const unredacted = createRedaction([], KEY);
-  const keyless = createRedaction([], "");
+  const other = createRedaction(["spec.password"], { current: "another key, as long as that" });
+  const renewed = createRedaction(["spec.password"], { current: "a new key, which is as long", previous: [KEY] });
+  const unredacted = createRedaction([], { current: KEY });
+  const keyless = createRedaction([], { current: "" });
   const plain = (password: Json) => object({ password });
   const rows: { name: string; before: KubeObject; after: KubeObject; rules: typeof other; told: boolean }[] = [
     {
@@ -65,6 +66,20 @@ describe("a redacted value", () => {
       after: other.redact(plain("a")),
       rules: other,
       told: false,
+    },
+    {
+      name: "a new key beside the one before is no change",
+      before: redact(plain("a")),
+      after: renewed.redact(plain("a")),
+      rules: renewed,
+      told: false,
+    },
+    {
+      name: "a value that changed meanwhile is told, when the new key has the one before beside it",
+      before: redact(plain("a")),
+      after: renewed.redact(plain("b")),
+      rules: renewed,
+      told: true,
     },
     {
       name: "a path that is redacted from now on is no change",
@@ -116,7 +131,7 @@ describe("a redacted value", () => {
   });
 
   test("of a Secret is every value and annotation", () => {
-    const secret = createRedaction(SECRET_PATHS, KEY).redact({
+    const secret = createRedaction(SECRET_PATHS, { current: KEY }).redact({
       ...object(null, { annotations: { a: "hunter2" }, labels: { tier: "db" } }),
       data: { password: "hunter2" },
     });

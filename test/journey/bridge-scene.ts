@@ -18,6 +18,11 @@ import { until } from "../kit/until.ts";
 export interface Captured {
   readonly resources: readonly object[];
   readonly ignore?: readonly string[];
+  readonly redactionKey?: { readonly file: string };
+  readonly previousRedactionKeys?: readonly { readonly file: string }[];
+  /** Default: `test`, and the scene's kubeconfig. */
+  readonly cluster?: string;
+  readonly kubernetes?: { readonly kubeconfig: string };
 }
 
 /** One line of the bridge's own log. */
@@ -73,7 +78,7 @@ export async function openBridgeScene(t: TestContext, kubeconfig: string) {
         pollMs: 100,
       }),
     startBridge: (captured: Captured, limits?: ConnectionLimits) =>
-      startBridge(t, { ...captured, nats: { servers: [nats.url] }, kubernetes: { kubeconfig } }, limits),
+      startBridge(t, { kubernetes: { kubeconfig }, ...captured, nats: { servers: [nats.url] } }, limits),
   };
 }
 
