@@ -45,8 +45,8 @@ export function selectWatches(
   return { watches, missing };
 }
 
-/** A cluster-scoped kind is in no namespace: one watch sees all of it. */
-function watchesOf(entry: ResourceEntry, resource: ServedResource): WantedWatch[] {
+/** The watches of one kind. A cluster-scoped one is in no namespace: one watch sees all of it. */
+export function watchesOf(entry: ResourceEntry, resource: ServedResource): WantedWatch[] {
   const namespaces = resource.namespaced ? (entry.namespaces ?? [undefined]) : [undefined];
   return [...new Set(namespaces)].map((namespace) => ({ entry, resource, namespace }));
 }

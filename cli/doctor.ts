@@ -157,7 +157,7 @@ async function checkClusterPart({ bridge, subscriptions }: Files, options: Docto
     return [skipped("cluster", "cluster: functions need none (--config or --context look at it)")];
   const settings = { ...bridge?.kubernetes, ...(context && { context }), ...(kubeconfig && { kubeconfig }) };
   const { checkCluster } = await import("./doctor/cluster.ts");
-  return await checkCluster({ settings, resources: bridge?.value?.resources });
+  return await checkCluster({ settings, config: bridge?.value });
 }
 
 /** A check that fails in a way nobody thought of must not hide the others. */

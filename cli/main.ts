@@ -28,8 +28,14 @@ program
   .command("bridge")
   .description("Capture custom resources and publish their changes as CloudEvents on NATS.")
   .requiredOption("-c, --config <file>", "configuration (YAML); its JSON Schema: cr-reactor schema bridge")
-  .addHelpText("after", "\nExample:\n  $ cr-reactor bridge --config bridge.yaml")
-  .action(async (options: { config: string }) => (await import("./bridge.ts")).bridgeCommand(options));
+  .option("--check", "say what it would watch and which permissions are missing, and print the Roles; needs no NATS")
+  .addOption(new Option("--rbac", "with --check: print only the Roles (YAML)").conflicts("json"))
+  .option("--json", "with --check: one JSON object: ok, the watches, what is missing, and the Roles")
+  .addHelpText(
+    "after",
+    "\nExit code of --check: 0 all can be watched; 1 something cannot; 2 it cannot be checked.\n\nExamples:\n  $ cr-reactor bridge --config bridge.yaml\n  $ cr-reactor bridge --check --config bridge.yaml\n  $ cr-reactor bridge --check --rbac --config bridge.yaml | kubectl apply -f -",
+  )
+  .action(bridge);
 
 program
   .command("run")
@@ -162,6 +168,17 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof Error && error.name === "AbortError") return EXIT_STOPPED;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   return code === "CONFIG_INVALID" || code === "MANIFEST_INVALID" ? EXIT_USAGE : 1;
+}
+
+/** To run it, and to see what it would do. */
+async function bridge(
+  { check, ...options }: { readonly config: string; readonly check?: true },
+  command: Command,
+): Promise<void> {
+  if (check) return await (await import("./bridge-check.ts")).bridgeCheckCommand(options);
+  const ofCheck = ["rbac", "json"].find((name) => name in options);
+  if (ofCheck !== undefined) command.error(`error: option '--${ofCheck}' needs --check`);
+  await (await import("./bridge.ts")).bridgeCommand(options);
 }
 
 /** Two ways to the same changes, each loaded by itself: from the log, or from a cluster. */

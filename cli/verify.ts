@@ -4,11 +4,12 @@
  * would and behind the same fence. A bridge that runs at the same time is given the time to catch up.
  */
 import { connectJetStream, didYouMean, type JetStream, parseYamlConfig, resolveNatsSettings } from "#contract";
-import { type ApiServer, ApiStatusError, connectApiServer, KubeconfigError } from "../bridge/api-server.ts";
+import type { ApiServer } from "../bridge/api-server.ts";
 import { BridgeConfig } from "../bridge/config.ts";
 import { hasEventLog, InspectionError, inspect, type WantedWatch, wantedWatches } from "../bridge/inspection.ts";
 import { createLogger } from "../bridge/logger.ts";
-import { count, reasonOf } from "./doctor/check.ts";
+import { clusterError, openCluster } from "./cluster.ts";
+import { count } from "./doctor/check.ts";
 import { readTextFile } from "./file.ts";
 import { failure, paint, print, stopSignal } from "./terminal.ts";
 import { isWhole, renderInspection, type Verified } from "./verify-text.ts";
@@ -60,12 +61,7 @@ async function verifyAll(options: VerifyOptions, signal: AbortSignal): Promise<r
   const config = parseYamlConfig(BridgeConfig, await readTextFile(options.config), options.config);
   const entries = entriesOf(config, options.resource);
   await using cleanup = new AsyncDisposableStack();
-  const apiServer = await connectApiServer(config.kubernetes).catch((error: unknown) => {
-    if (error instanceof KubeconfigError) throw error;
-    throw new VerifyError(`the kubeconfig cannot be used: ${reasonOf(error)}. Check: kubectl config view`, {
-      cause: error,
-    });
-  });
+  const apiServer = await openCluster(config.kubernetes);
   cleanup.defer(() => apiServer.close());
   const jetStream = await connectJetStream(resolveNatsSettings(config.nats), "cr-reactor verify");
   cleanup.defer(() => jetStream.close());
@@ -108,12 +104,8 @@ interface VerifyContext {
 async function* verifyEntries(context: VerifyContext): AsyncGenerator<Verified, void, void> {
   const { config, apiServer, signal } = context;
   const selection = await wantedWatches(apiServer, config, signal).catch((error: unknown) => {
-    if (signal.aborted || !(error instanceof Error)) throw error;
-    const problem =
-      error instanceof ApiStatusError
-        ? `answers ${error.status}: ${error.message}`
-        : `does not answer: ${reasonOf(error)}. Check: kubectl cluster-info`;
-    throw new VerifyError(`the API server at ${apiServer.url} ${problem}`, { cause: error });
+    signal.throwIfAborted();
+    throw clusterError(apiServer, error);
   });
   for (const { apiVersion, kind } of selection.missing) {
     const title = `${kind} of ${apiVersion}`;

@@ -16,7 +16,7 @@ import { checkResources } from "./resource.ts";
 export interface ClusterTarget {
   readonly settings: KubernetesSettings;
   /** `undefined`: no configuration was given, or it cannot be read. */
-  readonly resources: BridgeConfig["resources"] | undefined;
+  readonly config: BridgeConfig | undefined;
 }
 
 const Version = z.object({ major: z.string(), minor: z.string(), gitVersion: z.string() });
@@ -34,7 +34,7 @@ const USABLE_MIN = "1.27";
 const SKEW_SECONDS_MAX = 5;
 
 /** Never rejects for what it finds. */
-export async function checkCluster({ settings, resources }: ClusterTarget): Promise<readonly Finding[]> {
+export async function checkCluster({ settings, config }: ClusterTarget): Promise<readonly Finding[]> {
   const kubectl = kubectlFor(settings);
   const rest = skipped("resources", "permissions and resources: the cluster cannot be asked");
   let apiServer: ApiServer;
@@ -56,9 +56,9 @@ export async function checkCluster({ settings, resources }: ClusterTarget): Prom
     if (version.status === "failed" && version.name === "server") return [version, rest];
     const who = await askWho(apiServer);
     const found =
-      resources === undefined
+      config === undefined
         ? [skipped("resources", "resources: no readable configuration is given (--config bridge.yaml)")]
-        : await checkResources(apiServer, resources, kubectl);
+        : await checkResources({ apiServer, config, kubernetes: settings, kubectl });
     return [version, ...who, ...found];
   } finally {
     await apiServer.close();
@@ -138,7 +138,7 @@ export function clockFindings(
 }
 
 /** The command as it must be typed to mean the same cluster. */
-function kubectlFor({ kubeconfig, context }: KubernetesSettings): string {
+export function kubectlFor({ kubeconfig, context }: KubernetesSettings): string {
   return ["kubectl", kubeconfig && `--kubeconfig ${kubeconfig}`, context && `--context ${context}`]
     .filter(Boolean)
     .join(" ");

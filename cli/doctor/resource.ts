@@ -1,158 +1,82 @@
 /**
- * One resource of the bridge's configuration in the cluster: whether its kind is served; whether it may be read in each namespace, and
- * if not the rule that is missing; and how many objects it has.
- * Source: Kubernetes API discovery; SelfSubjectAccessReview; `remainingItemCount` of a limited list.
+ * The resources of the bridge's configuration in the cluster, as findings: whether each kind is served; whether it may be read in each
+ * namespace, and if not the rule that is missing; how many objects it has; and whether the Lease may be held.
  */
-import { z } from "zod";
-import { groupOf } from "#contract";
-import { type ApiServer, ApiStatusError } from "../../bridge/api-server.ts";
-import type { BridgeConfig } from "../../bridge/config.ts";
-import { discover } from "../../bridge/discovery.ts";
-import { CHECK_MS_MAX, count, type Finding, failed, mapBounded, passed, reasonOf, warning } from "./check.ts";
-import { notServed, versionPath } from "./not-served.ts";
 
-type Resource = BridgeConfig["resources"][number];
-type Discovered = NonNullable<Awaited<ReturnType<typeof discover>>>;
+import { watchRequirement } from "../../bridge/kube-requirement.ts";
+import { isPattern } from "../../bridge/preview.ts";
+import { ruleOf } from "./access.ts";
+import { count, type Finding, failed, passed, reasonOf, warning } from "./check.ts";
+import { type Plan, type PlannedLease, type PlannedWatch, type PlanTarget, planCapture } from "./plan.ts";
 
-const AccessReview = z.object({ status: z.object({ allowed: z.boolean() }) });
-const Page = z.object({
-  metadata: z.object({ remainingItemCount: z.number().optional() }),
-  items: z.array(z.unknown()).nullable(),
-});
+type Entry = PlanTarget["config"]["resources"][number];
 
-/** What the bridge does with a resource. */
-const VERBS = ["get", "list", "watch"] as const;
-/** Of each kind of question: gentle on the API server, and 50 namespaces are asked in a second. */
-const IN_FLIGHT_MAX = 8;
-
-/** The findings for all resources, in their order. */
-export async function checkResources(
-  apiServer: ApiServer,
-  resources: readonly Resource[],
-  kubectl: string,
-): Promise<readonly Finding[]> {
-  const findings = await mapBounded(resources, IN_FLIGHT_MAX, async (resource) => {
-    try {
-      return await checkResource(apiServer, resource, kubectl);
-    } catch (error) {
-      const title = `${resource.kind} of ${resource.apiVersion}`;
-      return [
-        failed(
-          "resource",
-          `${title}: ${reasonOf(error)}`,
-          `${kubectl} api-resources --api-group=${groupOf(resource.apiVersion)}`,
-        ),
-      ];
-    }
-  });
-  return findings.flat();
+/** The findings for all resources in their order, then the Lease. */
+export async function checkResources(target: PlanTarget): Promise<readonly Finding[]> {
+  const { kubectl } = target;
+  try {
+    const plan = await planCapture(target);
+    const findings = target.config.resources.flatMap((entry) => checkEntry(entry, plan, kubectl));
+    return [...findings, ...plan.notes, ...checkLease(plan.lease)];
+  } catch (error) {
+    return [failed("resource", `what the API server serves: ${reasonOf(error)}`, `${kubectl} api-resources`)];
+  }
 }
 
-async function checkResource(apiServer: ApiServer, resource: Resource, kubectl: string): Promise<readonly Finding[]> {
-  const { apiVersion, kind, namespaces } = resource;
-  const discovered = await discover(apiServer, apiVersion, kind, deadline());
-  if (discovered === undefined) return [await notServed(apiServer, resource, kubectl)];
-  const scopes = discovered.namespaced ? (namespaces ?? [undefined]) : [undefined];
-  const access = await mapBounded(scopes, IN_FLIGHT_MAX, async (namespace) => ({
-    namespace,
-    verbs: await deniedVerbs(apiServer, apiVersion, discovered, namespace),
-  }));
-  const denied = access.filter(({ verbs }) => verbs.length > 0);
-  const findings = [
-    ...(discovered.namespaced || namespaces === undefined ? [] : [hasNoNamespaces(resource)]),
-    ...(await missingNamespaces(apiServer, scopes, kubectl)),
-    ...denied.map((each) => forbidden(resource, discovered, each)),
-  ];
-  if (denied.length > 0) return findings;
-  const counts = await mapBounded(scopes, IN_FLIGHT_MAX, (namespace) =>
-    countObjects(apiServer, apiVersion, discovered, namespace),
-  );
-  const objects = counts.reduce((sum, each) => sum + each, 0);
-  const where = namespaces === undefined || !discovered.namespaced ? "" : ` in ${namespaces.join(", ")}`;
+function checkEntry(entry: Entry, { watches, unserved, empty }: Plan, kubectl: string): readonly Finding[] {
+  const { apiVersion, kind, namespaces } = entry;
+  const missing = unserved.find((each) => each.entry === entry);
+  if (missing !== undefined) return [missing.finding];
+  if (empty.includes(entry)) {
+    const problem = `${kind} of ${apiVersion}: nothing of it is served, or other entries name it`;
+    return [warning("resource", problem, `${kubectl} api-resources --verbs=list,watch`)];
+  }
+  const own = watches.filter(({ wanted }) => wanted.entry === entry);
+  const wrong = own.flatMap((watch) => {
+    if (watch.problem !== undefined) return [watch.problem];
+    return watch.denied.length > 0 ? [forbidden(watch)] : [];
+  });
+  if (wrong.length > 0) return wrong;
+  const objects = own.reduce((sum, each) => sum + (each.objects?.number ?? 0), 0);
+  const about = own.every((each) => each.objects?.exact) ? "" : "at least ";
+  const isSomewhere = namespaces !== undefined && own.some(({ wanted }) => wanted.namespace !== undefined);
+  const where = isSomewhere ? ` in ${namespaces.join(", ")}` : "";
+  const kinds = new Set(own.map(({ wanted }) => `${wanted.resource.apiVersion} ${wanted.resource.kind}`)).size;
+  const what = isPattern(entry) ? ` (${count(kinds, "kind")} today)` : "";
   return [
-    passed("resource", `${kind} of ${apiVersion}: may be read${where}, ${count(objects, "object")}`),
-    ...findings,
+    passed("resource", `${kind} of ${apiVersion}${what}: may be read${where}, ${about}${count(objects, "object")}`),
   ];
 }
 
-async function deniedVerbs(
-  apiServer: ApiServer,
-  apiVersion: string,
-  { plural }: Discovered,
-  namespace: string | undefined,
-): Promise<readonly string[]> {
-  const reviews = VERBS.map(async (verb) => {
-    const resourceAttributes = {
-      group: groupOf(apiVersion),
-      resource: plural,
-      verb,
-      ...(namespace !== undefined && { namespace }),
-    };
-    const answer = await apiServer.json("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {
-      method: "POST",
-      body: { apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectAccessReview", spec: { resourceAttributes } },
-      signal: deadline(),
-    });
-    return AccessReview.parse(answer).status.allowed ? [] : [verb];
-  });
-  return (await Promise.all(reviews)).flat();
-}
-
-function forbidden(
-  { apiVersion, kind }: Resource,
-  { plural }: Discovered,
-  { namespace, verbs }: { readonly namespace: string | undefined; readonly verbs: readonly string[] },
-): Finding {
+function forbidden({ wanted, denied }: PlannedWatch): Finding {
+  const { resource, namespace } = wanted;
   const [role, where] =
     namespace === undefined ? ["ClusterRole", "in all namespaces"] : [`Role in ${namespace}`, `in ${namespace}`];
-  const rule = `{apiGroups: ["${groupOf(apiVersion)}"], resources: ["${plural}"], verbs: ["${VERBS.join('", "')}"]}`;
   return failed(
     "resource",
-    `${kind} of ${apiVersion}: may not ${verbs.join(", ")} ${where}`,
-    `add to the ${role}, under rules: - ${rule}`,
+    `${resource.kind} of ${resource.apiVersion}: may not ${denied.join(", ")} ${where}`,
+    `add to the ${role}, under rules: - ${ruleOf(watchRequirement(wanted))}`,
   );
 }
 
-function hasNoNamespaces({ kind }: Resource): Finding {
-  return warning(
-    "resource",
-    `${kind} is cluster-scoped: its namespaces count for nothing`,
-    `leave namespaces out at ${kind}`,
-  );
-}
-
-/** Whoever may not look at namespaces is not told. */
-async function missingNamespaces(
-  apiServer: ApiServer,
-  namespaces: readonly (string | undefined)[],
-  kubectl: string,
-): Promise<readonly Finding[]> {
-  const findings = await mapBounded(namespaces, IN_FLIGHT_MAX, async (namespace) => {
-    if (namespace === undefined) return [];
-    try {
-      await apiServer.json(`/api/v1/namespaces/${encodeURIComponent(namespace)}`, { signal: deadline() });
+function checkLease(planned: PlannedLease): readonly Finding[] {
+  switch (planned.type) {
+    case "off":
+    case "elsewhere":
       return [];
-    } catch (error) {
-      if (!(error instanceof ApiStatusError)) throw error;
-      if (error.status !== 404) return [];
-      return [warning("namespace", `there is no namespace ${namespace}`, `${kubectl} create namespace ${namespace}`)];
+    case "unnamed":
+      return [failed("lease", planned.problem, "leaderElection: { namespace: … }, or export POD_NAMESPACE=…")];
+    case "here": {
+      const { lease, denied } = planned;
+      const title = `Lease ${lease.namespace}/${lease.name}`;
+      if (denied.length === 0) return [passed("lease", `${title}: may be held`)];
+      const verbs = denied.flatMap((each) => each.verbs).join(", ");
+      const rules = denied.map((each) => `- ${ruleOf(each)}`).join(" ");
+      return [
+        failed("lease", `${title}: may not ${verbs}`, `add to a Role in ${lease.namespace}, under rules: ${rules}`),
+      ];
     }
-  });
-  return findings.flat();
-}
-
-async function countObjects(
-  apiServer: ApiServer,
-  apiVersion: string,
-  { plural }: Discovered,
-  namespace: string | undefined,
-): Promise<number> {
-  const scope = namespace === undefined ? "" : `/namespaces/${encodeURIComponent(namespace)}`;
-  const path = `${versionPath(apiVersion)}${scope}/${plural}`;
-  const page = Page.parse(await apiServer.json(path, { query: { limit: "1" }, signal: deadline() }));
-  return (page.items?.length ?? 0) + (page.metadata.remainingItemCount ?? 0);
-}
-
-function deadline(): AbortSignal {
-  return AbortSignal.timeout(CHECK_MS_MAX);
+    default:
+      return planned satisfies never;
+  }
 }

@@ -52,6 +52,29 @@ describe("doctor about the cluster", () => {
       expected: [/ok: Database of demo\.example\.com\/v1: may be read in test-\w+, 3 objects/],
     },
     {
+      name: "a pattern is what it means today",
+      rules: [{ apiGroups: ["demo.example.com"], resources: ["databases"], verbs: ["get", "list", "watch"] }],
+      resources: (namespace: string) =>
+        `resources: [{ apiVersion: demo.example.com/*, kind: Database, namespaces: [${namespace}] }]`,
+      expected: [/ok: Database of demo\.example\.com\/\* \(1 kind today\): may be read in test-\w+, 3 objects/],
+    },
+    {
+      name: "a Lease that may not be held is told with its rules",
+      rules: [{ apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get"] }],
+      resources: (namespace: string) =>
+        `${resource()}\nleaderElection: { enabled: true, namespace: ${namespace}, name: elected }`,
+      expected: [
+        /failed: Lease test-\w+\/elected: may not create, update → add to a Role in test-\w+, under rules: - \{apiGroups: \["coordination\.k8s\.io"\], resources: \["leases"\], verbs: \["create"\]\} - \{.* resourceNames: \["elected"\], verbs: \["update"\]\}/,
+      ],
+    },
+    {
+      name: "a Lease that may be held is told",
+      rules: [{ apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update"] }],
+      resources: (namespace: string) =>
+        `${resource()}\nleaderElection: { enabled: true, namespace: ${namespace}, name: elected }`,
+      expected: [/ok: Lease test-\w+\/elected: may be held/],
+    },
+    {
       name: "a kind that is nearly one that is served",
       rules: [],
       resources: "resources: [{ apiVersion: demo.example.com/v1, kind: Databse }]",

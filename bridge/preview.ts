@@ -1,0 +1,44 @@
+/**
+ * What a bridge with a configuration would watch, and how, without NATS and without capturing: for `doctor` and `bridge --check`. It is
+ * what the bridge itself goes by: its selection, its presets, its own joining of settings.
+ */
+import type { BridgeConfig } from "./config.ts";
+import { configuredResource } from "./configured-resource.ts";
+import { presetPhase } from "./phase-preset.ts";
+import { resourceTitle } from "./resource.ts";
+import type { WantedWatch } from "./selection.ts";
+
+export { wantedWatches } from "./inspection.ts";
+export { isPattern } from "./resource-entry.ts";
+export { type WantedWatch, watchesOf } from "./selection.ts";
+
+/** The settings of a watch, for people. */
+export interface WatchPreview {
+  /** `databases.demo.example.com` */
+  readonly resource: string;
+  /** A path, or `condition:<Type>`; and whether the configuration names it, or the preset of the kind or of all kinds. */
+  readonly phase: { readonly place: string; readonly by: "configuration" | "preset" };
+  /** Those of all resources and its own; without what is ignored of every kind. */
+  readonly ignore: readonly string[];
+  readonly only: readonly string[];
+  readonly critical: readonly string[];
+  /** With what is redacted unasked. */
+  readonly redact: readonly string[];
+}
+
+/** Describes a watch. Needs no redaction key. */
+export function previewWatch(config: BridgeConfig, wanted: WantedWatch): WatchPreview {
+  const { entry } = wanted;
+  const watched = configuredResource(config, wanted, { redactionKeys: { current: "" } });
+  return {
+    resource: resourceTitle({ ...watched, namespace: undefined }),
+    phase:
+      entry.phase === undefined
+        ? { place: presetPhase(watched.group, watched.kind), by: "preset" }
+        : { place: entry.phase, by: "configuration" },
+    ignore: [...config.ignore, ...entry.ignore],
+    only: [...config.only, ...entry.only],
+    critical: [...config.critical, ...entry.critical],
+    redact: watched.redaction.paths,
+  };
+}

@@ -1,0 +1,174 @@
+/**
+ * The Roles that a configuration needs in this cluster today, as YAML for `kubectl apply -f -`: minimal, because each rule is one that a
+ * watch of the plan asks for, and complete, which a test holds that runs a bridge with them alone. What RBAC cannot say stands in comments.
+ * The names are those of manifests/base, so that applying it replaces what was there.
+ * Source: Kubernetes RBAC documentation: `*` stands for all groups, and a part of a name has no wildcard.
+ */
+import { groupOf } from "#contract";
+import type { BridgeConfig } from "../bridge/config.ts";
+import {
+  definitionRequirements,
+  type KubeRequirement,
+  leaseRequirements,
+  watchRequirement,
+} from "../bridge/kube-requirement.ts";
+import { isPattern } from "../bridge/preview.ts";
+import { BRIDGE_NAMESPACE, type Plan, type PlannedWatch } from "./doctor/plan.ts";
+
+interface Role {
+  readonly name: string;
+  /** `undefined`: a ClusterRole. */
+  readonly namespace: string | undefined;
+  readonly comments: readonly string[];
+  readonly rules: readonly Rule[];
+}
+
+interface Rule {
+  readonly group: string;
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly names?: readonly string[];
+  readonly comment?: string;
+}
+
+const WATCHING = "cr-reactor-bridge";
+const LEADING = "bridge-leader";
+const AGAIN = "make the Roles again";
+const API_GROUP = "rbac.authorization.k8s.io";
+
+/** The YAML; it ends with a newline. */
+export function renderRbac(plan: Plan, config: BridgeConfig): string {
+  const roles = [...watchingRoles(plan, config), ...leadingRole(plan)];
+  const head = [
+    "# What the bridge needs to read, by cr-reactor bridge --check --rbac. It goes to the ServiceAccount bridge in the namespace",
+    `# ${BRIDGE_NAMESPACE}: name yours under every subjects.`,
+    ...gapsOf(plan, config).map((gap) => `# ${gap}`),
+  ];
+  const documents = roles.flatMap((role) => [renderRole(role), renderBinding(role)]);
+  return `${[...head, documents.join("\n---\n")].join("\n")}\n`;
+}
+
+/** What these Roles do not give, and what has to happen then: sentences. */
+export function gapsOf(plan: Plan, config: BridgeConfig): readonly string[] {
+  const unserved = plan.unserved.map(({ entry: { apiVersion, kind } }) => `${kind} of ${apiVersion}`);
+  return [
+    ...unserved.map((title) => `${title} is not served, so its rule is missing: ${AGAIN} when it is.`),
+    ...patternGapsOf(plan, config),
+  ];
+}
+
+/** Those of the patterns alone. */
+export function patternGapsOf({ empty }: Plan, { resources }: BridgeConfig): readonly string[] {
+  const groups = new Set(resources.map(({ apiVersion }) => groupOf(apiVersion)).filter((group) => group.includes("*")));
+  return [
+    ...empty.map(({ apiVersion, kind }) => `${kind} of ${apiVersion} means nothing today: ${AGAIN} when it does.`),
+    ...[...groups].map((group) => {
+      const why =
+        group === "*"
+          ? "RBAC's \"*\" would give Kubernetes' own groups too"
+          : `RBAC cannot write "${group}" for groups`;
+      return `${why}: there is a rule for each group of today; ${AGAIN} when one is added.`;
+    }),
+  ];
+}
+
+/** One for the cluster and one for each namespace, as the watches are. */
+function watchingRoles({ watches }: Plan, { resources }: BridgeConfig): readonly Role[] {
+  const byPlace = Map.groupBy(watches, ({ wanted }) => wanted.namespace);
+  const namesIn = new Set(resources.filter((entry) => !isPattern(entry)).map(({ apiVersion }) => groupOf(apiVersion)));
+  return [...byPlace].map(([namespace, own]) => {
+    const byGroup = Map.groupBy(own, ({ wanted }) => groupOf(wanted.resource.apiVersion));
+    const rules = [...byGroup].map(([group, inGroup]) => watchingRule(group, inGroup, namesIn.has(group)));
+    const definitions = namespace === undefined ? definitionRules(own) : [];
+    const comments = namespace === undefined ? [] : ["Limited to this namespace, as in the configuration."];
+    return { name: WATCHING, namespace, comments, rules: [...rules, ...definitions] };
+  });
+}
+
+/** A group whose every kind is meant is given whole, so that its new kinds can be watched: but never the core group, with its Secrets. */
+function watchingRule(group: string, watches: readonly PlannedWatch[], isNamedToo: boolean): Rule {
+  const requirements = watches.map(({ wanted }) => watchRequirement(wanted));
+  const resources = [...new Set(requirements.map(({ resource }) => resource))].toSorted();
+  const verbs = requirements[0]?.verbs ?? [];
+  const patterns = watches.map(({ wanted }) => wanted.entry).filter(isPattern);
+  const pattern = patterns.find(({ kind }) => kind === "*") ?? patterns[0];
+  if (pattern === undefined) return { group, resources, verbs };
+  const meant = `${pattern.kind} of ${pattern.apiVersion}`;
+  if (pattern.kind === "*" && group !== "" && !isNamedToo)
+    return { group, resources: ["*"], verbs, comment: `${meant}; today ${resources.join(", ")}` };
+  const comment = pattern.kind === "*" ? `${meant}; the kinds of today: ${AGAIN} when one is added` : meant;
+  return { group, resources, verbs, comment };
+}
+
+function definitionRules(watches: readonly PlannedWatch[]): readonly Rule[] {
+  const [first, ...rest] = definitionRequirements(watches.map(({ wanted }) => wanted)).map(ruleFor);
+  if (first === undefined) return [];
+  const names = [first, ...rest].flatMap((rule) => rule.names ?? []);
+  const comment = "optional: without it a kind that left while no bridge ran is judged by what is served";
+  return [{ ...first, comment, ...(names.length > 0 && { names }) }];
+}
+
+function leadingRole({ lease: planned }: Plan): readonly Role[] {
+  if (planned.type === "off") return [];
+  const { namespace } = planned.lease;
+  const comments = [
+    "The Lease by which replicas agree who captures. RBAC cannot limit creating to a name.",
+    ...(planned.type === "here"
+      ? []
+      : ["The namespace is that of the bridge's Pod, unless leaderElection.namespace says so."]),
+  ];
+  return [{ name: LEADING, namespace, comments, rules: leaseRequirements(planned.lease).map(ruleFor) }];
+}
+
+function ruleFor({ group, resource, verbs, name }: KubeRequirement): Rule {
+  return { group, resources: [resource], verbs, ...(name !== undefined && { names: [name] }) };
+}
+
+function renderRole({ name, namespace, comments, rules }: Role): string {
+  return [
+    ...comments.map((comment) => `# ${comment}`),
+    ...headOf(namespace === undefined ? "ClusterRole" : "Role", name, namespace),
+    "rules:",
+    ...rules.flatMap(renderRule),
+  ].join("\n");
+}
+
+function renderRule({ group, resources, verbs, names, comment }: Rule): readonly string[] {
+  return [
+    ...(comment === undefined ? [] : [`  # ${comment.replace(/\s+/g, " ")}`]),
+    `  - apiGroups: ${list([group])}`,
+    `    resources: ${list(resources)}`,
+    ...(names === undefined ? [] : [`    resourceNames: ${list(names)}`]),
+    `    verbs: ${list(verbs)}`,
+  ];
+}
+
+function renderBinding({ name, namespace }: Role): string {
+  const scope = namespace === undefined ? "Cluster" : "";
+  return [
+    ...headOf(`${scope}RoleBinding`, name, namespace),
+    "roleRef:",
+    `  apiGroup: ${API_GROUP}`,
+    `  kind: ${scope}Role`,
+    `  name: ${name}`,
+    "subjects: # the bridge's ServiceAccount: put yours",
+    "  - kind: ServiceAccount",
+    "    name: bridge",
+    `    namespace: ${BRIDGE_NAMESPACE}`,
+  ].join("\n");
+}
+
+function headOf(kind: string, name: string, namespace: string | undefined): readonly string[] {
+  return [
+    `apiVersion: ${API_GROUP}/v1`,
+    `kind: ${kind}`,
+    "metadata:",
+    `  name: ${name}`,
+    ...(namespace === undefined ? [] : [`  namespace: ${JSON.stringify(namespace)}`]),
+  ];
+}
+
+/** Quoted: a name may look like a number or a truth value. */
+function list(texts: readonly string[]): string {
+  return `[${texts.map((text) => JSON.stringify(text)).join(", ")}]`;
+}
