@@ -12,7 +12,7 @@ import { COMMON_SHAPE } from "./list-shape.ts";
 import { describeProblem } from "./reflector.ts";
 import { tellRemovedKinds } from "./removed-kind.ts";
 import { isPattern, meansGroup, type ResourceEntry } from "./resource-entry.ts";
-import { type Selection, selectWatches, type WantedWatch } from "./selection.ts";
+import { type Selection, selectWatches, type WantedWatch, watchesOf } from "./selection.ts";
 import { type FollowedKind, keepWatching, type WatchContext } from "./watch.ts";
 import { createWatchSet } from "./watch-set.ts";
 
@@ -73,9 +73,7 @@ async function withOthers(
     try {
       const resource = await discover(apiServer, entry.apiVersion, entry.kind, signal);
       if (resource !== undefined) {
-        const namespaces = resource.namespaced ? (entry.namespaces ?? [undefined]) : [undefined];
-        const served = { ...resource, apiVersion: entry.apiVersion, kind: entry.kind };
-        found.push(...namespaces.map((namespace) => ({ entry, resource: served, namespace })));
+        found.push(...watchesOf(entry, { ...resource, apiVersion: entry.apiVersion, kind: entry.kind }));
         continue;
       }
       onMissing(

@@ -14,7 +14,7 @@ import { compareResourceVersions, groupOf } from "./kube-object.ts";
 import { createLanes } from "./lane.ts";
 import { createPublisher } from "./publisher.ts";
 import { clusterKeys, resourceSubjects, resourceTitle } from "./resource.ts";
-import { meansGroup, type ResourceEntry } from "./resource-entry.ts";
+import { meansKind, type ResourceEntry } from "./resource-entry.ts";
 import type { WantedWatch } from "./selection.ts";
 import { createStore, type Store } from "./store.ts";
 import type { WatchContext } from "./watch.ts";
@@ -40,10 +40,6 @@ export async function tellRemovedKinds(
     await tellDeletions(context, entry, watch);
     await forgetCheckpoint(jetStream, key);
   }
-}
-
-function meansKind(entry: ResourceEntry, group: string, kind: string): boolean {
-  return meansGroup(entry, group) && (entry.kind === "*" || entry.kind === kind);
 }
 
 /** Who may not read definitions has what the API server serves to go by. */

@@ -68,6 +68,11 @@ export function meansGroup({ apiVersion }: Pick<ResourceEntry, "apiVersion">, gr
   return pattern.startsWith("*.") ? group.endsWith(pattern.slice(1)) || group === pattern.slice(2) : pattern === group;
 }
 
+/** Whether the entry means this kind. */
+export function meansKind(entry: Pick<ResourceEntry, "apiVersion" | "kind">, group: string, kind: string): boolean {
+  return meansGroup(entry, group) && (entry.kind === "*" || entry.kind === kind);
+}
+
 /** The entry's version; `undefined`: the one that its group prefers. */
 export function versionOf({ apiVersion }: Pick<ResourceEntry, "apiVersion">): string | undefined {
   const version = apiVersion.slice(apiVersion.indexOf("/") + 1);

@@ -5,6 +5,7 @@
 import { didYouMean, encodeToken, groupOf, SUBJECT_ROOT } from "#contract";
 import type { BridgeConfig } from "../../bridge/config.ts";
 import { overlaps } from "../../bridge/nats-requirement.ts";
+import { isPattern, meansKind, versionOf } from "../../bridge/preview.ts";
 import type { Binding } from "../../functions/kit/kit.ts";
 import { type Finding, passed, warning } from "./check.ts";
 
@@ -21,9 +22,7 @@ export function checkCapture(bindings: readonly Binding[], config: BridgeConfig,
 function checkOne({ subscription, subjects }: Binding, config: BridgeConfig, fileName: string): readonly Finding[] {
   const { name, apiVersion, kind, cluster } = subscription;
   const never = (why: string, next: string) => [warning("capture", `${name} never fires: ${why}`, next)];
-  const sameKind = config.resources.filter(
-    (each) => each.kind === kind && groupOf(each.apiVersion) === groupOf(apiVersion),
-  );
+  const sameKind = config.resources.filter((each) => meansKind(each, groupOf(apiVersion), kind));
   if (sameKind.length === 0) {
     const kinds = config.resources.map((each) => each.kind);
     const hint = kinds.includes(kind)
@@ -40,7 +39,7 @@ function checkOne({ subscription, subjects }: Binding, config: BridgeConfig, fil
       `cluster: ${config.cluster}`,
     );
   const captured = sameKind.filter((each) =>
-    scopes(each, config.cluster).some((scope) => subjects.some((one) => overlaps(one, scope))),
+    scopes(each, config.cluster, { apiVersion, kind }).some((scope) => subjects.some((one) => overlaps(one, scope))),
   );
   if (captured.length === 0) {
     const namespaces = sameKind.flatMap((each) => each.namespaces ?? []).join(", ");
@@ -49,13 +48,20 @@ function checkOne({ subscription, subjects }: Binding, config: BridgeConfig, fil
       `add the namespaces that it waits for to ${kind} in ${fileName}`,
     );
   }
-  if (captured.some((each) => each.apiVersion === apiVersion)) return [];
+  // Which version a pattern's group prefers is the cluster's to say.
+  const isMeant = (each: Resource) =>
+    versionOf(each) === undefined || `${groupOf(apiVersion)}/${versionOf(each)}` === apiVersion;
+  if (captured.some((each) => each.apiVersion === apiVersion || (isPattern(each) && isMeant(each)))) return [];
   const [{ apiVersion: other } = { apiVersion }] = captured;
   return never(`events are of ${other}, and it asks for ${apiVersion}`, `apiVersion: ${other}`);
 }
 
 /** The subjects of a resource's events, one for each namespace. */
-function scopes({ apiVersion, kind, namespaces }: Resource, cluster: string): readonly string[] {
+function scopes(
+  { namespaces }: Resource,
+  cluster: string,
+  { apiVersion, kind }: Pick<Resource, "apiVersion" | "kind">,
+): readonly string[] {
   const root = [SUBJECT_ROOT, ...[cluster, groupOf(apiVersion), kind].map((part) => encodeToken(part))].join(".");
   return (namespaces ?? [undefined]).map((name) => `${root}.${name === undefined ? "*" : encodeToken(name)}.>`);
 }

@@ -94,6 +94,20 @@ describe("doctor about configuration files", () => {
         /warning: namespace never fires: Database is captured in prod only/,
       ],
     },
+    {
+      name: "a subscription to a kind that a pattern captures fires, where the pattern reaches",
+      bridge: bridgeText("", `{ apiVersion: "*.example.com/*", kind: "*", namespaces: [prod] }`),
+      subscriptions: `subscriptions:
+  - { name: fine, function: notify-slack, apiVersion: demo.example.com/v1, kind: Database, when: { namespaces: [prod] }, config: { webhookUrl: { env: SECRET } } }
+  - { name: namespace, function: notify-slack, apiVersion: demo.example.com/v1, kind: Database, when: { namespaces: [staging] }, config: { webhookUrl: { env: SECRET } } }
+  - { name: group, function: notify-slack, apiVersion: demo.other.org/v1, kind: Database, config: { webhookUrl: { env: SECRET } } }
+`,
+      code: 1,
+      expected: [
+        /warning: namespace never fires: Database is captured in prod only/,
+        /warning: group never fires: \S+ captures no Database of demo\.other\.org\/v1/,
+      ],
+    },
   ];
   for (const { name, bridge, subscriptions, code, expected } of cases) {
     test(name, async (t) => {
