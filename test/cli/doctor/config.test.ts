@@ -96,7 +96,8 @@ describe("doctor about configuration files", () => {
     },
     {
       name: "a subscription to a kind that a pattern captures fires, where the pattern reaches",
-      bridge: bridgeText("", `{ apiVersion: "*.example.com/*", kind: "*", namespaces: [prod] }`),
+      bridge:
+        'cluster: dev\nresources:\n  - { apiVersion: "*.example.com/*", kind: "*", namespaces: [prod] }\nnats: { servers: ["nats://127.0.0.1:1"] }\n',
       subscriptions: `subscriptions:
   - { name: fine, function: notify-slack, apiVersion: demo.example.com/v1, kind: Database, when: { namespaces: [prod] }, config: { webhookUrl: { env: SECRET } } }
   - { name: namespace, function: notify-slack, apiVersion: demo.example.com/v1, kind: Database, when: { namespaces: [staging] }, config: { webhookUrl: { env: SECRET } } }
