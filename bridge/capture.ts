@@ -15,7 +15,7 @@ import { createProgress, type Progress } from "./progress.ts";
 import { createPublisher, type Publisher, type PublisherOptions } from "./publisher.ts";
 import { type ReflectorState, reflect, type WatchEvent } from "./reflector.ts";
 import { checkpointKey, resourceSubjects, resourceTitle, type WatchedResource } from "./resource.ts";
-import { keyOf, missingFrom } from "./sighting.ts";
+import { hasEntered, keyOf, missingFrom } from "./sighting.ts";
 import { createStore, type Store } from "./store.ts";
 import { startVerifying, type VerificationSchedule } from "./verification.ts";
 import { isWitnessed, LogLostError } from "./witness.ts";
@@ -124,7 +124,7 @@ export async function capture(options: CaptureOptions): Promise<void> {
     witness: () => progress.witness,
     timing: options.janitor,
   });
-  const pipe = createPipe(resource, store, lanes, publisher, progress);
+  const pipe = createPipe(resource, store, lanes, publisher, progress, () => saved?.savedAt);
   const signal = AbortSignal.any([options.signal, lost.signal]);
   const parts = { store, lanes, publisher, progress, onLost, isLive: () => isLive };
   const stopVerifying = startVerifying({ ...options, ...parts, signal });
@@ -175,7 +175,14 @@ async function readStore({ resource, log, stateBytesMax, signal }: CaptureOption
 }
 
 /** Handles one watch event; resolves when there is room for the next one. */
-function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publisher: Publisher, progress: Progress) {
+function createPipe(
+  resource: WatchedResource,
+  store: Store,
+  lanes: Lanes,
+  publisher: Publisher,
+  progress: Progress,
+  savedAt: () => string | undefined,
+) {
   const seen = new Set<string>();
   const redacted = <T extends { readonly object: KubeObject }>(event: T): T => {
     return { ...event, object: resource.redaction.redact(event.object) };
@@ -186,7 +193,8 @@ function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publi
     const known = store.get(object);
     if (known?.uid !== uid || epochOf(known.resourceVersion) !== progress.epoch) return;
     const isBehind = compareResourceVersions(versionIn(progress.epoch, resourceVersion), known.resourceVersion) < 0;
-    if (!isBehind && !known.deleted) return;
+    if (known.absence === "unselected" && !progress.isComplete) return; // another selection has it as it was
+    if (!isBehind && known.absence !== "deleted") return;
     if (overtaken === undefined || compareResourceVersions(known.resourceVersion, overtaken) < 0)
       overtaken = known.resourceVersion;
   };
@@ -219,7 +227,9 @@ function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publi
         const object = keyOf(resource, event.object);
         const { epoch, isLost } = progress;
         const firstSight = progress.isFirstSight(event.object.metadata.namespace);
-        const sighting = { ...redacted(event), firstSight, afterLoss: isLost, epoch };
+        const entered = hasEntered(resource, event.object, Date.parse(savedAt() ?? ""));
+        const newSelection = !progress.isComplete;
+        const sighting = { ...redacted(event), firstSight, afterLoss: isLost, epoch, entered, newSelection };
         seen.add(object);
         lookForRestore(object, event.object);
         return await lanes.enqueue(object, () => publisher.publish(object, sighting), event.bytes);
@@ -229,7 +239,8 @@ function createPipe(resource: WatchedResource, store: Store, lanes: Lanes, publi
       case "deleted": {
         const object = keyOf(resource, event.object);
         const done = progress.begin(event.object.metadata.resourceVersion);
-        const sighting = { ...redacted(event), epoch: progress.epoch };
+        const entered = hasEntered(resource, event.object);
+        const sighting = { ...redacted(event), epoch: progress.epoch, entered };
         return await lanes.enqueue(object, () => publisher.publish(object, sighting).then(done), event.bytes);
       }
       default:

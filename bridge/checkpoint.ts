@@ -16,6 +16,8 @@ export const CheckpointedWatch = z.object({
   plural: z.string(),
   namespaced: z.boolean(),
   namespace: z.string().optional(),
+  labelSelector: z.string().optional(),
+  fieldSelector: z.string().optional(),
 });
 export type CheckpointedWatch = z.infer<typeof CheckpointedWatch>;
 

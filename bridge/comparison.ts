@@ -19,7 +19,7 @@ import { currentVersion, metadataPages } from "./metadata-list.ts";
 import type { Sighting } from "./occurrence.ts";
 import { resourceSubjects, type WatchedResource } from "./resource.ts";
 import { type ObservedState, seal } from "./seal.ts";
-import { occurrenceOf, readObject } from "./sighting.ts";
+import { occurrenceOf, readSelected } from "./sighting.ts";
 import type { KnownObject } from "./store.ts";
 import { objectSubject } from "./subject.ts";
 
@@ -35,7 +35,7 @@ export interface Difference {
   readonly listed: { readonly uid: string; readonly version: string } | undefined;
   /** What the log has of it: the version of its last event. */
   readonly logged: string | undefined;
-  /** As it is in the cluster now. */
+  /** As it is in the cluster, and selected, now. */
   readonly found: KubeObject | undefined;
   /** The list's resourceVersion. */
   readonly listVersion: string;
@@ -79,7 +79,7 @@ const LOOKS_MAX = 20;
 /** Objects looked at together: gentle on the API server. */
 const LOOKUPS_MAX = 8;
 
-type Logged = Pick<KnownObject, "uid" | "resourceVersion" | "sequence" | "deleted">;
+type Logged = Pick<KnownObject, "uid" | "resourceVersion" | "sequence" | "absence">;
 type Listed = NonNullable<Difference["listed"]>;
 type Row = Listed & { logged: Logged | undefined };
 
@@ -101,7 +101,7 @@ export async function compareWithLog(options: ComparisonOptions): Promise<Compar
   let known = unlisted.size;
   for (const [object, row] of list.rows) {
     const { logged, version } = row;
-    if (logged?.deleted === false) known++;
+    if (isAlive(logged)) known++;
     if (isCaughtUp(row, logged, list.version)) continue;
     if (logged?.uid === row.uid && options.isSettled?.(object, version, logged.sequence)) continue;
     candidates.set(object, { uid: row.uid, version });
@@ -119,7 +119,7 @@ export async function compareWithLog(options: ComparisonOptions): Promise<Compar
 export function isCaughtUp(listed: Listed | undefined, logged: Logged | undefined, listVersion: string): boolean {
   if (logged === undefined) return listed === undefined;
   if (compareResourceVersions(logged.resourceVersion, listVersion) > 0) return true;
-  if (listed === undefined || logged.deleted) return listed === undefined && logged.deleted;
+  if (listed === undefined || !isAlive(logged)) return listed === undefined && !isAlive(logged);
   return logged.uid === listed.uid && compareResourceVersions(logged.resourceVersion, listed.version) >= 0;
 }
 
@@ -150,7 +150,7 @@ async function readLog(options: ComparisonOptions, { rows, version }: List): Pro
     const row = rows.get(object);
     // The list's own uid, where it is the same: the header's would keep the whole message's headers in memory.
     if (row !== undefined) row.logged = { ...event, uid: event.uid === row.uid ? row.uid : event.uid, sequence };
-    else if (event.deleted) unlisted.delete(object);
+    else if (event.absence) unlisted.delete(object);
     else unlisted.set(object, { ...event, sequence });
   }
   signal.throwIfAborted(); // the index ends early then
@@ -195,10 +195,10 @@ async function differenceNow(
   const { known, state } = await readLast(options, object);
   if (isCaughtUp(listed, known, list.version)) return undefined;
   const common = { object, listed, logged: known?.resourceVersion, listVersion: list.resourceVersion };
-  const isStale = known?.uid === listed?.uid && known?.deleted === false;
+  const isStale = known?.uid === listed?.uid && isAlive(known);
   // Until the last look only what may differ in ignored paths alone needs the object.
   if (!isLast && !isStale) return { ...common, kind: "missing", found: undefined };
-  const found = await readObject({ ...options, key: object });
+  const found = await readSelected({ ...options, key: object });
   const kind = kindOf(options, known, state, found);
   return kind && { ...common, kind, found };
 }
@@ -231,13 +231,17 @@ function kindOf(
   state: ObservedState | undefined,
   found: KubeObject | undefined,
 ): DifferenceKind | undefined {
-  if (found === undefined) return known?.deleted === false ? "ghost" : undefined;
-  if (known === undefined || known.deleted) return "missing";
+  if (found === undefined) return isAlive(known) ? "ghost" : undefined;
+  if (known === undefined || !isAlive(known)) return "missing";
   if (known.uid !== found.metadata.uid) return "replaced";
   const sighting = sightingOf(found, epoch);
   const update = { op: "updated", gap: true } as const;
   const isTold = state !== undefined && seal(resource, occurrenceOf(sighting, update, state, Date.now())) === undefined;
   return isTold ? undefined : "stale";
+}
+
+function isAlive(known: Pick<KnownObject, "absence"> | undefined): boolean {
+  return known !== undefined && known.absence === undefined;
 }
 
 /** An object as a list would have revealed it, of a watch that knows what was there before. */

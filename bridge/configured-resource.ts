@@ -21,6 +21,8 @@ export function configuredResource(
     apiVersion: resource.apiVersion,
     kind: resource.kind,
     phase: entry.phase,
+    labelSelector: entry.labelSelector,
+    fieldSelector: entry.fieldSelector,
     ignore: [...config.ignore, ...entry.ignore],
     only: [...config.only, ...entry.only],
     critical: [...config.critical, ...entry.critical],

@@ -1,12 +1,14 @@
 /**
- * What was captured before, by any watch of a resource and with any settings: where a watch has listed everything once, an object
+ * What was captured before, by any watch of a resource with the same selectors or none, whatever its settings are: where one has listed
+ * everything once, an object
  * that the log does not know is a new one, not one that was there all along. So a creation stays one when the settings change
  * meanwhile, and when a namespace goes from one watch to another.
  */
+import { isDeepStrictEqual } from "node:util";
 import { type Checkpoint, loadCheckpoints } from "./checkpoint.ts";
 import type { EventLog } from "./event-log.ts";
 import type { JetStream } from "./jetstream.ts";
-import { checkpointKey, checkpointKeys, type WatchedResource } from "./resource.ts";
+import { checkpointKey, checkpointKeys, selectorQuery, type WatchedResource } from "./resource.ts";
 import type { Store } from "./store.ts";
 import { isWitnessed } from "./witness.ts";
 
@@ -28,12 +30,18 @@ export interface CoverageQuestion {
 /** Reads it from the checkpoints, which outlive their watches. Throws when NATS does not answer. */
 export async function readCoverage({ found, isLost, ...question }: CoverageQuestion): Promise<Coverage> {
   if (isLost) return () => false;
-  if (found !== undefined) return () => true;
   const { resource, jetStream, log, store } = question;
+  if (found !== undefined && isAsWide(found, resource)) return () => true;
   const covered = new Set<string>();
   for (const [key, checkpoint] of await loadCheckpoints(jetStream, checkpointKeys(resource))) {
-    if (await isWitnessed(log, store, checkpoint)) covered.add(key);
+    if (isAsWide(checkpoint, resource) && (await isWitnessed(log, store, checkpoint))) covered.add(key);
   }
   return (namespace) =>
     [undefined, namespace].some((scope) => covered.has(checkpointKey({ ...resource, namespace: scope })));
+}
+
+/** Whether what the checkpoint's watch selects has all that the resource's does: it has the same selectors, or none. */
+function isAsWide({ watch }: Checkpoint, resource: WatchedResource): boolean {
+  const was = selectorQuery({ labelSelector: watch?.labelSelector ?? "", fieldSelector: watch?.fieldSelector ?? "" });
+  return Object.keys(was).length === 0 || isDeepStrictEqual(was, selectorQuery(resource));
 }

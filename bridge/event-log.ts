@@ -14,9 +14,9 @@ import { unlessMissing } from "./jetstream-error.ts";
 import { read } from "./reader.ts";
 import type { Redaction } from "./redaction.ts";
 import type { ObservedState, SealedEvent } from "./seal.ts";
-import type { KnownObject } from "./store.ts";
+import { absenceAfter, type KnownObject } from "./store.ts";
 import { EVENTS_STREAM } from "./stream.ts";
-import { objectPart } from "./subject.ts";
+import { objectPart, opIn } from "./subject.ts";
 import type { Phase } from "./transitions.ts";
 
 /** What the newest message of one subject says, read from its headers. */
@@ -25,7 +25,7 @@ export interface IndexEntry {
   readonly object: string;
   readonly sequence: number;
   /** `undefined` for a message that is not ours: all that counts of it is its sequence. */
-  readonly event: { readonly uid: string; readonly resourceVersion: string; readonly deleted: boolean } | undefined;
+  readonly event: Pick<KnownObject, "uid" | "resourceVersion" | "absence"> | undefined;
 }
 
 /** A message as it stands in the log, its data perhaps elsewhere; `envelope` is `undefined` for one that is not an event of ours. */
@@ -47,7 +47,7 @@ export interface EventLog {
   /** The event with this sequence, or `undefined` when the log no longer has it. */
   eventAt(sequence: number): Promise<LoggedEvent | undefined>;
   /**
-   * The state an event left behind: what the next difference starts from. `undefined` after a deletion. Throws BlobLostError when the
+   * The state an event left behind: what the next difference starts from. `undefined` when it was of an object that is not there. Throws BlobLostError when the
    * event was too large for the log, and its data is gone. What is redacted today is not told again from the log.
    */
   stateAfter(envelope: SentEnvelope, redaction?: Pick<Redaction, "project">): Promise<ObservedState | undefined>;
@@ -78,7 +78,7 @@ const HEADER_LINE_BYTES = 4;
 /** Of one UTF-16 unit of a string. */
 const UTF8_BYTES_MAX = 3;
 /** Stands for an object of which the log has only messages that are not ours: as good as a tombstone from before time. */
-const NOBODY: KnownObject = { uid: "", resourceVersion: "0", sequence: 0, fence: 0, deleted: true };
+const NOBODY: KnownObject = { uid: "", resourceVersion: "0", sequence: 0, fence: 0, absence: "deleted" };
 
 /** Opens the log; the stream must exist. */
 export function openEventLog(jetStream: JetStream): EventLog {
@@ -94,7 +94,7 @@ export function openEventLog(jetStream: JetStream): EventLog {
     lastEvent: (object) => getMessage({ last_by_subj: `${object}.>` }),
     eventAt: (sequence) => getMessage({ seq: sequence }),
     async stateAfter(envelope, redaction) {
-      if (opOf(envelope) === "deleted") return undefined;
+      if (absenceAfter(opOf(envelope)) !== undefined) return undefined;
       const { object } = (await openEnvelope(jetStream, envelope)).data;
       return { object: redaction?.project(object) ?? object, phase: phaseIn(envelope) };
     },
@@ -126,17 +126,17 @@ async function* readIndex(
 ): AsyncGenerator<IndexEntry, void, void> {
   const reading = { filter_subjects: [subjects], deliver_policy: "last_per_subject", headers_only: true } as const;
   for await (const { message, streamSequence } of read(jetStream, reading, signal, false)) {
-    const event = parseEventHeaders(message.header("Nats-Msg-Id"), message.header(VERSION_HEADER));
+    const event = parseEventHeaders(message.subject, message.header("Nats-Msg-Id"), message.header(VERSION_HEADER));
     yield { object: objectPart(message.subject), sequence: streamSequence, event };
   }
 }
 
-/** The inverse of `eventId`: the uid, and whether it is a deletion; the version, with its epoch, is in a header of its own. */
-function parseEventHeaders(messageId = "", resourceVersion = ""): IndexEntry["event"] {
+/** The uid is in the id, the absence in the subject; the version, with its epoch, is in a header of its own. */
+function parseEventHeaders(subject: string, messageId = "", resourceVersion = ""): IndexEntry["event"] {
   const [id = ""] = messageId.split(AGAIN);
   const dot = id.indexOf(".");
   if (dot <= 0 || !/^[0-9]+$/.test(resourceVersion)) return undefined;
-  return { uid: id.slice(0, dot), resourceVersion, deleted: /^deleted(\.e\d+)?$/.test(id.slice(dot + 1)) };
+  return { uid: id.slice(0, dot), resourceVersion, absence: absenceAfter(opIn(subject)) };
 }
 
 /** Whether a message is small enough; the server counts its headers. */
@@ -180,5 +180,5 @@ function phaseIn({ phase, phasesince, time }: SentEnvelope): Phase | undefined {
 export function knownFrom(envelope: SentEnvelope, sequence: number): KnownObject {
   const uid = envelope.id.slice(0, envelope.id.indexOf("."));
   const resourceVersion = versionOfSequence(envelope.sequence);
-  return { uid, resourceVersion, sequence, fence: sequence, deleted: opOf(envelope) === "deleted" };
+  return { uid, resourceVersion, sequence, fence: sequence, absence: absenceAfter(opOf(envelope)) };
 }

@@ -9,6 +9,7 @@ import { type Catalog, createCatalogReader, LOOK_MS } from "./catalog.ts";
 import { discover } from "./discovery.ts";
 import { groupOf } from "./kube-object.ts";
 import { COMMON_SHAPE } from "./list-shape.ts";
+import { createNamespaceSelection } from "./namespace-selection.ts";
 import { describeProblem } from "./reflector.ts";
 import { tellRemovedKinds } from "./removed-kind.ts";
 import { isPattern, meansGroup, type ResourceEntry } from "./resource-entry.ts";
@@ -29,6 +30,7 @@ export async function followResources(context: WatchContext): Promise<void> {
     signal,
   );
   const tell = createTeller(context);
+  const selectNamespaces = createNamespaceSelection(apiServer);
   const backoff = createBackoff(REFLECTOR_BACKOFF);
   let isOneGone = true; // perhaps before this process
   let isFirstLook = true;
@@ -36,11 +38,14 @@ export async function followResources(context: WatchContext): Promise<void> {
     for (let attempt = 1; !signal.aborted; ) {
       try {
         const catalog = await reader.look(signal);
-        const selection = await withOthers(context, selectWatches(config.resources, catalog), tell.missing);
-        await followKinds(kinds, catalog, selection.watches, isFirstLook);
+        const { entries, unknown } = await selectNamespaces(config.resources, signal, tell.missing);
+        const selection = await withOthers(context, selectWatches(entries, catalog), tell.missing);
+        // A kind without a namespace that matches is there all the same: it is not new when one does.
+        const meant = [...selectWatches(config.resources, catalog).watches, ...selection.watches];
+        await followKinds(kinds, catalog, meant, isFirstLook);
         isFirstLook = false;
         isOneGone = watches.reconcile(selection.watches) || isOneGone;
-        tell.selection(selection);
+        tell.selection({ ...selection, missing: [...selection.missing, ...unknown] });
         if (isOneGone) await tellRemovedKinds(context, catalog, selection.watches);
         isOneGone = false;
         attempt = 1;

@@ -17,6 +17,7 @@ import { compareResourceVersions } from "./kube-object.ts";
 import type { Logger } from "./logger.ts";
 import { metadataPages } from "./metadata-list.ts";
 import { createMetrics } from "./metrics.ts";
+import { createNamespaceSelection } from "./namespace-selection.ts";
 import { createPublisher } from "./publisher.ts";
 import { describeProblem } from "./reflector.ts";
 import { checkpointKey, resourceSubjects, resourceTitle, type WatchedResource } from "./resource.ts";
@@ -83,14 +84,17 @@ export async function hasEventLog(jetStream: JetStream): Promise<boolean> {
   return (await unlessMissing("stream", jetStream.api(`STREAM.INFO.${EVENTS_STREAM}`))) !== undefined;
 }
 
-/** The watches that a bridge with this configuration would run now. Throws ApiStatusError and connection errors. */
+/** The watches that a bridge with this configuration would run now. Throws InspectionError, ApiStatusError and connection errors. */
 export async function wantedWatches(
   apiServer: ApiServer,
   { resources }: Pick<BridgeConfig, "resources">,
   signal: AbortSignal,
 ): Promise<Selection> {
   const reader = createCatalogReader(apiServer, (group) => resources.some((entry) => meansGroup(entry, group)));
-  return selectWatches(resources, await reader.look(signal));
+  const { entries } = await createNamespaceSelection(apiServer)(resources, signal, (_, problem) => {
+    throw new InspectionError(problem);
+  });
+  return selectWatches(entries, await reader.look(signal));
 }
 
 /** Compares once, and with `repairs` brings the log up to date. Throws InspectionError. */

@@ -1,5 +1,5 @@
 /**
- * The janitor of one watch: removes from the log what nobody needs any more. Objects whose deletion is some days old leave it, and when
+ * The janitor of one watch: removes from the log what nobody needs any more. Objects whose deletion, or leaving of the selection, is some days old leave it, and when
  * it is nearly full, the older events of objects do. It removes only what every durable consumer has read, never the last event of an
  * object that is not to leave, never the witness, and never anything while the log may not be what it was. It holds nobody up: what
  * fails is done by a later sweep.
@@ -128,8 +128,11 @@ async function findDue({ jetStream, store, saved, deletedDays, keptFrom, signal 
   if (checkpoint === undefined) return [];
   const version = versionIn(checkpoint.epoch, checkpoint.resourceVersion);
   const tombstones = [...store.entries()].filter(
-    ([, { deleted, sequence, resourceVersion }]) =>
-      deleted && sequence > 0 && sequence < keptFrom && compareResourceVersions(resourceVersion, version) <= 0,
+    ([, { absence, sequence, resourceVersion }]) =>
+      absence !== undefined &&
+      sequence > 0 &&
+      sequence < keptFrom &&
+      compareResourceVersions(resourceVersion, version) <= 0,
   );
   if (tombstones.length === 0) return [];
   const boundary = await sequenceAt(jetStream, Date.now() - deletedDays * DAY_MS);

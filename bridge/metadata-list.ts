@@ -5,12 +5,15 @@
  */
 import { z } from "zod";
 import type { ApiServer } from "./api-server.ts";
-import { resourcePath, type WatchedResource } from "./resource.ts";
+import { resourcePath, selectorQuery, type WatchedResource } from "./resource.ts";
 
 /** What is listed. */
 export interface MetadataListOptions {
   readonly apiServer: ApiServer;
-  readonly resource: WatchedResource;
+  readonly resource: Pick<
+    WatchedResource,
+    "group" | "version" | "plural" | "namespace" | "labelSelector" | "fieldSelector"
+  >;
   readonly signal: AbortSignal;
 }
 
@@ -55,5 +58,11 @@ async function readPage(
   { apiServer, resource, signal }: MetadataListOptions,
   query: Readonly<Record<string, string>>,
 ): Promise<Page> {
-  return Page.parse(await apiServer.json(resourcePath(resource), { query, accept: METADATA_ONLY, signal }));
+  return Page.parse(
+    await apiServer.json(resourcePath(resource), {
+      query: { ...selectorQuery(resource), ...query },
+      accept: METADATA_ONLY,
+      signal,
+    }),
+  );
 }

@@ -10,7 +10,7 @@ import type { ReflectorState, WatchEvent } from "./reflector.ts";
 import type { WatchedResource } from "./resource.ts";
 import { type ObservedState, type Occurrence, type SealedEvent, seal } from "./seal.ts";
 import { absenceOf, keyOf, missingFrom, occurrenceOf } from "./sighting.ts";
-import type { KnownObject, Store } from "./store.ts";
+import { absenceAfter, type KnownObject, type Store } from "./store.ts";
 import { parseObjectSubject } from "./subject.ts";
 
 /** What the observer of one watch works with. */
@@ -94,11 +94,11 @@ function* tell(resource: WatchedResource, store: Store, key: string, sighting: S
     }
     const { op, resourceVersion, after, payload } = event;
     const { uid } = after.object.metadata;
-    store.set(key, { uid, resourceVersion, sequence: 0, fence: 0, deleted: op === "deleted" }, after, payload.length);
+    store.set(key, { uid, resourceVersion, sequence: 0, fence: 0, absence: absenceAfter(op) }, after, payload.length);
     yield event;
   }
   // One watch never goes back in time, so no late event of a dead object can come; its tombstone would only grow memory.
-  if (store.get(key)?.deleted) store.delete(key);
+  if (store.get(key)?.absence) store.delete(key);
 }
 
 /** What happened, with the state before; where that is beyond the limit, as much of it as can be told. */
@@ -110,8 +110,8 @@ function occurrenceOfMemory(
   decision: Decision,
 ): Occurrence {
   const known = store.get(key);
-  const before = known === undefined || known.deleted ? undefined : store.stateOf(key);
-  if (known === undefined || known.deleted || before !== undefined)
+  const before = known === undefined || known.absence ? undefined : store.stateOf(key);
+  if (known === undefined || known.absence || before !== undefined)
     return occurrenceOf(sighting, decision, before, Date.now());
   switch (decision.op) {
     case "updated":
@@ -121,6 +121,7 @@ function occurrenceOfMemory(
     case "created":
     case "existing":
     case "deleted":
+    case "unselected":
       return occurrenceOf(sighting, decision, undefined, Date.now());
     default:
       return decision.op satisfies never;

@@ -1,6 +1,6 @@
 /**
- * Decides what a watch event means, given what the log knows of the object: created, updated, deleted, seen for the first time,
- * or nothing new. Pure, and the only place that decides it, so that resuming, listing again and starting over all agree.
+ * Decides what a watch event means, given what the log knows of the object: created, updated, deleted, unselected, seen for
+ * the first time, or nothing new. Pure, and the only place that decides it, so that resuming, listing again and starting over all agree.
  */
 import type { Op } from "./change.ts";
 import { epochOf, versionIn } from "./epoch.ts";
@@ -8,11 +8,16 @@ import { compareResourceVersions, type KubeObject } from "./kube-object.ts";
 import type { KnownObject } from "./store.ts";
 
 /**
- * What the reflector saw of an object: `initial` is an object in a list, `absent` is one that the list did not have. `epoch` says
- * which life of etcd its version is of; default 1.
+ * What the reflector saw of an object: `initial` is an object in a list, `absent` is one that the list did not have, `unselected` one that
+ * left the selection. `epoch` says which life of etcd its version is of; default 1. `entered`: if it is unknown, it was there before, outside
+ * the selection; default false.
  */
 export type Sighting = { readonly epoch?: number } & (
-  | { readonly type: "added" | "modified" | "deleted"; readonly object: KubeObject }
+  | {
+      readonly type: "added" | "modified" | "deleted" | "unselected";
+      readonly object: KubeObject;
+      readonly entered?: boolean;
+    }
   /** `firstSight`: this watch has never been complete, so unknown objects were there before us. */
   | {
       readonly type: "initial";
@@ -20,9 +25,12 @@ export type Sighting = { readonly epoch?: number } & (
       readonly firstSight: boolean;
       /** The log has lost events: it may have known the object. Default false. */
       readonly afterLoss?: boolean;
+      readonly entered?: boolean;
+      /** The selection may be another than before: what had left it may be in it again as it was. Default false. */
+      readonly newSelection?: boolean;
     }
-  /** `resourceVersion` is the list's. */
-  | { readonly type: "absent"; readonly uid: string; readonly resourceVersion: string }
+  /** `resourceVersion` is the list's; `isThere`: it only left the selection. Default false. */
+  | { readonly type: "absent"; readonly uid: string; readonly resourceVersion: string; readonly isThere?: boolean }
 );
 
 /** The version of the object, or of the list that did not have it, in the form that orders across epochs. */
@@ -36,7 +44,7 @@ export function versionOf(sighting: Sighting): string {
 
 /** The next event to publish. `gone`: the known object vanished unseen, and its last state is to be published as deleted. */
 export interface Decision {
-  readonly op: Exclude<Op, "unselected"> | "gone";
+  readonly op: Op | "gone";
   readonly gap: boolean;
 }
 
@@ -46,7 +54,8 @@ export interface Decision {
  */
 export function decide(known: KnownObject | undefined, sighting: Sighting): Decision | undefined {
   if (sighting.type === "absent") {
-    return known === undefined || known.deleted || known.uid !== sighting.uid ? undefined : { op: "gone", gap: true };
+    if (known === undefined || known.absence || known.uid !== sighting.uid) return undefined;
+    return { op: sighting.isThere === true ? "unselected" : "gone", gap: true };
   }
   const { metadata } = sighting.object;
   if (known === undefined) return firstEvent(sighting);
@@ -54,29 +63,53 @@ export function decide(known: KnownObject | undefined, sighting: Sighting): Deci
   if (known.uid !== metadata.uid) {
     // Resuming replays the past: an earlier object of this name is nothing new.
     if (age < 0) return undefined;
-    if (!known.deleted) return { op: "gone", gap: true };
-    return { op: sighting.type === "deleted" ? "deleted" : "created", gap: sighting.type !== "added" };
+    if (!known.absence) return { op: "gone", gap: true };
+    if (isDeparture(sighting)) return { op: sighting.type, gap: true };
+    return { op: sighting.entered === true ? "existing" : "created", gap: sighting.type !== "added" };
   }
+  if (known.absence === "unselected") return returnOf(sighting, age);
   // The dead do not come back, but in an etcd that was restored from before their death they never died.
-  const isRevived = known.deleted && epochOf(versionOf(sighting)) > epochOf(known.resourceVersion);
-  if (isRevived && sighting.type !== "deleted") return { op: "created", gap: true };
-  if (known.deleted || age < 0) return undefined;
-  if (sighting.type === "deleted") return { op: "deleted", gap: false };
+  const isRevived = known.absence === "deleted" && epochOf(versionOf(sighting)) > epochOf(known.resourceVersion);
+  if (isRevived && !isDeparture(sighting)) return { op: "created", gap: true };
+  if (known.absence || age < 0) return undefined;
+  if (isDeparture(sighting)) return { op: sighting.type, gap: false };
   if (age === 0) return undefined;
   return { op: "updated", gap: sighting.type === "initial" };
 }
 
+type Seen = Exclude<Sighting, { type: "absent" }>;
+
+function isDeparture(sighting: Seen): sighting is Seen & { readonly type: "deleted" | "unselected" } {
+  return sighting.type === "deleted" || sighting.type === "unselected";
+}
+
+/**
+ * An object that had left the selection. It comes back by being written, so what is not newer is the past that is replayed; except to
+ * another selection. Its deletion is seen only after it came back.
+ */
+function returnOf(sighting: Seen, age: number): Decision | undefined {
+  if (sighting.type === "unselected") return undefined;
+  const isThere = sighting.type === "initial" && sighting.newSelection === true;
+  if (age <= 0 && !isThere) return undefined;
+  return sighting.type === "deleted"
+    ? { op: "deleted", gap: true }
+    : { op: "existing", gap: sighting.type !== "added" };
+}
+
 /** An object the log has never heard of. A live "modified" of one means that its history is missing: it is not called created. */
-function firstEvent(sighting: Exclude<Sighting, { type: "absent" }>): Decision {
+function firstEvent(sighting: Seen): Decision {
   switch (sighting.type) {
     case "initial":
-      return sighting.firstSight ? { op: "existing", gap: sighting.afterLoss === true } : { op: "created", gap: true };
+      return sighting.firstSight || sighting.entered
+        ? { op: "existing", gap: sighting.afterLoss === true }
+        : { op: "created", gap: true };
     case "added":
-      return { op: "created", gap: false };
+      return { op: sighting.entered ? "existing" : "created", gap: false };
     case "modified":
       return { op: "existing", gap: true };
     case "deleted":
-      return { op: "deleted", gap: true };
+    case "unselected":
+      return { op: sighting.type, gap: true };
     default:
       return sighting satisfies never;
   }

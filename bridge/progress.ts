@@ -6,7 +6,7 @@ import { type Checkpoint, createLowWater } from "./checkpoint.ts";
 import type { Coverage } from "./coverage.ts";
 import { epochOf, resourceVersionOf, versionIn } from "./epoch.ts";
 import { compareResourceVersions } from "./kube-object.ts";
-import type { WatchedResource } from "./resource.ts";
+import { selectorQuery, type WatchedResource } from "./resource.ts";
 import type { Store } from "./store.ts";
 import type { Witness } from "./witness.ts";
 
@@ -19,6 +19,8 @@ export interface Progress {
   /** Whether the log has lost events, so that what it does not know is not new for that. */
   readonly isLost: boolean;
   readonly witness: Witness;
+  /** Whether a list was finished with these settings, in this process or before. */
+  readonly isComplete: boolean;
   /** Whether an unknown object in a list may have been there all along: where no list was ever finished, in this process or before. */
   isFirstSight(namespace: string | undefined): boolean;
   /** Everything up to this resourceVersion is in the log; `undefined` before the first list or event. */
@@ -46,7 +48,7 @@ export function createProgress(
 ): Progress {
   const { settingsHash, group, version, kind, plural, namespaced, namespace } = resource;
   const apiVersion = group === "" ? version : `${group}/${version}`;
-  const watch = { apiVersion, kind, plural, namespaced, namespace };
+  const watch = { apiVersion, kind, plural, namespaced, namespace, ...selectorQuery(resource) };
   const valid = !isLost && found?.settingsHash === settingsHash ? found : undefined;
   const newestKnown = newestOf(store, found);
   const epochKnown = newestKnown === undefined ? 1 : epochOf(newestKnown);
@@ -67,6 +69,9 @@ export function createProgress(
     },
     get witness() {
       return newest;
+    },
+    get isComplete() {
+      return complete;
     },
     isFirstSight: (namespace) => !complete && !isCovered(namespace),
     get acknowledged() {

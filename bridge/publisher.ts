@@ -13,9 +13,9 @@ import type { Metrics } from "./metrics.ts";
 import { type Decision, decide, type Sighting, versionOf } from "./occurrence.ts";
 import { resourceTitle, type WatchedResource } from "./resource.ts";
 import { type ObservedState, type SealedEvent, seal } from "./seal.ts";
-import { absenceOf, occurrenceOf } from "./sighting.ts";
+import { absenceOf, departureOf, occurrenceOf } from "./sighting.ts";
 import type { Sink } from "./sink.ts";
-import type { KnownObject, Store } from "./store.ts";
+import { absenceAfter, type KnownObject, type Store } from "./store.ts";
 
 /** What the publisher of one watch works with. */
 export interface PublisherOptions {
@@ -35,9 +35,9 @@ export interface PublisherOptions {
 
 /** One object at a time: calls for the same object must not overlap. All reject only when `deadline` aborts. */
 export interface Publisher {
-  /** Publishes what the sighting tells that the log does not have yet. */
+  /** Publishes what the sighting tells that the log does not have yet. Where there is a selection, what a DELETED means is looked up first. */
   publish(object: string, sighting: Sighting): Promise<void>;
-  /** Publishes the deletion of an object that a list of this version did not have, if it is really gone. */
+  /** Publishes that an object is gone, or has left the selection, which a list of this version did not have. */
   publishAbsence(object: string, listVersion: string, epoch: number): Promise<void>;
   /** Takes over what the log says about the object, whatever memory says. */
   adopt(object: string): Promise<void>;
@@ -88,8 +88,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   };
   const publishNext = async (object: string, sighting: Sighting, decision: Decision) => {
     const known = store.get(object);
-    const last = known === undefined || known.deleted ? NO_STATE : await lastState(object, known);
-    if (known?.deleted === false && last.before === undefined) return await adopt(object);
+    const last = known === undefined || known.absence ? NO_STATE : await lastState(object, known);
+    if (known !== undefined && !known.absence && last.before === undefined) return await adopt(object);
     const seenAtMs = Date.now();
     const decided = last.isLost ? withoutBefore(decision) : decision;
     const event = seal(resource, occurrenceOf(sighting, decided, last.before, seenAtMs));
@@ -108,7 +108,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const remember = (object: string, event: SealedEvent, sequence: number) => {
     const { op, resourceVersion, after, payload } = event;
     const { uid } = after.object.metadata;
-    const known = { uid, resourceVersion, sequence, fence: sequence, deleted: op === "deleted" };
+    const known = { uid, resourceVersion, sequence, fence: sequence, absence: absenceAfter(op) };
     store.set(object, known, after, payload.length);
   };
   const adopt = async (object: string) => {
@@ -155,7 +155,12 @@ export function createPublisher(options: PublisherOptions): Publisher {
     }
   };
   return {
-    publish,
+    async publish(object, sighting) {
+      const isDeparture = resource.selects && sighting.type === "deleted";
+      if (!isDeparture || decide(store.get(object), sighting) === undefined) return await publish(object, sighting);
+      const question = { apiServer, resource, key: object, signal: deadline };
+      await publish(object, await answerOf(() => departureOf(question, sighting)));
+    },
     adopt,
     async publishAbsence(object, listVersion, epoch) {
       const known = store.get(object);

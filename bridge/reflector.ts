@@ -12,7 +12,7 @@ import { type BackoffOptions, createBackoff, REFLECTOR_BACKOFF } from "./backoff
 import type { Gate } from "./gate.ts";
 import { compareResourceVersions, KubeObject } from "./kube-object.ts";
 import { readLines } from "./line.ts";
-import { resourcePath, resourceTitle, type WatchedResource } from "./resource.ts";
+import { resourcePath, resourceTitle, selectorQuery, type WatchedResource } from "./resource.ts";
 
 /**
  * What is seen of the resource. A list is `listing`, its objects, and `listed`; if it fails it starts over with `listing`. `bytes` are
@@ -233,7 +233,10 @@ async function readPage(
   { apiServer, resource, signal }: ReflectorOptions,
   query: Readonly<Record<string, string>>,
 ): Promise<ListPage> {
-  const page = await apiServer.json<Partial<ListPage> | null>(resourcePath(resource), { signal, query });
+  const page = await apiServer.json<Partial<ListPage> | null>(resourcePath(resource), {
+    signal,
+    query: { ...selectorQuery(resource), ...query },
+  });
   if (!page?.metadata?.resourceVersion) throw new ProtocolError("the answer is not a list");
   return page as ListPage;
 }
@@ -252,7 +255,7 @@ async function* watchEvents(
   const body = await apiServer
     .open(resourcePath(resource), {
       signal,
-      query: { watch: "true", allowWatchBookmarks: "true", timeoutSeconds, ...query },
+      query: { watch: "true", allowWatchBookmarks: "true", timeoutSeconds, ...selectorQuery(resource), ...query },
     })
     .catch((error: unknown) => {
       if (isExpired(error)) throw new ExpiredError("the resourceVersion is too old");
@@ -335,6 +338,9 @@ export function describeProblem(
 ): string {
   const title = resourceTitle(resource);
   if (!(error instanceof ApiStatusError)) return `${title}: ${sentenceOf(error)}`;
+  const [, field] = /field label not supported: (\S+)/.exec(error.message) ?? [];
+  if (error.status === 400 && field !== undefined)
+    return `${title}: the API server cannot select by the field ${field} (400): fieldSelector may name metadata.name, metadata.namespace, and what the CustomResourceDefinition lists as selectableFields of this version (kubectl get crd ${resource.plural}.${resource.group} -o jsonpath='{.spec.versions[*].selectableFields}')`;
   switch (error.status) {
     case 401:
       return `${title}: the API server does not accept the credentials (401): renew the token or kubeconfig`;

@@ -83,5 +83,5 @@ async function tellDeletions(context: WatchContext, entry: ResourceEntry, watch:
 }
 
 function aliveIn(store: Store): (readonly [object: string, uid: string])[] {
-  return [...store.entries()].flatMap(([object, { uid, deleted }]) => (deleted ? [] : [[object, uid] as const]));
+  return [...store.entries()].flatMap(([object, { uid, absence }]) => (absence ? [] : [[object, uid] as const]));
 }

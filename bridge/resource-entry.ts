@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { FieldPath } from "./field-path.ts";
 import { groupOf } from "./kube-object.ts";
+import { FieldSelector, LabelSelector } from "./selector.ts";
 import { parsePhaseSource } from "./transitions.ts";
 
 const PhasePath = z.string().superRefine((text, context) => {
@@ -30,24 +31,36 @@ export const PathLists = {
 const API_VERSION = /^((\*|(\*\.)?[a-z0-9.-]+)\/)?(v[a-z0-9]+|\*)$/;
 
 /** An entry. */
-export const ResourceEntry = z.strictObject({
-  /**
-   * Group and version. `*.example.com/*` is every group that ends so, in the version that each prefers; `*` as the group is every group
-   * but Kubernetes' own.
-   */
-  apiVersion: z
-    .string()
-    .regex(API_VERSION, "expected an API version such as demo.example.com/v1, or a pattern: *.example.com/*, or */*"),
-  /** `*`: every kind of the group. Secrets only by their name. */
-  kind: z
-    .string()
-    .regex(/^(\*|[A-Z][A-Za-z0-9]*)$/, "expected a kind such as Database (the singular, as in manifests), or *"),
-  /** Left out: all namespaces. */
-  namespaces: z.array(z.string().min(1)).min(1).optional(),
-  /** Where the phase is: a path, or `condition:Ready`; default: where kinds that many run have it, else status.phase. */
-  phase: PhasePath.optional(),
-  ...PathLists,
-});
+export const ResourceEntry = z
+  .strictObject({
+    /**
+     * Group and version. `*.example.com/*` is every group that ends so, in the version that each prefers; `*` as the group is every group
+     * but Kubernetes' own.
+     */
+    apiVersion: z
+      .string()
+      .regex(API_VERSION, "expected an API version such as demo.example.com/v1, or a pattern: *.example.com/*, or */*"),
+    /** `*`: every kind of the group. Secrets only by their name. */
+    kind: z
+      .string()
+      .regex(/^(\*|[A-Z][A-Za-z0-9]*)$/, "expected a kind such as Database (the singular, as in manifests), or *"),
+    /** Left out: all namespaces. */
+    namespaces: z.array(z.string().min(1)).min(1).optional(),
+    /** Instead of `namespaces`: those whose labels match, followed as they come and go. */
+    namespaceSelector: LabelSelector.optional(),
+    /** Only objects whose labels match, such as `tier in (gold,silver),!canary`. */
+    labelSelector: LabelSelector.optional(),
+    /** Only objects with these values, such as `spec.tier=gold`: of their names, and of what their definition lists as selectableFields. */
+    fieldSelector: FieldSelector.optional(),
+    /** Where the phase is: a path, or `condition:Ready`; default: where kinds that many run have it, else status.phase. */
+    phase: PhasePath.optional(),
+    ...PathLists,
+  })
+  .superRefine(({ namespaces, namespaceSelector }, context) => {
+    if (namespaces === undefined || namespaceSelector === undefined) return;
+    const message = "namespaces are named already: leave one of namespaces and namespaceSelector out";
+    context.addIssue({ code: "custom", path: ["namespaceSelector"], message });
+  });
 export type ResourceEntry = z.infer<typeof ResourceEntry>;
 
 /** Kubernetes' own groups, which `*` does not mean: nobody wants every Event and Lease by accident. */

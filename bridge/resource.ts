@@ -21,6 +21,8 @@ export interface ResourceSettings {
   readonly only?: readonly string[];
   readonly critical?: readonly string[];
   readonly redact?: readonly string[];
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
 }
 
 /** What discovery knows of a resource. */
@@ -39,6 +41,10 @@ export interface WatchedResource {
   readonly namespaced: boolean;
   /** `undefined`: all namespaces, or a cluster-scoped kind. */
   readonly namespace: string | undefined;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** Whether there is a selector: then an object can leave the watch without being deleted. */
+  readonly selects: boolean;
   readonly phase: PhaseSource;
   readonly ignored: PathSet;
   /** The only paths that count; left out: all. */
@@ -72,7 +78,9 @@ export function watchedResource(
     shape = { current: COMMON_SHAPE },
   }: { readonly redactionKeys?: RedactionKeys; readonly shape?: LiveShape } = {},
 ): WatchedResource {
-  const { apiVersion, kind, only = [], critical = [] } = settings;
+  const { apiVersion, kind, only = [], critical = [], labelSelector, fieldSelector } = settings;
+  const selectors = selectorQuery({ ...(labelSelector && { labelSelector }), ...(fieldSelector && { fieldSelector }) });
+  const selects = Object.keys(selectors).length > 0;
   const group = groupOf(apiVersion);
   const phase = settings.phase ?? presetPhase(group, kind);
   const ignore = [...ALWAYS_IGNORED, API_VERSION, ...(settings.ignore ?? [])].toSorted();
@@ -85,6 +93,8 @@ export function watchedResource(
     plural: discovered.plural,
     namespaced: discovered.namespaced,
     namespace: discovered.namespaced ? namespace : undefined,
+    ...selectors,
+    selects,
     phase: parsePhaseSource(phase),
     ignored: pathSet(ignore),
     ...(only.length > 0 && { only: pathSet(only) }),
@@ -93,7 +103,8 @@ export function watchedResource(
     shape,
     settingsHash: hash(
       "sha256",
-      JSON.stringify([apiVersion, kind, phase, ignore, only.toSorted(), redact]),
+      // Without selectors it is the hash of checkpoints from before there were any.
+      JSON.stringify([apiVersion, kind, phase, ignore, only.toSorted(), redact, ...(selects ? [selectors] : [])]),
       "hex",
     ).slice(0, 16),
   };
@@ -106,13 +117,21 @@ export function isSecret(group: string, kind: string): boolean {
 
 /** The API path of the collection, or of one object in it. */
 export function resourcePath(
-  resource: WatchedResource,
+  resource: Pick<WatchedResource, "group" | "version" | "plural" | "namespace">,
   object?: { readonly namespace: string; readonly name: string },
 ): string {
   const root = resource.group === "" ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;
   const namespace = object === undefined ? resource.namespace : object.namespace || undefined;
   const scope = namespace === undefined ? "" : `/namespaces/${encodeURIComponent(namespace)}`;
   return `${root}${scope}/${resource.plural}${object === undefined ? "" : `/${encodeURIComponent(object.name)}`}`;
+}
+
+/** What limits a list or a watch to the selected objects, as query parameters. */
+export function selectorQuery({
+  labelSelector,
+  fieldSelector,
+}: Pick<WatchedResource, "labelSelector" | "fieldSelector">): Readonly<Record<string, string>> {
+  return { ...(labelSelector && { labelSelector }), ...(fieldSelector && { fieldSelector }) };
 }
 
 /** The subjects of all events of this watch. */

@@ -57,7 +57,7 @@ export interface Occurrence {
   readonly op: Op;
   readonly object: KubeObject;
   readonly before: ObservedState | undefined;
-  /** The object's, or for an inferred deletion the list's; in the form that orders across epochs. */
+  /** The object's, or the list's that did not have it; in the form that orders across epochs. */
   readonly resourceVersion: string;
   readonly gap: boolean;
   /** When it was seen, in epoch milliseconds. */
@@ -140,10 +140,10 @@ export function seal(context: SealContext, occurrence: Occurrence): SealedEvent 
   return { id, subject, payload: toStructuredJson(envelope), op, resourceVersion, after: { object, phase } };
 }
 
-/** `<uid>.<resourceVersion>`, and one id for a deletion however often it is seen or inferred; from the second epoch on with `.e<n>`. */
+/** `<uid>.<resourceVersion>`, one that left with `.unselected`; one id for a deletion however often it is seen; later epochs with `.e<n>`. */
 export function eventId(op: Op, object: KubeObject, version: string): string {
   const epoch = epochOf(version);
-  const what = op === "deleted" ? "deleted" : resourceVersionOf(version);
+  const what = op === "deleted" ? op : `${resourceVersionOf(version)}${op === "unselected" ? `.${op}` : ""}`;
   return `${object.metadata.uid}.${what}${epoch === 1 ? "" : `.e${epoch}`}`;
 }
 

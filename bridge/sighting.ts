@@ -8,10 +8,15 @@ import { versionIn } from "./epoch.ts";
 import { compareResourceVersions, type KubeObject } from "./kube-object.ts";
 import { type Decision, type Sighting, versionOf } from "./occurrence.ts";
 import { describeProblem } from "./reflector.ts";
-import { resourcePath, type WatchedResource } from "./resource.ts";
+import { resourcePath, selectorQuery, type WatchedResource } from "./resource.ts";
 import type { ObservedState, Occurrence } from "./seal.ts";
 import type { KnownObject, Store } from "./store.ts";
 import { objectSubject, parseObjectSubject } from "./subject.ts";
+
+type Deletion = Extract<Sighting, { readonly type: "added" | "modified" | "deleted" | "unselected" }>;
+
+/** Between the API server's clock, which stamps objects, and ours, which stamps checkpoints. */
+const CLOCK_SKEW_MS_MAX = 60_000;
 
 /** The object's key in a store: the first six tokens of its subjects. */
 export function keyOf(resource: WatchedResource, { metadata }: KubeObject): string {
@@ -30,40 +35,86 @@ export function occurrenceOf(
 ): Occurrence {
   const common = { before, gap, seenAtMs, resourceVersion: versionOf(sighting) };
   if (op !== "gone" && sighting.type !== "absent") return { ...common, op, object: sighting.object };
-  if (before === undefined) throw new Error("a deletion is inferred from a known state only");
-  return { ...common, op: "deleted", object: before.object };
+  if (before === undefined) throw new Error("an absence is inferred from a known state only");
+  return { ...common, op: op === "unselected" ? op : "deleted", object: before.object };
 }
 
 /** The keys of the living objects that a finished list did not have: `seen` are those it had. */
 export function* missingFrom(seen: ReadonlySet<string>, store: Store): Generator<string, void, void> {
-  for (const [key, { deleted }] of store.entries()) {
-    if (!deleted && !seen.has(key)) yield key;
+  for (const [key, { absence }] of store.entries()) {
+    if (absence === undefined && !seen.has(key)) yield key;
   }
 }
 
 /** Where an object is looked for. */
-export interface AbsenceQuestion {
+export interface ObjectQuestion {
   readonly apiServer: ApiServer;
   readonly resource: WatchedResource;
   readonly key: string;
+  readonly signal: AbortSignal;
+}
+
+/** An object that a list did not have. */
+export interface AbsenceQuestion extends ObjectQuestion {
   readonly known: KnownObject | undefined;
   /** The list that did not have it, and its epoch. */
   readonly listVersion: string;
   readonly epoch: number;
-  readonly signal: AbortSignal;
 }
 
 /**
- * Looks for a known object that a list did not have. `undefined` when it is there after all, or newer than the list. Throws an
- * Error with the problem and the next step when the API server does not answer.
+ * Looks for a known object that a list did not have: it is gone, or has left the selection. `undefined` when it is there after all
+ * although there is no selection, or newer than the list. Throws an Error with the problem and the next step when the API server does not
+ * answer.
  */
 export async function absenceOf(question: AbsenceQuestion): Promise<Sighting | undefined> {
   const { known, listVersion, epoch } = question;
-  if (known === undefined || known.deleted) return undefined;
+  if (known === undefined || known.absence) return undefined;
   if (compareResourceVersions(known.resourceVersion, versionIn(epoch, listVersion)) > 0) return undefined;
   const current = await readObject(question);
-  if (current?.metadata.uid === known.uid) return undefined;
-  return { type: "absent", uid: known.uid, resourceVersion: listVersion, epoch };
+  const isThere = current?.metadata.uid === known.uid;
+  if (isThere && !question.resource.selects) return undefined;
+  return { type: "absent", uid: known.uid, resourceVersion: listVersion, epoch, isThere };
+}
+
+/** To a watch with a selection, an object that leaves it looks deleted: tells which it was. Throws as `absenceOf` does. */
+export async function departureOf(question: ObjectQuestion, sighting: Deletion): Promise<Sighting> {
+  const current = await readObject(question);
+  const { uid } = sighting.object.metadata;
+  return current?.metadata.uid === uid ? { ...sighting, type: "unselected" } : sighting;
+}
+
+/**
+ * Whether an object that the log does not know has come into the selection, and is older than that: when it comes live, it was written
+ * after its creation; in a list, it is older than what was captured last (`capturedUntil`, epoch milliseconds).
+ */
+export function hasEntered(resource: WatchedResource, { metadata }: KubeObject, capturedUntil?: number): boolean {
+  const createdAtMs = Date.parse(metadata.creationTimestamp ?? "");
+  if (!resource.selects || Number.isNaN(createdAtMs)) return false;
+  if (capturedUntil !== undefined) return createdAtMs < capturedUntil - CLOCK_SKEW_MS_MAX;
+  return (metadata.managedFields ?? []).some(({ time }) => Date.parse(time ?? "") > createdAtMs);
+}
+
+/** As `readObject`, but only an object that is in the selection of its watch: the API server itself judges that. */
+export async function readSelected(question: ObjectQuestion): Promise<KubeObject | undefined> {
+  const { apiServer, resource, key, signal } = question;
+  if (!resource.selects) return await readObject(question);
+  const { namespace, name } = parseObjectSubject(key);
+  const { labelSelector, fieldSelector } = selectorQuery(resource);
+  const query = {
+    ...(labelSelector && { labelSelector }),
+    fieldSelector: [`metadata.name=${name}`, ...(fieldSelector ? [fieldSelector] : [])].join(","),
+  };
+  const path = resourcePath({ ...resource, namespace: namespace || undefined });
+  try {
+    const { items } = await apiServer.json<{ readonly items: readonly KubeObject[] | null }>(path, { signal, query });
+    const [found] = items ?? [];
+    if (found === undefined) return undefined;
+    const { group, version, kind } = resource; // a list leaves them out of its items
+    return resource.redaction.redact({ ...found, apiVersion: group === "" ? version : `${group}/${version}`, kind });
+  } catch (error) {
+    throw new Error(describeProblem(error, resource), { cause: error });
+  }
 }
 
 /**
@@ -74,7 +125,7 @@ export async function readObject({
   resource,
   key,
   signal,
-}: Pick<AbsenceQuestion, "apiServer" | "resource" | "key" | "signal">): Promise<KubeObject | undefined> {
+}: ObjectQuestion): Promise<KubeObject | undefined> {
   try {
     const object = await apiServer.json<KubeObject>(resourcePath(resource, parseObjectSubject(key)), { signal });
     return resource.redaction.redact(object);

@@ -3,9 +3,10 @@
  * those that changed lately, within a byte budget. What does not fit is read from the log by its sequence, so memory does not
  * grow with the size of the objects.
  */
+import type { Op } from "./change.ts";
 import type { ObservedState } from "./seal.ts";
 
-/** The last event about an object. A tombstone (`deleted`) stays, so that a late event of the dead object is recognised. */
+/** The last event about an object. A tombstone (`absence`) stays, so that a late event of the dead object is recognised. */
 export interface KnownObject {
   readonly uid: string;
   /** The object's; of a tombstone that of the deletion, or of the list that revealed it. */
@@ -14,7 +15,16 @@ export interface KnownObject {
   readonly sequence: number;
   /** Of the newest message of the object there, ours or not: what the next event must stand behind. */
   readonly fence: number;
-  readonly deleted: boolean;
+  /** Why its last event says that it is not there; `undefined`: it is. What is `unselected` may come back under its uid. */
+  readonly absence: Absence | undefined;
+}
+
+/** It is gone, or outside the selection of its watch. */
+export type Absence = "deleted" | "unselected";
+
+/** The absence that an event of this op leaves behind. */
+export function absenceAfter(op: Op): Absence | undefined {
+  return op === "deleted" || op === "unselected" ? op : undefined;
 }
 
 /** The known objects of one watch; keys are the first six tokens of the subject. */
@@ -58,14 +68,14 @@ export function createStore(stateBytesMax: number): Store {
     },
     get: (key) => known.get(key),
     set(key, object, state, stateBytes = 0) {
-      const { sequence, fence, deleted } = object;
+      const { sequence, fence, absence } = object;
       const before = known.get(key);
       const uid = before?.uid === object.uid ? before.uid : ownCopy(object.uid);
       const resourceVersion = ownCopy(object.resourceVersion);
-      known.set(before === undefined ? ownCopy(key) : key, { uid, resourceVersion, sequence, fence, deleted });
-      if (state === undefined && !object.deleted) return;
+      known.set(before === undefined ? ownCopy(key) : key, { uid, resourceVersion, sequence, fence, absence });
+      if (state === undefined && absence === undefined) return;
       forget(key);
-      if (state === undefined || object.deleted) return;
+      if (state === undefined || absence !== undefined) return;
       const bytes = Math.ceil(stateBytes * HEAP_PER_JSON_BYTE);
       states.set(key, { state, bytes });
       bytesUsed += bytes;

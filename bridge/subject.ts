@@ -76,6 +76,11 @@ export function objectPart(subject: string): string {
   return subject.slice(0, end);
 }
 
+/** What happened, read from an event's subject. */
+export function opIn(subject: string): Op {
+  return subject.split(".", 7)[6] as Op;
+}
+
 /**
  * Encodes any text as one subject token: letters, digits and `-` stay, `.` becomes `_`, any other byte of its UTF-8 becomes
  * `=XX`, the empty text becomes `=`. A lone `.` becomes `=2E`, because `_` alone stands for none.

@@ -176,7 +176,7 @@ export async function repair(
   await publisher.adopt(object);
   const before = store.get(object);
   if (isCaughtUp(listed, before, versionIn(epoch, listVersion))) return "caught-up";
-  if (found === undefined && before?.deleted !== false) return "caught-up";
+  if (found === undefined && (before === undefined || before.absence)) return "caught-up";
   if (found === undefined) await publisher.publishAbsence(object, listVersion, epoch);
   else await publisher.publish(object, sightingOf(found, epoch));
   const after = store.get(object);

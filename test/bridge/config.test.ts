@@ -45,6 +45,27 @@ describe("the bridge's configuration", () => {
       text: `cluster: dev\nresources:\n  - {apiVersion: demo.example.com/v1, kind: databases}\n`,
       expected: /:3:\d+ resources\[0\]\.kind: expected a kind such as Database/,
     },
+    {
+      name: "a label selector that cannot be read",
+      text: `cluster: dev\nresources: [${resource}, labelSelector: 'tier in (gold,silver),a=b=c'}]\n`,
+      expected:
+        /^bridge\.yaml:2:\d+ resources\[0\]\.labelSelector: "a=b=c" is no requirement of a label selector: expected key/,
+    },
+    {
+      name: "a field selector that cannot be read",
+      text: `cluster: dev\nresources: [${resource}, fieldSelector: 'spec.tier'}]\n`,
+      expected: /resources\[0\]\.fieldSelector: "spec\.tier" is no term of a field selector: expected field=value/,
+    },
+    {
+      name: "namespaces by name and by label",
+      text: `cluster: dev\nresources: [${resource}, namespaces: [a], namespaceSelector: 'team=a'}]\n`,
+      expected: /resources\[0\]\.namespaceSelector: namespaces are named already/,
+    },
+    {
+      name: "two entries for the same objects, whatever they select",
+      text: `cluster: dev\nresources:\n  - ${resource}, labelSelector: a=b}\n  - ${resource}, labelSelector: a!=b}\n`,
+      expected: /:4:\d+ resources\[1\]: .*covered by an earlier entry/,
+    },
     { name: "no resources", text: "cluster: dev\nresources: []\n", expected: /:2:\d+ resources:/ },
     {
       name: "two entries for the same objects",

@@ -2,28 +2,29 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { KubeObject } from "../../bridge/kube-object.ts";
 import { decide, type Sighting } from "../../bridge/occurrence.ts";
-import type { KnownObject } from "../../bridge/store.ts";
+import type { Absence, KnownObject } from "../../bridge/store.ts";
 
 const object = (uid: string, resourceVersion: string): KubeObject => ({
   apiVersion: "v1",
   kind: "K",
   metadata: { name: "a", uid, resourceVersion },
 });
-const known = (uid: string, resourceVersion: string, deleted = false): KnownObject => ({
+const known = (uid: string, resourceVersion: string, absence?: Absence): KnownObject => ({
   uid,
   resourceVersion,
   sequence: 7,
   fence: 7,
-  deleted,
+  absence,
 });
 const live = known("one", "100");
-const dead = known("one", "104", true);
+const dead = known("one", "104", "deleted");
+const left = known("one", "104", "unselected");
 
 /** Seen after etcd was restored from a backup. */
 const restored = (seen: Sighting): Sighting => ({ ...seen, epoch: 2 });
 
 function sighting(
-  type: "initial" | "added" | "modified" | "deleted",
+  type: "initial" | "added" | "modified" | "deleted" | "unselected",
   uid: string,
   resourceVersion: string,
   firstSight = false,
@@ -132,7 +133,7 @@ describe("what a sighting means", () => {
       expected: { op: "updated", gap: false },
     },
     {
-      name: "an object that comes back into a selection",
+      name: "a change that comes as an addition",
       known: live,
       sighting: sighting("added", "one", "101"),
       expected: { op: "updated", gap: false },
@@ -187,7 +188,7 @@ describe("what a sighting means", () => {
     },
     {
       name: "an earlier object of the name, replayed after its successor was deleted",
-      known: known("two", "120", true),
+      known: known("two", "120", "deleted"),
       sighting: sighting("added", "one", "99"),
       expected: undefined,
     },
@@ -220,6 +221,108 @@ describe("what a sighting means", () => {
       known: dead,
       sighting: { type: "absent", uid: "one", resourceVersion: "200" },
       expected: undefined,
+    },
+    {
+      name: "an object that leaves the selection",
+      known: live,
+      sighting: sighting("unselected", "one", "101"),
+      expected: { op: "unselected", gap: false },
+    },
+    {
+      name: "a leaving that was already told",
+      known: left,
+      sighting: sighting("unselected", "one", "104"),
+      expected: undefined,
+    },
+    {
+      name: "a leaving that was already told, looked up again when the object is gone for good",
+      known: left,
+      sighting: sighting("deleted", "one", "104"),
+      expected: undefined,
+    },
+    {
+      name: "a leaving that is replayed after the object came back",
+      known: live,
+      sighting: sighting("unselected", "one", "99"),
+      expected: undefined,
+    },
+    {
+      name: "the leaving of an object without history is told all the same",
+      known: undefined,
+      sighting: sighting("unselected", "one", "5"),
+      expected: { op: "unselected", gap: true },
+    },
+    {
+      name: "an object that a list did not have, and that is there",
+      known: live,
+      sighting: { type: "absent", uid: "one", resourceVersion: "200", isThere: true },
+      expected: { op: "unselected", gap: true },
+    },
+    {
+      name: "the absence of an object that had left",
+      known: left,
+      sighting: { type: "absent", uid: "one", resourceVersion: "200", isThere: true },
+      expected: undefined,
+    },
+    {
+      name: "an object that comes back into the selection",
+      known: left,
+      sighting: sighting("added", "one", "105"),
+      expected: { op: "existing", gap: false },
+    },
+    {
+      name: "… with a gap, if a list revealed it",
+      known: left,
+      sighting: sighting("initial", "one", "105"),
+      expected: { op: "existing", gap: true },
+    },
+    {
+      name: "a state from before it left, replayed",
+      known: left,
+      sighting: sighting("added", "one", "103"),
+      expected: undefined,
+    },
+    {
+      name: "an object that another selection has as it was when it left",
+      known: left,
+      sighting: { type: "initial", object: object("one", "103"), firstSight: false, newSelection: true },
+      expected: { op: "existing", gap: true },
+    },
+    {
+      name: "an object that had left, back in an etcd that was restored",
+      known: left,
+      sighting: restored(sighting("initial", "one", "50")),
+      expected: { op: "existing", gap: true },
+    },
+    {
+      name: "a deletion after a return that nobody saw",
+      known: left,
+      sighting: sighting("deleted", "one", "110"),
+      expected: { op: "deleted", gap: true },
+    },
+    {
+      name: "another object under the name of one that had left: the end of that is not known",
+      known: left,
+      sighting: sighting("added", "two", "110"),
+      expected: { op: "created", gap: false },
+    },
+    {
+      name: "an object that comes into the selection and is older than that",
+      known: undefined,
+      sighting: { type: "added", object: object("one", "5"), entered: true },
+      expected: { op: "existing", gap: false },
+    },
+    {
+      name: "… as a list reveals it",
+      known: undefined,
+      sighting: { type: "initial", object: object("one", "5"), firstSight: false, entered: true },
+      expected: { op: "existing", gap: false },
+    },
+    {
+      name: "… under the name of a dead one",
+      known: dead,
+      sighting: { type: "added", object: object("two", "110"), entered: true },
+      expected: { op: "existing", gap: false },
     },
     {
       name: "an absence of another object of the name",

@@ -114,7 +114,7 @@ describe("publishing an event", () => {
     await jetStream.api("STREAM.MSG.DELETE.CR_EVENTS", { seq: 2 });
     assert.deepEqual(await sink.publish(ORDERS, updated, 1, signal), { type: "stored", sequence: 3 });
     const [entry] = await Array.fromAsync(log.readIndex(`${ORDERS}.updated.>`, signal));
-    assert.deepEqual(entry?.event, { uid: "uid-orders", resourceVersion: "2", deleted: false });
+    assert.deepEqual(entry?.event, { uid: "uid-orders", resourceVersion: "2", absence: undefined });
   });
 
   test("of another object never stands in the way, also when its name begins alike", async (t) => {
@@ -187,11 +187,11 @@ describe("the index of the log", () => {
     assert.deepEqual(
       [...index.values()],
       [
-        { object: ORDERS, sequence: 2, event: { uid: "uid-orders", resourceVersion: "2", deleted: false } },
+        { object: ORDERS, sequence: 2, event: { uid: "uid-orders", resourceVersion: "2", absence: undefined } },
         {
           object: objectPart(other.subject),
           sequence: 4,
-          event: { uid: "uid-users", resourceVersion: "4", deleted: true },
+          event: { uid: "uid-users", resourceVersion: "4", absence: "deleted" },
         },
       ],
     );
@@ -205,7 +205,7 @@ describe("the index of the log", () => {
     await jetStream.publish(`${ORDERS}.updated.by.somebody.else`, "{junk", {});
     const entries = await Array.fromAsync(log.readIndex(`${ORDERS}.>`, signal));
     const known = entries.reduce<KnownObject | undefined>(knownAfter, undefined);
-    assert.deepEqual(known, { uid: "uid-orders", resourceVersion: "1", sequence: 1, fence: 2, deleted: false });
+    assert.deepEqual(known, { uid: "uid-orders", resourceVersion: "1", sequence: 1, fence: 2, absence: undefined });
     const refused = await sink.publish(ORDERS, updated, 1, signal);
     assert.ok(refused.type === "conflict" && refused.last?.envelope === undefined && refused.last?.sequence === 2);
     assert.deepEqual(await sink.publish(ORDERS, updated, known?.fence ?? 0, signal), { type: "stored", sequence: 3 });

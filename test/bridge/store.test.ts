@@ -3,14 +3,14 @@ import { describe, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { ObservedState } from "../../bridge/seal.ts";
-import { createStore, type KnownObject } from "../../bridge/store.ts";
+import { type Absence, createStore, type KnownObject } from "../../bridge/store.ts";
 
-const known = (sequence: number, deleted = false): KnownObject => ({
+const known = (sequence: number, absence?: Absence): KnownObject => ({
   uid: "u",
   resourceVersion: "1",
   sequence,
   fence: sequence,
-  deleted,
+  absence,
 });
 const state = (name: string): ObservedState => ({
   object: { apiVersion: "v1", kind: "K", metadata: { name, uid: "u", resourceVersion: "1" } },
@@ -40,8 +40,8 @@ describe("the store", () => {
   test("keeps a tombstone without its state", () => {
     const store = createStore(10_000);
     store.set("a", known(1), state("a"), 100);
-    store.set("a", known(2, true), state("a"), 100);
-    assert.deepEqual([store.get("a"), store.stateOf("a"), store.stateBytes], [known(2, true), undefined, 0]);
+    store.set("a", known(2, "deleted"), state("a"), 100);
+    assert.deepEqual([store.get("a"), store.stateOf("a"), store.stateBytes], [known(2, "deleted"), undefined, 0]);
   });
 
   test("keeps the state when only the version moves on", () => {

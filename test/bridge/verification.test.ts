@@ -26,8 +26,8 @@ async function openScene(t: TestContext, extra: object = {}) {
 }
 
 describe("what the log says of an object is up to date", () => {
-  const alive = { uid: "a", deleted: false, sequence: 1 };
-  const dead = { ...alive, deleted: true };
+  const alive = { uid: "a", absence: undefined, sequence: 1 };
+  const dead = { ...alive, absence: "deleted" as const };
   const listed = { uid: "a", version: "50" };
   const rows = [
     { name: "at the version that was listed", listed, logged: { ...alive, resourceVersion: "50" }, expected: true },

@@ -17,7 +17,7 @@ const nothing = async () => undefined;
 /** A store that knows the object's newest event. */
 function storeAt(sequence: number) {
   const store = createStore(0);
-  store.set("key", { uid, resourceVersion: "9", sequence, fence: sequence, deleted: false });
+  store.set("key", { uid, resourceVersion: "9", sequence, fence: sequence, absence: undefined });
   return store;
 }
 

@@ -46,6 +46,10 @@ const bNow = existing("beating", "born", "changed", "quiet");
 const quiet = (events: readonly string[]) => events.filter((event) => !event.includes("beating"));
 const heartbeats = { ignore: ["status.message"] };
 
+/** All but one. */
+const most = { fieldSelector: "metadata.name!=changed" };
+const without = (name: string, events: readonly string[]) => events.filter((event) => !event.includes(`/${name} `));
+
 const rows: readonly Row[] = [
   {
     name: "the same settings: every event of the meantime",
@@ -137,6 +141,35 @@ const rows: readonly Row[] = [
     name: "one namespace instead of all, and all again: nothing twice",
     configs: [watching("all"), watching("a"), watching("all")],
     expected: [...compared("a"), ...seen("b")],
+  },
+  {
+    name: "the same selection: nothing of what is outside",
+    configs: [watching("a", most), watching("a", most)],
+    expected: without("changed", seen("a")),
+  },
+  {
+    name: "the same selection and no history: what was created is",
+    configs: [watching("a", most), watching("a", most)],
+    forgets: true,
+    expected: without("changed", compared("a")),
+  },
+  {
+    name: "a selection instead of all: what is not in it is unselected, and what is new was created",
+    configs: [watching("a"), watching("a", most)],
+    expected: [...without("changed", compared("a")), "a/changed unselected gap"],
+    unchanged: ["a/changed unselected gap"],
+  },
+  {
+    name: "all instead of a selection: what is new in it is existing",
+    configs: [watching("a", most), watching("a")],
+    expected: [...without("born", without("changed", compared("a"))), "a/born existing", "a/changed existing"],
+    unchanged: ["a/changed existing"],
+  },
+  {
+    name: "a selection instead of all, and all again: what comes back is existing",
+    configs: [watching("a"), watching("a", most), watching("a")],
+    expected: [...without("changed", compared("a")), "a/changed unselected gap", "a/changed existing gap"],
+    unchanged: ["a/changed unselected gap", "a/changed existing gap"],
   },
   {
     name: "another apiVersion: only what changed, without the change of apiVersion",
