@@ -2,6 +2,7 @@
  * A cluster that goes on while the bridge is stopped and starts with other settings: Databases in the namespaces a and b of an embedded
  * API server, whose history can be forgotten, and what the log has in the end.
  */
+import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { database, databaseCrd, databasePath } from "../kit/database-crd.ts";
 import { openEmbedded } from "../kit/embedded-kube.ts";
@@ -84,6 +85,10 @@ async function run({ startBridge, hand, told }: Scene, config: Captured, name: s
     await told(`${namespace}/marker-${name} created`);
   }
   await bridge.stop();
+  assert.ok(
+    !bridge.lines.some(({ msg }) => /restored from a backup/.test(msg)),
+    "no settings look like a restored etcd",
+  );
 }
 
 /** The events behind the first configuration's start, without the markers. */
