@@ -42,6 +42,14 @@ export function leaseRequirements({ namespace, name }: LeaseName): readonly Kube
   ];
 }
 
+/** What following namespaces by their labels needs. */
+export const NAMESPACES_REQUIREMENT: KubeRequirement = {
+  group: "",
+  resource: "namespaces",
+  verbs: ["list"],
+  namespace: undefined,
+};
+
 /**
  * Reading the definitions of these kinds is wanted, not needed: without it a kind that left while nobody watched is judged by what is served.
  * Patterns may mean kinds that nobody knows yet, so for them it is all definitions.

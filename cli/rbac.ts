@@ -10,6 +10,7 @@ import {
   definitionRequirements,
   type KubeRequirement,
   leaseRequirements,
+  NAMESPACES_REQUIREMENT,
   watchRequirement,
 } from "../bridge/kube-requirement.ts";
 import { isPattern } from "../bridge/preview.ts";
@@ -32,13 +33,14 @@ interface Rule {
 }
 
 const WATCHING = "cr-reactor-bridge";
+const SELECTING = "cr-reactor-bridge-namespaces";
 const LEADING = "bridge-leader";
 const AGAIN = "make the Roles again";
 const API_GROUP = "rbac.authorization.k8s.io";
 
 /** The YAML; it ends with a newline. */
 export function renderRbac(plan: Plan, config: BridgeConfig): string {
-  const roles = [...watchingRoles(plan, config), ...leadingRole(plan)];
+  const roles = [...watchingRoles(plan, config), ...selectingRole(config), ...leadingRole(plan)];
   const head = [
     "# What the bridge needs to read, by cr-reactor bridge --check --rbac. It goes to the ServiceAccount bridge in the namespace",
     `# ${BRIDGE_NAMESPACE}: name yours under every subjects.`,
@@ -106,6 +108,12 @@ function definitionRules(watches: readonly PlannedWatch[]): readonly Rule[] {
   const names = [first, ...rest].flatMap((rule) => rule.names ?? []);
   const comment = "optional: without it a kind that left while no bridge ran is judged by what is served";
   return [{ ...first, comment, ...(names.length > 0 && { names }) }];
+}
+
+function selectingRole({ resources }: BridgeConfig): readonly Role[] {
+  if (resources.every(({ namespaceSelector }) => namespaceSelector === undefined)) return [];
+  const comments = [`Namespaces by their labels. Those that come need Roles of their own: ${AGAIN} then.`];
+  return [{ name: SELECTING, namespace: undefined, comments, rules: [ruleFor(NAMESPACES_REQUIREMENT)] }];
 }
 
 function leadingRole({ lease: planned }: Plan): readonly Role[] {

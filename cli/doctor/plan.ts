@@ -97,7 +97,7 @@ export async function planCapture(target: PlanTarget): Promise<Plan> {
   return {
     watches,
     unserved: others.flatMap(({ entry, finding }) => (finding === undefined ? [] : [{ entry, finding }])),
-    empty: config.resources.filter((entry) => isPattern(entry) && !wanted.some((each) => each.entry === entry)),
+    empty: config.resources.filter((entry) => isPattern(entry) && !wanted.some((each) => isOf(each, entry))),
     lease,
     readsDefinitions: definitions.every((verbs) => verbs.length === 0),
     notes: [
@@ -105,6 +105,13 @@ export async function planCapture(target: PlanTarget): Promise<Plan> {
       ...(await missingNamespaces(target, [...namespacesOf(wanted), ...leaseNamespaces])),
     ],
   };
+}
+
+/** Whether the watch is one of the entry's; one with a namespaceSelector has its namespaces filled in. */
+export function isOf({ entry: own }: WantedWatch, entry: Entry): boolean {
+  if (own === entry || entry.namespaceSelector === undefined) return own === entry;
+  const { apiVersion, kind, namespaceSelector } = entry;
+  return own.apiVersion === apiVersion && own.kind === kind && own.namespaceSelector === namespaceSelector;
 }
 
 interface SecondLook {
@@ -135,11 +142,13 @@ async function planWatch({ apiServer, kubectl }: PlanTarget, wanted: WantedWatch
 }
 
 /** A server that tells neither how many are left nor that nothing is left has more than it sent. */
-async function countObjects(apiServer: ApiServer, { resource, namespace }: WantedWatch): Promise<ObjectCount> {
+async function countObjects(apiServer: ApiServer, { entry, resource, namespace }: WantedWatch): Promise<ObjectCount> {
   const scope = namespace === undefined ? "" : `/namespaces/${encodeURIComponent(namespace)}`;
   const path = `${versionPath(resource.apiVersion)}${scope}/${resource.plural}`;
   const signal = AbortSignal.timeout(CHECK_MS_MAX);
-  const { items, metadata } = Page.parse(await apiServer.json(path, { query: { limit: "1" }, signal }));
+  const { labelSelector, fieldSelector } = entry;
+  const selectors = { ...(labelSelector && { labelSelector }), ...(fieldSelector && { fieldSelector }) };
+  const { items, metadata } = Page.parse(await apiServer.json(path, { query: { limit: "1", ...selectors }, signal }));
   const exact = metadata.remainingItemCount !== undefined || !metadata.continue;
   return { number: (items?.length ?? 0) + (metadata.remainingItemCount ?? (exact ? 0 : 1)), exact };
 }

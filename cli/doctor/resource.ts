@@ -7,7 +7,7 @@ import { watchRequirement } from "../../bridge/kube-requirement.ts";
 import { isPattern } from "../../bridge/preview.ts";
 import { ruleOf } from "./access.ts";
 import { count, type Finding, failed, passed, reasonOf, warning } from "./check.ts";
-import { type Plan, type PlannedLease, type PlannedWatch, type PlanTarget, planCapture } from "./plan.ts";
+import { isOf, type Plan, type PlannedLease, type PlannedWatch, type PlanTarget, planCapture } from "./plan.ts";
 
 type Entry = PlanTarget["config"]["resources"][number];
 
@@ -31,7 +31,7 @@ function checkEntry(entry: Entry, { watches, unserved, empty }: Plan, kubectl: s
     const problem = `${kind} of ${apiVersion}: nothing of it is served, or other entries name it`;
     return [warning("resource", problem, `${kubectl} api-resources --verbs=list,watch`)];
   }
-  const own = watches.filter(({ wanted }) => wanted.entry === entry);
+  const own = watches.filter(({ wanted }) => isOf(wanted, entry));
   const wrong = own.flatMap((watch) => {
     if (watch.problem !== undefined) return [watch.problem];
     return watch.denied.length > 0 ? [forbidden(watch)] : [];
