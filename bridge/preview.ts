@@ -18,6 +18,8 @@ export interface WatchPreview {
   readonly resource: string;
   /** A path, or `condition:<Type>`; and whether the configuration names it, or the preset of the kind or of all kinds. */
   readonly phase: { readonly place: string; readonly by: "configuration" | "preset" };
+  /** Label and field selectors, and the namespaces' own. */
+  readonly selects: readonly string[];
   /** Those of all resources and its own; without what is ignored of every kind. */
   readonly ignore: readonly string[];
   readonly only: readonly string[];
@@ -36,6 +38,7 @@ export function previewWatch(config: BridgeConfig, wanted: WantedWatch): WatchPr
       entry.phase === undefined
         ? { place: presetPhase(watched.group, watched.kind), by: "preset" }
         : { place: entry.phase, by: "configuration" },
+    selects: [entry.labelSelector, entry.fieldSelector, entry.namespaceSelector].filter((each) => each !== undefined),
     ignore: [...config.ignore, ...entry.ignore],
     only: [...config.only, ...entry.only],
     critical: [...config.critical, ...entry.critical],

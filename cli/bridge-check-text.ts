@@ -64,8 +64,13 @@ function tableOf(watches: readonly PlannedWatch[], config: BridgeConfig): readon
 
 function cellsOf({ wanted, objects }: PlannedWatch, config: BridgeConfig): readonly string[] {
   const { apiVersion, kind, namespaced } = wanted.resource;
-  const { resource, phase, redact, ignore, only } = previewWatch(config, wanted);
-  const settings = [shortened("redacts", redact), shortened("ignores", ignore), shortened("only", only)];
+  const { resource, phase, selects, redact, ignore, only } = previewWatch(config, wanted);
+  const settings = [
+    shortened("selects", selects),
+    shortened("redacts", redact),
+    shortened("ignores", ignore),
+    shortened("only", only),
+  ];
   return [
     kind,
     apiVersion,

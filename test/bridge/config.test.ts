@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { z } from "zod";
 import { BridgeConfig } from "../../bridge/config.ts";
@@ -26,6 +28,13 @@ describe("the bridge's configuration", () => {
       deletedDays: 7,
     });
     assert.deepEqual(config.health, { port: 8080 });
+  });
+
+  test("is as the README of this room shows it", () => {
+    const readme = readFileSync(join(import.meta.dirname, "../../bridge/README.md"), "utf8");
+    const [example = ""] = /(?:^ {4}.*\n)+/m.exec(readme.slice(readme.indexOf("## Which resources"))) ?? [];
+    const config = read(`cluster: dev\n${example.replace(/^ {4}/gm, "")}`);
+    assert.ok(config.resources.length >= 4 && config.resources.some(({ redact }) => redact.length > 0));
   });
 
   const resource = "{apiVersion: demo.example.com/v1, kind: Database";

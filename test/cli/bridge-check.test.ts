@@ -11,7 +11,7 @@ describe("bridge --check", () => {
     for (const name of ["a", "b", "c"]) await client.create(databasePath("default"), database(name, "default"));
     const resources = [
       { ...DATABASE, phase: "condition:Ready", ignore: ["status.a", "status.b", "status.c"], only: ["spec"] },
-      { apiVersion: "v1", kind: "Secret", namespaces: ["default", "nowhere"] },
+      { apiVersion: "v1", kind: "Secret", namespaces: ["default", "nowhere"], labelSelector: "app in (a,b)" },
       { apiVersion: "v1", kind: "Namespace", namespaces: ["default"] },
     ];
     const more = { redactionKey: { env: "NOT_SET" } };
@@ -21,8 +21,8 @@ describe("bridge --check", () => {
     assert.deepEqual(lines.slice(1, 6), [
       " | KIND | APIVERSION | RESOURCE | NAMESPACE | OBJECTS | PHASE | SETTINGS",
       "✔ Database | demo.example.com/v1 | databases.demo.example.com | all | 3 | condition:Ready (configured) | ignores status.a, status.b and 1 more; only spec",
-      "✔ Secret | v1 | secrets | default | 0 | status.phase (preset) | redacts /data/*, /metadata/annotations/* and 1 more",
-      "✔ Secret | v1 | secrets | nowhere | 0 | status.phase (preset) | redacts /data/*, /metadata/annotations/* and 1 more",
+      "✔ Secret | v1 | secrets | default | 0 | status.phase (preset) | selects app in (a,b); redacts /data/*, /metadata/annotations/* and 1 more",
+      "✔ Secret | v1 | secrets | nowhere | 0 | status.phase (preset) | selects app in (a,b); redacts /data/*, /metadata/annotations/* and 1 more",
       "✔ Namespace | v1 | namespaces | (cluster) | 4 | status.phase (preset)",
     ]);
     assert.match(out, /! Namespace is cluster-scoped: its namespaces count for nothing/);
@@ -55,6 +55,7 @@ describe("bridge --check", () => {
             objects: { number: 1, exact: true },
             resource: "databases.demo.example.com",
             phase: { place: "status.phase", by: "preset" },
+            selects: [],
             ignore: [],
             only: [],
             critical: [],

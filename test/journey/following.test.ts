@@ -4,14 +4,17 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { openEmbedded } from "../kit/embedded-kube.ts";
+import { until } from "../kit/until.ts";
 import { openBridgeScene } from "./bridge-scene.ts";
 
 const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const captured = { resources: [{ apiVersion: "*.shop.example.com/*", kind: "*" }] };
 
-function definition(kind: string, versions: readonly string[] = ["v1"]) {
+function definition(kind: string, versions: readonly string[] = ["v1"], listType?: "set" | "atomic") {
   const singular = kind.toLowerCase();
-  const openAPIV3Schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+  const hosts = { type: "array", items: { type: "string" }, ...(listType && { "x-kubernetes-list-type": listType }) };
+  const spec = { type: "object", "x-kubernetes-preserve-unknown-fields": true, properties: { hosts } };
+  const openAPIV3Schema = { type: "object", properties: { spec } };
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
@@ -38,7 +41,10 @@ async function openScene(t: TestContext) {
     `/apis/a.shop.example.com/v1/namespaces/default/${kind.toLowerCase()}s${name === undefined ? "" : `/${name}`}`;
   return {
     ...bridges,
-    define: (kind: string, versions?: readonly string[]) => client.applyCrd(definition(kind, versions)),
+    define: (kind: string, versions?: readonly string[], listType?: "set" | "atomic") =>
+      client.applyCrd(definition(kind, versions, listType)),
+    order: (kind: string, name: string, hosts: readonly string[]) =>
+      client.patch(path(kind, name), { spec: { hosts } }),
     async undefine(kind: string) {
       const own = `${definitions}/${kind.toLowerCase()}s.a.shop.example.com`;
       await client.delete(own);
@@ -102,6 +108,30 @@ describe("a pattern", () => {
       "default/two created",
       "default/two deleted",
     ]);
+  });
+
+  test("compares lists as the schema says today: the order of a set is nothing, of an atomic list a change", async (t) => {
+    const scene = await openScene(t);
+    if (scene === undefined) return;
+    const { startBridge, define, create, order, told, events } = scene;
+    await define("Apple", ["v1"], "set");
+    await create("Apple", "one");
+    const bridge = startBridge(captured);
+    await bridge.live(1);
+    await order("Apple", "one", ["a", "b"]);
+    await told("default/one updated");
+    const turn = async (count: number) => {
+      await order("Apple", "one", count % 2 === 0 ? ["b", "a"] : ["a", "b"]);
+      await create("Apple", `mark-${count}`);
+      await told(`default/mark-${count} created`);
+      return (await events()).filter((event) => event.startsWith("default/one updated")).length;
+    };
+    assert.equal(await turn(0), 1);
+    await define("Apple", ["v1"], "atomic");
+    let count = 1;
+    await until(async () => (await turn(count++)) > 1, { what: "the new schema to count", pollMs: 1_000 });
+    await bridge.stop();
+    assert.ok((await events()).includes("default/one updated replace /spec/hosts"));
   });
 
   test("goes over to another version without an event, and tells changes in it", async (t) => {
