@@ -10,7 +10,7 @@ import { discover } from "./discovery.ts";
 import { groupOf } from "./kube-object.ts";
 import { COMMON_SHAPE } from "./list-shape.ts";
 import { createNamespaceSelection } from "./namespace-selection.ts";
-import { describeProblem } from "./reflector.ts";
+import { describeProblem } from "./problem.ts";
 import { tellRemovedKinds } from "./removed-kind.ts";
 import { isPattern, meansGroup, type ResourceEntry } from "./resource-entry.ts";
 import { type Selection, selectWatches, type WantedWatch, watchesOf } from "./selection.ts";

@@ -5,7 +5,7 @@
  */
 import type { ApiServer } from "./api-server.ts";
 import { metadataPages } from "./metadata-list.ts";
-import { describeProblem } from "./reflector.ts";
+import { describeProblem } from "./problem.ts";
 import type { ResourceEntry } from "./resource-entry.ts";
 
 /** The entries with their namespaces. */

@@ -7,7 +7,7 @@ import { type ApiServer, ApiStatusError } from "./api-server.ts";
 import { versionIn } from "./epoch.ts";
 import { compareResourceVersions, type KubeObject } from "./kube-object.ts";
 import { type Decision, type Sighting, versionOf } from "./occurrence.ts";
-import { describeProblem } from "./reflector.ts";
+import { describeProblem } from "./problem.ts";
 import { resourcePath, selectorQuery, type WatchedResource } from "./resource.ts";
 import type { ObservedState, Occurrence } from "./seal.ts";
 import type { KnownObject, Store } from "./store.ts";
