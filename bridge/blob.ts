@@ -7,7 +7,7 @@
 import { hash, randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { JetStream } from "./jetstream.ts";
-import { JetStreamApiError, RequestLostError, unlessMissing } from "./jetstream-error.ts";
+import { JetStreamApiError, RequestLostError, unlessMissing, WRONG_LAST_SEQUENCE } from "./jetstream-error.ts";
 import { BLOBS_BUCKET } from "./stream.ts";
 
 /** What the object store says about a blob, as ADR-20 has it; fields that we do not know pass through. */
@@ -51,7 +51,6 @@ const CHUNKS_IN_FLIGHT = 8;
 const ATTEMPTS_MAX = 5;
 /** Half of what a blob nobody names is kept: who was stopped for longer may find its chunks gone, and begins again. */
 const PUT_MS_MAX = 30 * 60_000;
-const WRONG_LAST_SEQUENCE = 10071;
 
 const Stored = z.object({ message: z.object({ seq: z.int(), data: z.string().default(""), time: z.string() }) });
 

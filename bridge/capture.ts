@@ -6,7 +6,7 @@
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { readCoverage } from "./coverage.ts";
 import { epochOf, RewoundError, versionIn } from "./epoch.ts";
-import { knownAfter } from "./event-log.ts";
+import { readKnown } from "./event-log.ts";
 import type { Gate } from "./gate.ts";
 import { type JanitorTiming, startJanitor } from "./janitor.ts";
 import { compareResourceVersions, type KubeObject } from "./kube-object.ts";
@@ -60,7 +60,8 @@ export async function capture(options: CaptureOptions): Promise<void> {
   const { resource, jetStream, log, logger, metrics, onState } = options;
   const title = resourceTitle(resource);
   onState({ type: "starting" });
-  const store = await readStore(options);
+  const store = createStore(options.stateBytesMax);
+  await readKnown(log, resourceSubjects(resource), store, options.signal);
   const found = await loadCheckpoint(jetStream, checkpointKey(resource));
   const isLost = found === undefined ? options.afterLoss : !(await isWitnessed(log, store, found));
   const tellLoss = ({ message }: LogLostError) => {
@@ -164,14 +165,6 @@ function beginningOf({ resumeFrom, isLost }: Progress): string {
   return isLost
     ? "the checkpoint counts no longer: listing, and comparing with what the log still has"
     : "no checkpoint: listing";
-}
-
-async function readStore({ resource, log, stateBytesMax, signal }: CaptureOptions): Promise<Store> {
-  const store = createStore(stateBytesMax);
-  for await (const entry of log.readIndex(resourceSubjects(resource), signal)) {
-    store.set(entry.object, knownAfter(store.get(entry.object), entry));
-  }
-  return store;
 }
 
 /** Handles one watch event; resolves when there is room for the next one. */

@@ -8,7 +8,7 @@
 import { z } from "zod";
 import { type ApiServer, ApiStatusError } from "./api-server.ts";
 import { readGroups, readResources, type ServedResource } from "./discovery.ts";
-import { groupOf } from "./kube-object.ts";
+import { groupOf, versionPartOf } from "./kube-object.ts";
 import { COMMON_SHAPE, OpenApiDocument, type Shape, shapeOf } from "./list-shape.ts";
 
 /** What is served, at one look. */
@@ -116,7 +116,7 @@ function readShape(
   if (document === undefined) return Promise.resolve(COMMON_SHAPE);
   const known = document.shapes.get(kind);
   if (known !== undefined) return known;
-  const version = apiVersion.slice(apiVersion.indexOf("/") + 1);
+  const version = versionPartOf(apiVersion);
   const reading = apiServer
     .json(document.url, { signal })
     .then(

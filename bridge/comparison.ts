@@ -12,7 +12,7 @@ import type { ApiServer } from "./api-server.ts";
 import { BlobLostError } from "./blob.ts";
 import type { SentEnvelope } from "./envelope.ts";
 import { versionIn } from "./epoch.ts";
-import { type EventLog, knownAfter, knownFrom } from "./event-log.ts";
+import { type EventLog, readLast } from "./event-log.ts";
 import { compareResourceVersions, type KubeObject } from "./kube-object.ts";
 import { createLanes } from "./lane.ts";
 import { currentVersion, metadataPages } from "./metadata-list.ts";
@@ -192,7 +192,7 @@ async function differenceNow(
   isLast: boolean,
 ): Promise<Difference | undefined> {
   options.signal.throwIfAborted();
-  const { known, state } = await readLast(options, object);
+  const { known, state } = await readLogged(options, object);
   if (isCaughtUp(listed, known, list.version)) return undefined;
   const common = { object, listed, logged: known?.resourceVersion, listVersion: list.resourceVersion };
   const isStale = known?.uid === listed?.uid && isAlive(known);
@@ -208,21 +208,18 @@ interface Last {
   readonly state?: ObservedState | undefined;
 }
 
-async function readLast({ log, resource, signal }: ComparisonOptions, object: string): Promise<Last> {
+async function readLogged({ log, resource, signal }: ComparisonOptions, object: string): Promise<Last> {
   /** A state whose data is lost differs from any other. */
   const stateOf = (envelope: SentEnvelope) =>
     log.stateAfter(envelope, resource.redaction).catch((error: unknown) => {
       if (error instanceof BlobLostError) return undefined;
       throw error;
     });
-  const last = await log.lastEvent(object);
+  const last = await readLast(log, object, signal);
   if (last === undefined) return { known: undefined };
-  if (last.envelope !== undefined)
-    return { known: knownFrom(last.envelope, last.sequence), state: await stateOf(last.envelope) };
-  let known: KnownObject | undefined; // a message that is not ours is on top
-  for await (const entry of log.readIndex(`${object}.>`, signal)) known = knownAfter(known, entry);
-  const event = known?.sequence ? await log.eventAt(known.sequence) : undefined;
-  return { known, state: event?.envelope && (await stateOf(event.envelope)) };
+  const { known } = last;
+  const envelope = last.envelope ?? (known.sequence > 0 ? (await log.eventAt(known.sequence))?.envelope : undefined);
+  return { known, state: envelope && (await stateOf(envelope)) };
 }
 
 function kindOf(

@@ -1,8 +1,7 @@
 /**
  * What was captured before, by any watch of a resource with the same selectors or none, whatever its settings are: where one has listed
- * everything once, an object
- * that the log does not know is a new one, not one that was there all along. So a creation stays one when the settings change
- * meanwhile, and when a namespace goes from one watch to another.
+ * everything once, an object that the log does not know is a new one, not one that was there all along. So a creation stays one when the
+ * settings change meanwhile, and when a namespace goes from one watch to another.
  */
 import { isDeepStrictEqual } from "node:util";
 import { type Checkpoint, loadCheckpoints } from "./checkpoint.ts";
@@ -42,6 +41,6 @@ export async function readCoverage({ found, isLost, ...question }: CoverageQuest
 
 /** Whether what the checkpoint's watch selects has all that the resource's does: it has the same selectors, or none. */
 function isAsWide({ watch }: Checkpoint, resource: WatchedResource): boolean {
-  const was = selectorQuery({ labelSelector: watch?.labelSelector ?? "", fieldSelector: watch?.fieldSelector ?? "" });
+  const was = selectorQuery(watch ?? {});
   return Object.keys(was).length === 0 || isDeepStrictEqual(was, selectorQuery(resource));
 }

@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import { type ApiServer, ApiStatusError } from "./api-server.ts";
-import { groupOf } from "./kube-object.ts";
+import { groupOf, versionPartOf } from "./kube-object.ts";
 import { createLanes } from "./lane.ts";
 import { didYouMean } from "./nearest-name.ts";
 import type { DiscoveredResource } from "./resource.ts";
@@ -182,7 +182,7 @@ function names({ name, singularName, kind }: ApiResource): string[] {
 function qualifies({ apiVersion }: Pick<Offer, "apiVersion">, qualifier: string | undefined): boolean {
   if (qualifier === undefined) return true;
   const group = groupOf(apiVersion);
-  const version = apiVersion.slice(apiVersion.indexOf("/") + 1);
+  const version = versionPartOf(apiVersion);
   return group === ""
     ? qualifier === version || qualifier === `${version}.`
     : qualifier === group || qualifier === `${version}.${group}`;

@@ -14,7 +14,7 @@ import { unlessMissing } from "./jetstream-error.ts";
 import { read } from "./reader.ts";
 import type { Redaction } from "./redaction.ts";
 import type { ObservedState, SealedEvent } from "./seal.ts";
-import { absenceAfter, type KnownObject } from "./store.ts";
+import { absenceAfter, type KnownObject, type Store } from "./store.ts";
 import { EVENTS_STREAM } from "./stream.ts";
 import { objectPart, opIn } from "./subject.ts";
 import type { Phase } from "./transitions.ts";
@@ -161,6 +161,36 @@ function readEnvelope(payload: Uint8Array): SentEnvelope | undefined {
 export function knownAfter(known: KnownObject | undefined, { sequence, event }: IndexEntry): KnownObject {
   if (event !== undefined) return { ...event, sequence, fence: sequence };
   return { ...(known ?? NOBODY), fence: sequence };
+}
+
+/** Reads the index into the store. An aborted one ends early, without an error. */
+export async function readKnown(
+  log: Pick<EventLog, "readIndex">,
+  subjects: string,
+  store: Pick<Store, "get" | "set">,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const entry of log.readIndex(subjects, signal)) {
+    store.set(entry.object, knownAfter(store.get(entry.object), entry));
+  }
+}
+
+/**
+ * What the log says about an object now, with its last event unless a message that is not ours lies on top of it; `undefined` when it has
+ * none.
+ */
+export async function readLast(
+  log: Pick<EventLog, "lastEvent" | "readIndex">,
+  object: string,
+  signal: AbortSignal,
+): Promise<{ readonly known: KnownObject; readonly envelope: SentEnvelope | undefined } | undefined> {
+  const last = await log.lastEvent(object);
+  if (last === undefined) return undefined;
+  const { envelope } = last;
+  if (envelope !== undefined) return { known: knownFrom(envelope, last.sequence), envelope };
+  let known: KnownObject | undefined;
+  for await (const entry of log.readIndex(`${object}.>`, signal)) known = knownAfter(known, entry);
+  return known && { known, envelope: undefined };
 }
 
 /** What an event alone tells of the state it left behind, when its data is lost: which object it was, and its phase. */

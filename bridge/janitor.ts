@@ -1,8 +1,8 @@
 /**
- * The janitor of one watch: removes from the log what nobody needs any more. Objects whose deletion, or leaving of the selection, is some days old leave it, and when
- * it is nearly full, the older events of objects do. It removes only what every durable consumer has read, never the last event of an
- * object that is not to leave, never the witness, and never anything while the log may not be what it was. It holds nobody up: what
- * fails is done by a later sweep.
+ * The janitor of one watch: removes from the log what nobody needs any more. Objects whose deletion, or leaving of the selection, is some
+ * days old leave it, and when it is nearly full, the older events of objects do. It removes only what every durable consumer has read,
+ * never the last event of an object that is not to leave, never the witness, and never anything while the log may not be what it was.
+ * It holds nobody up: what fails is done by a later sweep.
  *
  * A deleted object leaves in two steps, because a killed nats-server may forget a purge that it had confirmed (it writes a purge's own
  * records later: nats-server#6825). First goes what is before the deletion, and only when that must be on the disk, the deletion itself;

@@ -34,6 +34,8 @@ export class NatsUnusableError extends Error {
   override readonly name = "NatsUnusableError";
 }
 
+/** Another message came first: `Nats-Expected-Last-Subject-Sequence` does not hold. */
+export const WRONG_LAST_SEQUENCE = 10071;
 /** JetStream's numbers for what is not there. */
 const NOT_FOUND = { consumer: 10014, message: 10037, sequence: 10043, stream: 10059 } as const;
 

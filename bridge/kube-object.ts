@@ -45,6 +45,16 @@ export function compareResourceVersions(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
+/** The `apiVersion` of a group and a version: `apps/v1`, or `v1` of the core group. */
+export function apiVersionOf({ group, version }: { readonly group: string; readonly version: string }): string {
+  return group === "" ? version : `${group}/${version}`;
+}
+
+/** The version in an `apiVersion`: `v1` of `apps/v1`. */
+export function versionPartOf(apiVersion: string): string {
+  return apiVersion.slice(apiVersion.indexOf("/") + 1);
+}
+
 /** The API group of an `apiVersion`: `apps` of `apps/v1`, the empty string of `v1`. */
 export function groupOf(apiVersion: string): string {
   const slash = apiVersion.indexOf("/");

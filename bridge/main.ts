@@ -20,7 +20,7 @@ import { createMetrics } from "./metrics.ts";
 import { resolveNatsSettings } from "./nats-settings.ts";
 import { readiness, type WatchStates } from "./readiness.ts";
 import { createSink, type Sink } from "./sink.ts";
-import { DRAIN_MS, ensureStreams } from "./watch.ts";
+import { drainedAfter, ensureStreams } from "./watch.ts";
 
 /** What a running bridge is given. */
 export interface BridgeOptions {
@@ -97,8 +97,6 @@ async function runUntilStopped(
     waitingForRoom = count;
     metrics.waitingForRoom(count);
   });
-  const deadline = new AbortController();
-  signal.addEventListener("abort", () => setTimeout(() => deadline.abort(), DRAIN_MS).unref(), { once: true });
   const context = {
     config,
     apiServer,
@@ -112,7 +110,7 @@ async function runUntilStopped(
     janitor,
     redactionKeys,
     signal: AbortSignal.any([signal, leadership.signal]),
-    deadline: AbortSignal.any([deadline.signal, leadership.signal]),
+    deadline: AbortSignal.any([drainedAfter(signal), leadership.signal]),
   };
   void keepCollecting(context);
   await Promise.race([followResources(context), untilLost(leadership)]);

@@ -2,9 +2,11 @@
  * What one watch event tells, with memory in the place of the log: the decision and the seal are the bridge's own, so what comes
  * out is what the bridge would publish. Where the last state of an object is beyond the store's limit, as much is told as can be.
  */
+
 import type { ApiServer } from "./api-server.ts";
 import { type BackoffOptions, createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
 import { resourceVersionOf } from "./epoch.ts";
+import { apiVersionOf } from "./kube-object.ts";
 import { type Decision, decide, type Sighting, versionOf } from "./occurrence.ts";
 import type { ReflectorState, WatchEvent } from "./reflector.ts";
 import type { WatchedResource } from "./resource.ts";
@@ -131,10 +133,8 @@ function occurrenceOfMemory(
 /** The object as far as its name and version tell. */
 function identityOf(resource: WatchedResource, key: string, { uid, resourceVersion }: KnownObject): ObservedState {
   const { namespace, name } = parseObjectSubject(key);
-  const { group, version, kind } = resource;
-  const apiVersion = group === "" ? version : `${group}/${version}`;
   const metadata = { name, ...(namespace && { namespace }), uid, resourceVersion: resourceVersionOf(resourceVersion) };
-  return { object: { apiVersion, kind, metadata }, phase: undefined };
+  return { object: { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata }, phase: undefined };
 }
 
 /** Asks until there is an answer: without it nothing can be said about the object. `undefined` also when told to stop. */

@@ -9,6 +9,7 @@ import { resourceTitle } from "./resource.ts";
 import type { WantedWatch } from "./selection.ts";
 
 export { wantedWatches } from "./inspection.ts";
+export { selectorQuery } from "./resource.ts";
 export { isPattern, meansKind, versionOf } from "./resource-entry.ts";
 export { type WantedWatch, watchesOf } from "./selection.ts";
 

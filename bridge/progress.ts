@@ -5,7 +5,7 @@
 import { type Checkpoint, createLowWater } from "./checkpoint.ts";
 import type { Coverage } from "./coverage.ts";
 import { epochOf, resourceVersionOf, versionIn } from "./epoch.ts";
-import { compareResourceVersions } from "./kube-object.ts";
+import { apiVersionOf, compareResourceVersions } from "./kube-object.ts";
 import { selectorQuery, type WatchedResource } from "./resource.ts";
 import type { Store } from "./store.ts";
 import type { Witness } from "./witness.ts";
@@ -46,9 +46,8 @@ export function createProgress(
   isCovered: Coverage,
   epochMin: number,
 ): Progress {
-  const { settingsHash, group, version, kind, plural, namespaced, namespace } = resource;
-  const apiVersion = group === "" ? version : `${group}/${version}`;
-  const watch = { apiVersion, kind, plural, namespaced, namespace, ...selectorQuery(resource) };
+  const { settingsHash, kind, plural, namespaced, namespace } = resource;
+  const watch = { apiVersion: apiVersionOf(resource), kind, plural, namespaced, namespace, ...selectorQuery(resource) };
   const valid = !isLost && found?.settingsHash === settingsHash ? found : undefined;
   const newestKnown = newestOf(store, found);
   const epochKnown = newestKnown === undefined ? 1 : epochOf(newestKnown);
@@ -101,8 +100,8 @@ export function createProgress(
   };
 }
 
-/** The newest version that the log or the checkpoint knows of, in the form that orders across epochs. */
-function newestOf(store: Store, found: Checkpoint | undefined): string | undefined {
+/** The newest version that the log or the checkpoint knows of; `undefined` without any. In the form that orders across epochs. */
+export function newestOf(store: Store, found?: Checkpoint): string | undefined {
   let newest = found && versionIn(found.epoch, found.resourceVersion);
   for (const [, { resourceVersion }] of store.entries()) {
     if (newest === undefined || compareResourceVersions(resourceVersion, newest) > 0) newest = resourceVersion;

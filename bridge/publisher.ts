@@ -6,7 +6,7 @@
 import type { ApiServer } from "./api-server.ts";
 import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
 import { BlobLostError } from "./blob.ts";
-import { type EventLog, knownAfter, knownFrom, traceAfter } from "./event-log.ts";
+import { type EventLog, readLast, traceAfter } from "./event-log.ts";
 import type { JetStream } from "./jetstream.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
@@ -112,14 +112,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
     store.set(object, known, after, payload.length);
   };
   const adopt = async (object: string) => {
-    const last = await answerOf(() => log.lastEvent(object));
+    const last = await answerOf(() => readLast(log, object, deadline));
     store.delete(object);
-    if (last?.envelope !== undefined) {
-      store.set(object, knownFrom(last.envelope, last.sequence));
-    } else if (last !== undefined) {
-      const entries = await answerOf(() => Array.fromAsync(log.readIndex(`${object}.>`, deadline)));
-      for (const entry of entries) store.set(object, knownAfter(store.get(object), entry));
-    }
+    if (last !== undefined) store.set(object, last.known);
   };
   const lastState = async (object: string, { sequence }: KnownObject): Promise<LastState> => {
     const cached = store.stateOf(object);

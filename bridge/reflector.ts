@@ -10,7 +10,7 @@ import { type ApiServer, ApiStatusError } from "./api-server.ts";
 import { attended, ReaderAwayError } from "./attended.ts";
 import { type BackoffOptions, createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
 import type { Gate } from "./gate.ts";
-import { compareResourceVersions, KubeObject } from "./kube-object.ts";
+import { apiVersionOf, compareResourceVersions, KubeObject } from "./kube-object.ts";
 import { readLines } from "./line.ts";
 import { describeProblem } from "./problem.ts";
 import { resourcePath, selectorQuery, type WatchedResource } from "./resource.ts";
@@ -326,8 +326,4 @@ function versionOf(event: StreamedEvent): string {
 
 function isExpired(error: unknown): boolean {
   return error instanceof ApiStatusError && (error.status === 410 || error.reason === "Expired");
-}
-
-function apiVersionOf({ group, version }: WatchedResource): string {
-  return group === "" ? version : `${group}/${version}`;
 }

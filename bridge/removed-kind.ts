@@ -9,9 +9,10 @@ import type { Catalog } from "./catalog.ts";
 import { type CheckpointedWatch, forgetCheckpoint, loadCheckpoints } from "./checkpoint.ts";
 import { configuredResource } from "./configured-resource.ts";
 import { epochOf, resourceVersionOf } from "./epoch.ts";
-import { knownAfter } from "./event-log.ts";
-import { compareResourceVersions, groupOf } from "./kube-object.ts";
+import { readKnown } from "./event-log.ts";
+import { groupOf } from "./kube-object.ts";
 import { createLanes } from "./lane.ts";
+import { newestOf } from "./progress.ts";
 import { createPublisher } from "./publisher.ts";
 import { clusterKeys, resourceSubjects, resourceTitle } from "./resource.ts";
 import { meansKind, type ResourceEntry } from "./resource-entry.ts";
@@ -59,14 +60,9 @@ async function tellDeletions(context: WatchContext, entry: ResourceEntry, watch:
   const wanted = { entry, resource: watch, namespace: watch.namespace };
   const resource = configuredResource(config, wanted, { redactionKeys });
   const store = createStore(config.stateBytesMax);
-  let newest: string | undefined;
-  for await (const indexed of log.readIndex(resourceSubjects(resource), signal)) {
-    const known = knownAfter(store.get(indexed.object), indexed);
-    store.set(indexed.object, known);
-    if (newest === undefined || compareResourceVersions(known.resourceVersion, newest) > 0)
-      newest = known.resourceVersion;
-  }
+  await readKnown(log, resourceSubjects(resource), store, signal);
   signal.throwIfAborted(); // the index ends early then
+  const newest = newestOf(store);
   if (newest === undefined) return;
   const publisher = createPublisher({ ...context, resource, store, onStored: () => undefined });
   const lanes = createLanes(AT_ONCE);

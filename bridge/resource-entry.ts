@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { FieldPath } from "./field-path.ts";
-import { groupOf } from "./kube-object.ts";
+import { groupOf, versionPartOf } from "./kube-object.ts";
 import { FieldSelector, LabelSelector } from "./selector.ts";
 import { parsePhaseSource } from "./transitions.ts";
 
@@ -88,7 +88,7 @@ export function meansKind(entry: Pick<ResourceEntry, "apiVersion" | "kind">, gro
 
 /** The entry's version; `undefined`: the one that its group prefers. */
 export function versionOf({ apiVersion }: Pick<ResourceEntry, "apiVersion">): string | undefined {
-  const version = apiVersion.slice(apiVersion.indexOf("/") + 1);
+  const version = versionPartOf(apiVersion);
   return version === "*" ? undefined : version;
 }
 

@@ -3,7 +3,7 @@
  * checkpoint belongs to it and to a hash of these settings.
  */
 import { hash } from "node:crypto";
-import { groupOf } from "./kube-object.ts";
+import { groupOf, versionPartOf } from "./kube-object.ts";
 import { COMMON_SHAPE, type LiveShape } from "./list-shape.ts";
 import { type PathSet, pathSet } from "./path-set.ts";
 import { presetPhase } from "./phase-preset.ts";
@@ -78,8 +78,8 @@ export function watchedResource(
     shape = { current: COMMON_SHAPE },
   }: { readonly redactionKeys?: RedactionKeys; readonly shape?: LiveShape } = {},
 ): WatchedResource {
-  const { apiVersion, kind, only = [], critical = [], labelSelector, fieldSelector } = settings;
-  const selectors = selectorQuery({ ...(labelSelector && { labelSelector }), ...(fieldSelector && { fieldSelector }) });
+  const { apiVersion, kind, only = [], critical = [] } = settings;
+  const selectors = selectorQuery(settings);
   const selects = Object.keys(selectors).length > 0;
   const group = groupOf(apiVersion);
   const phase = settings.phase ?? presetPhase(group, kind);
@@ -88,7 +88,7 @@ export function watchedResource(
   return {
     cluster,
     group,
-    version: apiVersion.slice(apiVersion.indexOf("/") + 1),
+    version: versionPartOf(apiVersion),
     kind,
     plural: discovered.plural,
     namespaced: discovered.namespaced,
@@ -130,7 +130,10 @@ export function resourcePath(
 export function selectorQuery({
   labelSelector,
   fieldSelector,
-}: Pick<WatchedResource, "labelSelector" | "fieldSelector">): Readonly<Record<string, string>> {
+}: {
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+}): Readonly<Record<string, string>> {
   return { ...(labelSelector && { labelSelector }), ...(fieldSelector && { fieldSelector }) };
 }
 

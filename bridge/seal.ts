@@ -160,6 +160,7 @@ function patchOf(before: ObservedState | undefined, object: KubeObject, context:
 }
 
 function isCritical(patch: readonly PatchOperation[] = [], critical: PathSet = NO_PATHS): boolean {
+  if (critical === NO_PATHS) return false;
   return valueOperations(patch).some((operation) => {
     const segments = parsePointer(operation.path);
     const values = [

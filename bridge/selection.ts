@@ -4,7 +4,7 @@
  */
 import type { Catalog } from "./catalog.ts";
 import type { ServedResource } from "./discovery.ts";
-import { groupOf } from "./kube-object.ts";
+import { apiVersionOf, groupOf } from "./kube-object.ts";
 import { isSecret } from "./resource.ts";
 import { isPattern, meansGroup, type ResourceEntry, versionOf } from "./resource-entry.ts";
 
@@ -59,7 +59,7 @@ function* matching(entry: ResourceEntry, catalog: Pick<Catalog, "find" | "prefer
     if (entry.kind !== "*" && entry.kind !== resource.kind) continue;
     if (version === undefined) yield resource;
     else {
-      const found = catalog.find(group === "" ? version : `${group}/${version}`, resource.kind);
+      const found = catalog.find(apiVersionOf({ group, version }), resource.kind);
       if (found !== undefined) yield found;
     }
   }

@@ -5,7 +5,7 @@
  */
 import { type ApiServer, ApiStatusError } from "./api-server.ts";
 import { versionIn } from "./epoch.ts";
-import { compareResourceVersions, type KubeObject } from "./kube-object.ts";
+import { apiVersionOf, compareResourceVersions, type KubeObject } from "./kube-object.ts";
 import { type Decision, type Sighting, versionOf } from "./occurrence.ts";
 import { describeProblem } from "./problem.ts";
 import { resourcePath, selectorQuery, type WatchedResource } from "./resource.ts";
@@ -89,8 +89,9 @@ export async function departureOf(question: ObjectQuestion, sighting: Deletion):
  * after its creation; in a list, it is older than what was captured last (`capturedUntil`, epoch milliseconds).
  */
 export function hasEntered(resource: WatchedResource, { metadata }: KubeObject, capturedUntil?: number): boolean {
+  if (!resource.selects) return false;
   const createdAtMs = Date.parse(metadata.creationTimestamp ?? "");
-  if (!resource.selects || Number.isNaN(createdAtMs)) return false;
+  if (Number.isNaN(createdAtMs)) return false;
   if (capturedUntil !== undefined) return createdAtMs < capturedUntil - CLOCK_SKEW_MS_MAX;
   return (metadata.managedFields ?? []).some(({ time }) => Date.parse(time ?? "") > createdAtMs);
 }
@@ -110,8 +111,8 @@ export async function readSelected(question: ObjectQuestion): Promise<KubeObject
     const { items } = await apiServer.json<{ readonly items: readonly KubeObject[] | null }>(path, { signal, query });
     const [found] = items ?? [];
     if (found === undefined) return undefined;
-    const { group, version, kind } = resource; // a list leaves them out of its items
-    return resource.redaction.redact({ ...found, apiVersion: group === "" ? version : `${group}/${version}`, kind });
+    // A list leaves them out of its items.
+    return resource.redaction.redact({ ...found, apiVersion: apiVersionOf(resource), kind: resource.kind });
   } catch (error) {
     throw new Error(describeProblem(error, resource), { cause: error });
   }

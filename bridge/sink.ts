@@ -8,7 +8,7 @@ import { createBackoff } from "./backoff.ts";
 import { BlobsFullError } from "./blob.ts";
 import type { EventLog, LoggedEvent } from "./event-log.ts";
 import type { JetStream } from "./jetstream.ts";
-import { JetStreamApiError, RequestLostError } from "./jetstream-error.ts";
+import { JetStreamApiError, RequestLostError, WRONG_LAST_SEQUENCE } from "./jetstream-error.ts";
 import type { Logger } from "./logger.ts";
 import type { SealedEvent } from "./seal.ts";
 
@@ -23,8 +23,6 @@ export interface Sink {
   publish(object: string, event: SealedEvent, expected: number, signal: AbortSignal): Promise<SinkResult>;
 }
 
-/** The fence: the object's newest event has another sequence. */
-const WRONG_LAST_SEQUENCE = 10071;
 /** R3 only: another publish of the same object is being replicated right now; not a verdict. */
 const FENCE_IN_PROCESS = 10164;
 /** The lock-step of replicas takes a moment; then the fence answers for good. */

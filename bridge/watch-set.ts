@@ -9,8 +9,9 @@ import type { WantedWatch } from "./selection.ts";
 export interface WatchSet {
   /** Starts and stops, so that what runs is what is wanted. Tells whether any is wanted no more. */
   reconcile(wanted: readonly WantedWatch[]): boolean;
-  /** Resolves when every watch has ended; rejects with the first error that ended one. */
+  /** Rejects with the first error that ended a watch; never resolves. */
   readonly failed: Promise<never>;
+  /** Resolves when every watch has ended. */
   ended(): Promise<void>;
 }
 
@@ -36,21 +37,23 @@ export function createWatchSet(run: RunWatch, signal: AbortSignal): WatchSet {
       if (!until.aborted) await run(wanted, until);
     })();
     ended.catch(reject);
-    running.set(key, { version: wanted.resource.apiVersion, stop, ended });
+    const entry: Running = { version: wanted.resource.apiVersion, stop, ended };
+    running.set(key, entry);
+    const forget = () => running.get(key) === entry && stop.signal.aborted && running.delete(key);
+    ended.then(forget, forget);
   };
   return {
     reconcile(wanted) {
       let isOneGone = false;
       const byKey = new Map(wanted.map((each) => [keyOf(each), each]));
       for (const [key, { stop }] of running) {
-        if (byKey.has(key)) continue;
+        if (byKey.has(key) || stop.signal.aborted) continue;
         stop.abort();
-        running.delete(key);
         isOneGone = true;
       }
       for (const [key, each] of byKey) {
         const current = running.get(key);
-        if (current?.version === each.resource.apiVersion) continue;
+        if (current?.version === each.resource.apiVersion && !current.stop.signal.aborted) continue;
         current?.stop.abort();
         start(key, each, current?.ended);
       }

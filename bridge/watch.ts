@@ -52,7 +52,7 @@ export interface FollowedKind {
 }
 
 /** Time to publish what was read before a stop; Kubernetes kills after 30 s. */
-export const DRAIN_MS = 10_000;
+const DRAIN_MS = 10_000;
 
 /** Runs the watch until `signal` aborts. */
 export async function keepWatching(
@@ -65,7 +65,7 @@ export async function keepWatching(
   const resource = configuredResource(config, wanted, { redactionKeys, shape });
   const title = resourceTitle(resource);
   const backoff = createBackoff(REFLECTOR_BACKOFF);
-  const deadline = AbortSignal.any([context.deadline, someTimeAfter(signal)]);
+  const deadline = AbortSignal.any([context.deadline, drainedAfter(signal)]);
   let afterLoss = false;
   let epochMin = 1;
   const setState = (state: CaptureState) => {
@@ -120,7 +120,8 @@ export async function ensureStreams(
   }
 }
 
-function someTimeAfter(signal: AbortSignal): AbortSignal {
+/** Aborts when what was read before `signal` aborted has had its time to be published. */
+export function drainedAfter(signal: AbortSignal): AbortSignal {
   const later = new AbortController();
   const wait = () => setTimeout(() => later.abort(), DRAIN_MS).unref();
   if (signal.aborted) wait();

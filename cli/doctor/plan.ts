@@ -17,7 +17,7 @@ import {
   watchRequirement,
 } from "../../bridge/kube-requirement.ts";
 import type { KubernetesSettings } from "../../bridge/kubernetes-settings.ts";
-import { isPattern, type WantedWatch, wantedWatches, watchesOf } from "../../bridge/preview.ts";
+import { isPattern, selectorQuery, type WantedWatch, wantedWatches, watchesOf } from "../../bridge/preview.ts";
 import { deniedVerbs } from "./access.ts";
 import { CHECK_MS_MAX, type Finding, failed, inTime, mapBounded, reasonOf, warning } from "./check.ts";
 import { notServed, versionPath } from "./not-served.ts";
@@ -146,9 +146,9 @@ async function countObjects(apiServer: ApiServer, { entry, resource, namespace }
   const scope = namespace === undefined ? "" : `/namespaces/${encodeURIComponent(namespace)}`;
   const path = `${versionPath(resource.apiVersion)}${scope}/${resource.plural}`;
   const signal = AbortSignal.timeout(CHECK_MS_MAX);
-  const { labelSelector, fieldSelector } = entry;
-  const selectors = { ...(labelSelector && { labelSelector }), ...(fieldSelector && { fieldSelector }) };
-  const { items, metadata } = Page.parse(await apiServer.json(path, { query: { limit: "1", ...selectors }, signal }));
+  const { items, metadata } = Page.parse(
+    await apiServer.json(path, { query: { limit: "1", ...selectorQuery(entry) }, signal }),
+  );
   const exact = metadata.remainingItemCount !== undefined || !metadata.continue;
   return { number: (items?.length ?? 0) + (metadata.remainingItemCount ?? (exact ? 0 : 1)), exact };
 }
