@@ -7,8 +7,8 @@ import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { parseEnvelope } from "../bridge/envelope.ts";
 import { type Build, build } from "../build.ts";
+import { startRig } from "./functions/kit/delivery/rig.ts";
 import { created } from "./functions/kit/event-factory.ts";
-import { startRig } from "./functions/kit/rig.ts";
 import { createDataFolder } from "./kit/data-folder.ts";
 
 const ROOT = join(import.meta.dirname, "..");

@@ -99,7 +99,7 @@ describe("imports", () => {
   test("are really seen", () => {
     assert.ok(files.length > 80 && imports.length > 300, `${files.length} files, ${imports.length} imports`);
     assert.ok(imports.some(({ from, to, lazy }) => from === "cli/main.ts" && to === "cli/demo.ts" && lazy));
-    assert.ok(imports.some(({ from, to }) => from === "functions/kit/subscribe.ts" && to === "bridge/contract.ts"));
+    assert.ok(imports.some(({ from, to }) => from === "functions/kit/delivery/subscribe.ts" && to === "bridge/contract.ts"));
   });
 
   test("point one way, through the doors, and each package has its home", () => {
@@ -115,20 +115,20 @@ describe("imports", () => {
     },
     {
       name: "the kit opening the bridge past its contract",
-      from: "functions/kit/plan.ts",
-      text: 'import type { x } from "../../bridge/sink.ts";',
+      from: "functions/kit/filter/plan.ts",
+      text: 'import type { x } from "../../../bridge/sink.ts";',
     },
     {
       name: "the kit opening an action",
-      from: "functions/kit/plan.ts",
-      text: 'import { x } from "../actions/slack.ts";',
+      from: "functions/kit/filter/plan.ts",
+      text: 'import { x } from "../../actions/slack.ts";',
     },
     {
       name: "a function opening another",
       from: "functions/notify-slack.ts",
       text: 'export { x } from "./trigger-workflow.ts";',
     },
-    { name: "a second home for nats", from: "functions/kit/plan.ts", text: 'import {\n  connect,\n} from "nats";' },
+    { name: "a second home for nats", from: "functions/kit/filter/plan.ts", text: 'import {\n  connect,\n} from "nats";' },
     { name: "a package without a home", from: "bridge/sink.ts", text: 'import "left-pad";' },
     {
       name: "the embedded API server opening the bridge",

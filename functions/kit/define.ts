@@ -5,7 +5,7 @@
 
 import type { z } from "zod";
 import type { Change, Envelope, KubeObject, Logger } from "#contract";
-import type { Selection } from "./filter.ts";
+import type { Selection } from "./filter/filter.ts";
 
 /** What a function is called with, once for each matching event, in order for each object. */
 export interface FunctionContext<Config> {

@@ -3,8 +3,14 @@
  */
 export type { Change, Envelope, Json, KubeObject, Logger } from "#contract";
 export { FieldPath, opOf, parseFieldPath, readSecret, SecretError, SecretSource, valueAt } from "#contract";
-export { DeadLetter, readDeadLetter } from "./dead-letter.ts";
 export { defineFunction, type FunctionContext, type FunctionDefinition } from "./define.ts";
+export { DeadLetter, readDeadLetter } from "./delivery/dead-letter.ts";
+export {
+  type RunningSubscription,
+  type SubscriptionState,
+  type SubscriptionStatus,
+  subscribe,
+} from "./delivery/subscribe.ts";
 export {
   all,
   any,
@@ -17,11 +23,10 @@ export {
   not,
   phase,
   Selection,
-} from "./filter.ts";
-export { matches, matchesSelection } from "./match.ts";
+} from "./filter/filter.ts";
+export { matches, matchesSelection } from "./filter/match.ts";
+export { type Plan, planSubjects } from "./filter/plan.ts";
 export { type Outcome, PermanentError, RetryAfterError } from "./outcome.ts";
-export { type Plan, planSubjects } from "./plan.ts";
-export { type RunningSubscription, type SubscriptionState, type SubscriptionStatus, subscribe } from "./subscribe.ts";
 export {
   type Binding,
   bind,

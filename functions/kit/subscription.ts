@@ -6,8 +6,8 @@
 import { z } from "zod";
 import { beforeOf, type KubeObject, NatsSettings, opOf, parseYamlConfig } from "#contract";
 import type { FunctionContext, FunctionDefinition } from "./define.ts";
-import { Selection } from "./filter.ts";
-import { planSubjects } from "./plan.ts";
+import { Selection } from "./filter/filter.ts";
+import { planSubjects } from "./filter/plan.ts";
 
 /** One entry: a durable consumer of its own, scaled and retried on its own. */
 export const Subscription = z.strictObject({

@@ -10,8 +10,8 @@ import { pino } from "pino";
 import { z } from "zod";
 import { defineFunction } from "../../functions/kit/define.ts";
 import { bindAll, type FunctionRegistry, runFunctions } from "../../functions/main.ts";
+import { startRig, until } from "./kit/delivery/rig.ts";
 import { created } from "./kit/event-factory.ts";
-import { startRig, until } from "./kit/rig.ts";
 
 const loaded: string[] = [];
 const functions: FunctionRegistry = {

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { cpSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
-import { PermanentError } from "../../../functions/kit/outcome.ts";
-import * as event from "./event-factory.ts";
-import { replicasOf } from "./event-factory.ts";
+import { PermanentError } from "../../../../functions/kit/outcome.ts";
+import * as event from "../event-factory.ts";
+import { replicasOf } from "../event-factory.ts";
 import { door, type Rig, startRig, until } from "./rig.ts";
 
 const scaled = (name: string, replicas: number) =>

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readDeadLetter } from "../../../functions/kit/dead-letter.ts";
-import { PermanentError, RetryAfterError } from "../../../functions/kit/outcome.ts";
-import * as event from "./event-factory.ts";
-import { replicasOf } from "./event-factory.ts";
+import { readDeadLetter } from "../../../../functions/kit/delivery/dead-letter.ts";
+import { PermanentError, RetryAfterError } from "../../../../functions/kit/outcome.ts";
+import * as event from "../event-factory.ts";
+import { replicasOf } from "../event-factory.ts";
 import { door, startRig, until } from "./rig.ts";
 
 const scaled = (name: string, replicas: number) =>

@@ -15,11 +15,11 @@ import {
   parseSent,
   type SentEnvelope,
 } from "#contract";
+import { matchesSelection } from "../filter/match.ts";
+import { type Outcome, PermanentError } from "../outcome.ts";
+import type { Binding, Subscription } from "../subscription.ts";
 import { attempt } from "./attempt.ts";
-import { matchesSelection } from "./match.ts";
-import { type Outcome, PermanentError } from "./outcome.ts";
 import type { Slots } from "./slots.ts";
-import type { Binding, Subscription } from "./subscription.ts";
 
 /** How an event ended for good, and after how many tries. */
 export type Settled = { readonly attempts: number; readonly eventId?: string } & Exclude<Outcome, { type: "retry" }>;

@@ -7,6 +7,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Delivered, type JetStream, type Logger, objectPart } from "#contract";
+import type { Binding } from "../subscription.ts";
 import { createAcknowledgements } from "./acknowledgement.ts";
 import { publishDeadLetter, sealDeadLetter } from "./dead-letter.ts";
 import type { DeliveryLimits } from "./delivery-limits.ts";
@@ -14,7 +15,6 @@ import { type Finished, finishedBefore, givesAgain, oldestSuspect, suspected, un
 import { type DeliveryCounts, newCounts, report } from "./report.ts";
 import { type Settled, settle } from "./settle.ts";
 import { createSlots } from "./slots.ts";
-import type { Binding } from "./subscription.ts";
 
 /** The delivery of one subscription. */
 export interface Delivery {

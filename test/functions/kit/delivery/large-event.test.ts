@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { openEventLog } from "../../../bridge/event-log.ts";
-import type { JetStream } from "../../../bridge/jetstream.ts";
-import { blobsStream, ensureStream, StreamSettings } from "../../../bridge/stream.ts";
-import type { FunctionContext } from "../../../functions/kit/define.ts";
-import { eventAbout, filler, keyOf, largeObject } from "../../bridge/large-event.ts";
-import { until } from "../../kit/until.ts";
+import { openEventLog } from "../../../../bridge/event-log.ts";
+import type { JetStream } from "../../../../bridge/jetstream.ts";
+import { blobsStream, ensureStream, StreamSettings } from "../../../../bridge/stream.ts";
+import type { FunctionContext } from "../../../../functions/kit/define.ts";
+import { eventAbout, filler, keyOf, largeObject } from "../../../bridge/large-event.ts";
+import { until } from "../../../kit/until.ts";
 import { startRig } from "./rig.ts";
 
 const created = eventAbout("created", largeObject("1", filler(1_400_000, "one")));

@@ -6,7 +6,7 @@
 import { hash, randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { EVENTS_STREAM, type JetStream, unlessMissing } from "#contract";
-import type { Binding } from "./subscription.ts";
+import type { Binding } from "../subscription.ts";
 
 /** Where a consumer that is made anew begins. */
 export type StartAt =

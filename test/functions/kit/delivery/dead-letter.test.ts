@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { NatsMessage } from "../../../bridge/jetstream.ts";
-import { readDeadLetter, sealDeadLetter } from "../../../functions/kit/dead-letter.ts";
+import type { NatsMessage } from "../../../../bridge/jetstream.ts";
+import { readDeadLetter, sealDeadLetter } from "../../../../functions/kit/delivery/dead-letter.ts";
 
 const letter = { subscription: "db-failed", function: "notify-slack", reason: "x", attempts: 8, streamSequence: 41 };
 

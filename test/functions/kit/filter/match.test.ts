@@ -13,9 +13,9 @@ import {
   not,
   phase,
   type Selection,
-} from "../../../functions/kit/filter.ts";
-import { globFits, matches, matchesSelection } from "../../../functions/kit/match.ts";
-import * as event from "./event-factory.ts";
+} from "../../../../functions/kit/filter/filter.ts";
+import { globFits, matches, matchesSelection } from "../../../../functions/kit/filter/match.ts";
+import * as event from "../event-factory.ts";
 
 const running = { phase: "Running" };
 const failed = { phase: "Failed" };

@@ -13,6 +13,7 @@ import {
   pull,
   RequestLostError,
 } from "#contract";
+import type { Binding } from "../subscription.ts";
 import {
   type ConsumerProgress,
   consumerName,
@@ -28,7 +29,6 @@ import { type DeliveryLimits, deliveryLimits } from "./delivery-limits.ts";
 import { createOverrunWatch, type OverrunCounts } from "./overrun.ts";
 import { type Finished, resumeAfter } from "./recovery.ts";
 import type { DeliveryCounts } from "./report.ts";
-import type { Binding } from "./subscription.ts";
 
 /** `waiting`: for the log; `failing`: it is tried again, and `lastError` says what is wrong. */
 export type SubscriptionState = "starting" | "waiting" | "running" | "failing" | "draining" | "stopped";

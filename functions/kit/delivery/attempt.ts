@@ -4,7 +4,7 @@
  * failed. So the next try for the same object starts when the function has ended, or a grace period after it was told to: only a
  * function that ignores its signal can overlap with its own next try.
  */
-import { type Outcome, outcomeOf } from "./outcome.ts";
+import { type Outcome, outcomeOf } from "../outcome.ts";
 
 /** The function did not end in time. */
 export class AttemptTimeoutError extends Error {

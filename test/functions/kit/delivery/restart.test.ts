@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import * as event from "./event-factory.ts";
-import { replicasOf } from "./event-factory.ts";
+import * as event from "../event-factory.ts";
+import { replicasOf } from "../event-factory.ts";
 import { door, type Rig, startRig, until } from "./rig.ts";
 
 const scaled = (name: string, replicas: number) =>

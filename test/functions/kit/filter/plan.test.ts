@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { connectJetStream } from "../../../bridge/jetstream.ts";
-import { ensureStream, eventsStream, StreamSettings } from "../../../bridge/stream.ts";
+import { connectJetStream } from "../../../../bridge/jetstream.ts";
+import { ensureStream, eventsStream, StreamSettings } from "../../../../bridge/stream.ts";
 import {
   all,
   any,
@@ -15,11 +15,11 @@ import {
   not,
   phase,
   type Selection,
-} from "../../../functions/kit/filter.ts";
-import { matchesSelection } from "../../../functions/kit/match.ts";
-import { planSubjects } from "../../../functions/kit/plan.ts";
-import { needNats } from "../../kit/shared-kube.ts";
-import * as event from "./event-factory.ts";
+} from "../../../../functions/kit/filter/filter.ts";
+import { matchesSelection } from "../../../../functions/kit/filter/match.ts";
+import { planSubjects } from "../../../../functions/kit/filter/plan.ts";
+import { needNats } from "../../../kit/shared-kube.ts";
+import * as event from "../event-factory.ts";
 
 const kind = { apiVersion: "demo.example.com/v1", kind: "Database" };
 const D = "cr.*.demo_example_com.Database";

@@ -5,9 +5,9 @@
  * at the log now and then, and only while more events are pending than are kept of one subject.
  */
 import { type JetStream, type Logger, objectPart, parseObjectSubject } from "#contract";
+import type { Binding } from "../subscription.ts";
 import { type ConsumerProgress, findEventsLog } from "./consumer.ts";
 import { droppedBetween, fullSubjects, type Overrun, overrunOf } from "./overrun-search.ts";
-import type { Binding } from "./subscription.ts";
 
 /** Counted since the process started. */
 export interface OverrunCounts {

@@ -1,11 +1,11 @@
 /** What the log dropped before a subscription read it: noticed, counted, and told once. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { ConnectionEvent, JetStream } from "../../../bridge/jetstream.ts";
-import { objectPart } from "../../../bridge/subject.ts";
-import { created } from "../../../functions/kit/filter.ts";
-import type { TestEvent } from "./event-factory.ts";
-import * as event from "./event-factory.ts";
+import type { ConnectionEvent, JetStream } from "../../../../bridge/jetstream.ts";
+import { objectPart } from "../../../../bridge/subject.ts";
+import { created } from "../../../../functions/kit/filter/filter.ts";
+import type { TestEvent } from "../event-factory.ts";
+import * as event from "../event-factory.ts";
 import { door, type Rig, type Started, startRig, until } from "./rig.ts";
 
 /** Events of one exact subject. */

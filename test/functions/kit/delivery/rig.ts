@@ -5,15 +5,15 @@ import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { z } from "zod";
-import { connectJetStream, type JetStream } from "../../../bridge/jetstream.ts";
-import { ensureStream, eventsStream, StreamSettings } from "../../../bridge/stream.ts";
-import type { FunctionContext } from "../../../functions/kit/define.ts";
-import { defineFunction } from "../../../functions/kit/define.ts";
-import type { DeliveryLimits } from "../../../functions/kit/delivery-limits.ts";
-import { type RunningSubscription, subscribe } from "../../../functions/kit/subscribe.ts";
-import { bind, Subscription } from "../../../functions/kit/subscription.ts";
-import { needNats } from "../../kit/shared-kube.ts";
-import type { TestEvent } from "./event-factory.ts";
+import { connectJetStream, type JetStream } from "../../../../bridge/jetstream.ts";
+import { ensureStream, eventsStream, StreamSettings } from "../../../../bridge/stream.ts";
+import type { FunctionContext } from "../../../../functions/kit/define.ts";
+import { defineFunction } from "../../../../functions/kit/define.ts";
+import type { DeliveryLimits } from "../../../../functions/kit/delivery/delivery-limits.ts";
+import { type RunningSubscription, subscribe } from "../../../../functions/kit/delivery/subscribe.ts";
+import { bind, Subscription } from "../../../../functions/kit/subscription.ts";
+import { needNats } from "../../../kit/shared-kube.ts";
+import type { TestEvent } from "../event-factory.ts";
 
 export type Run = (context: FunctionContext<unknown>) => Promise<string | undefined> | Promise<void>;
 export interface LogLine {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parse } from "yaml";
-import { Filter } from "../../../functions/kit/filter.ts";
+import { Filter } from "../../../../functions/kit/filter/filter.ts";
 
 describe("the filter's schema refuses", () => {
   for (const { name, yaml, problem } of [
