@@ -8,7 +8,7 @@ import { applyConfiguration } from "../field/apply.ts";
 import { recordUpdate } from "../field/managed-fields.ts";
 import { withManagedFields, withoutNewTimes } from "../field/managers.ts";
 import { requireMortal } from "../kind/built-in-rule.ts";
-import { storageKeyOf } from "../object/kind.ts";
+import { type ResourceKind, storageKeyOf } from "../object/kind.ts";
 import { deletionProblems } from "../object/metadata.ts";
 import { type JsonObject, type KubeObject, kubeTime, withMetadata } from "../object/object.ts";
 import { alreadyExists, notFound, unexpected } from "../object/status-error.ts";
@@ -17,6 +17,9 @@ import { requireNamespace, requirePreconditions, requireSame, requireVersion } f
 import type { ObjectKey, Storage } from "./storage.ts";
 import { born, changed, check, enforce, type Given, presented, storable } from "./strategy.ts";
 import type { Address, RemoveOptions, WriteForm, WriteOptions, Written } from "./write.ts";
+
+/** As the API server: more draws would not help where so many names are taken. */
+const NAME_DRAWS_MAX = 8;
 
 /** The rules over the storage. Each method throws StatusError. */
 export interface Registry {
@@ -41,6 +44,15 @@ export function createRegistry(storage: Storage, now: () => number): Registry {
     return object;
   };
 
+  /** A generated name that is taken is drawn anew, as Kubernetes does since 1.31 (KEP-4420). */
+  function bornUnderAFreeName(kind: ResourceKind, given: KubeObject, namespace: string): KubeObject {
+    for (let draw = 1; ; draw++) {
+      const object = born(kind, given, namespace, now());
+      const address: Address = { kind, namespace, name: object.metadata.name, subresource: "" };
+      if (given.metadata.name || draw === NAME_DRAWS_MAX || find(address) === undefined) return object;
+    }
+  }
+
   function create(
     { kind, namespace }: Omit<Address, "name" | "subresource">,
     given: Given,
@@ -50,7 +62,7 @@ export function createRegistry(storage: Storage, now: () => number): Registry {
     if (/^[1-9]\d*$/.test(given.object.metadata.resourceVersion ?? ""))
       throw unexpected("resourceVersion should not be set on objects to be created");
     const { object: enforced, warnings } = enforce(kind, given, options.fieldValidation, "body");
-    const object = born(kind, enforced, namespace, now());
+    const object = bornUnderAFreeName(kind, enforced, namespace);
     if (kind.namespaced) requireNamespace(storage, kind, namespace, object.metadata.name);
     check(kind, object);
     const address: Address = { kind, namespace, name: object.metadata.name, subresource: "" };

@@ -3,7 +3,9 @@
  * keeps pages in a browser out, and does the work of the controllers that a kube-apiserver alone has not.
  */
 import assert from "node:assert/strict";
+import crypto from "node:crypto";
 import { get as httpGet } from "node:http";
+import { syncBuiltinESMExports } from "node:module";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
 import { startEmbeddedKube } from "../../../cli/embedded/embedded.ts";
@@ -122,6 +124,22 @@ describe("the server", () => {
       message: `the embedded API server cannot listen on 127.0.0.1:${port}: address already in use: choose another port, or none for any that is free`,
     });
   });
+});
+
+test("a generated name that is taken is drawn anew, and told after eight draws", async (t) => {
+  const { client } = await openScene(t);
+  const draws = [1, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1, 3];
+  const { mock } = t.mock.method(crypto, "randomBytes", (size: number) => Buffer.alloc(size, draws.shift()));
+  syncBuiltinESMExports();
+  t.after(() => {
+    mock.restore();
+    syncBuiltinESMExports();
+  });
+  const create = () => client.create(CONFIG_MAPS, { metadata: { generateName: "one-" } });
+  const names = [(await create()).metadata.name, (await create()).metadata.name];
+  assert.deepEqual(names, ["one-ccccc", "one-ddddd"]);
+  await assert.rejects(create(), /configmaps "one-ccccc" already exists/);
+  assert.deepEqual(draws, [3]);
 });
 
 describe("a namespace that is deleted", () => {
