@@ -21,8 +21,9 @@ export interface HttpRequest {
   readonly url: string;
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly headers?: Readonly<Record<string, string>>;
-  /** At most 1 MiB. */
   readonly body?: string;
+  /** What a body may have; default 1,048,576. */
+  readonly bodyBytesMax?: number;
   /** Sent as `idempotency-key`: the same on every try, so that the receiver can tell a repetition. */
   readonly idempotencyKey?: string;
   /** For the whole call, the answer's body included; default 10,000. */
@@ -31,6 +32,8 @@ export interface HttpRequest {
   readonly responseBytesMax?: number;
   /** Statuses besides 2xx that mean success, such as 409 where a repeated creation says that it is there already. */
   readonly acceptedStatuses?: readonly number[];
+  /** Refusals that time heals at this receiver, besides 408, 425, 429 and 5xx. */
+  readonly retriedStatuses?: readonly number[];
   /** Makes the sentence for a refusal (4xx): what to do next. `undefined` leaves the general one. It must not quote `text` unseen. */
   readonly explain?: (status: number, text: string) => string | undefined;
   /** Cancels the call. */
@@ -70,7 +73,7 @@ const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
 export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   const url = checkUrl(request.url);
   const headers = checkHeaders(request, url.host);
-  if (request.body !== undefined) checkBody(request.body, url.host);
+  if (request.body !== undefined) checkBody(request.body, request.bodyBytesMax ?? REQUEST_BYTES_MAX, url.host);
   const response = await send(request, url, headers);
   const { text, truncated } = await readText(response, request.responseBytesMax ?? RESPONSE_BYTES_MAX);
   const { status } = response;
@@ -125,11 +128,11 @@ function checkHeaders(request: HttpRequest, host: string): Headers {
   return headers;
 }
 
-function checkBody(body: string, host: string): void {
+function checkBody(body: string, bytesMax: number, host: string): void {
   const bytes = Buffer.byteLength(body);
-  if (bytes <= REQUEST_BYTES_MAX) return;
+  if (bytes <= bytesMax) return;
   throw new PermanentError(
-    `the request for ${host} has ${bytes} bytes, more than the ${REQUEST_BYTES_MAX} that are sent: choose smaller parameters`,
+    `the request for ${host} has ${bytes} bytes, more than the ${bytesMax} that are sent: choose smaller parameters`,
   );
 }
 
@@ -182,7 +185,7 @@ function refusal(request: HttpRequest, host: string, response: Response, text: s
       `${host} answered with a redirect (HTTP ${status}), which is not followed: configure the final URL`,
     );
   }
-  if (status >= 500 || RETRIED_STATUSES.has(status)) {
+  if (status >= 500 || RETRIED_STATUSES.has(status) || request.retriedStatuses?.includes(status)) {
     const afterMs = retryAfterMs(response.headers, (request.now ?? Date.now)());
     const sentence = `${host} cannot take the request now (HTTP ${status})`;
     return afterMs === undefined ? new Error(sentence) : new RetryAfterError(sentence, afterMs);

@@ -5,34 +5,12 @@
  */
 
 import { z } from "zod";
-import { type Json, readSecret, SecretSource } from "#kit";
-import { HttpUrl, httpRequest } from "./http-client.ts";
-
-/** Headers that are made here, or whose values are secrets that belong into `token`. */
-const RESERVED_HEADERS: ReadonlySet<string> = new Set([
-  "authorization",
-  "proxy-authorization",
-  "cookie",
-  "content-type",
-  "content-length",
-  "host",
-  "idempotency-key",
-]);
-
-const HeaderName = z
-  .string()
-  .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, "expected the name of an HTTP header")
-  .refine((name) => !RESERVED_HEADERS.has(name.toLowerCase()), "is set by cr-reactor; for a credential, set token");
+import type { Json } from "#kit";
+import { httpRequest } from "./http-client.ts";
+import { endpointHeaders, HttpEndpoint } from "./http-endpoint.ts";
 
 /** An endpoint, for settings. */
-export const HttpTarget = z.strictObject({
-  type: z.literal("http"),
-  url: HttpUrl,
-  /** Sent as `authorization: Bearer …`. */
-  token: SecretSource.optional(),
-  /** Further headers; an API key of the endpoint's own comes from a secret. */
-  headers: z.record(HeaderName, z.union([z.string(), SecretSource])).default({}),
-});
+export const HttpTarget = HttpEndpoint.extend({ type: z.literal("http") });
 export type HttpTarget = z.infer<typeof HttpTarget>;
 
 /** What the endpoint gets. */
@@ -58,16 +36,11 @@ export async function orderWorkflow(
   order: WorkflowOrder,
   options: WebhookOptions,
 ): Promise<"started" | "already started"> {
-  const headers: Record<string, string> = { "content-type": "application/json" };
-  for (const [name, value] of Object.entries(target.headers)) {
-    headers[name] = typeof value === "string" ? value : readSecret(value);
-  }
-  if (target.token) headers["authorization"] = `Bearer ${readSecret(target.token)}`;
   const { status } = await httpRequest({
     ...options,
     url: target.url,
     method: "POST",
-    headers,
+    headers: { ...endpointHeaders(target), "content-type": "application/json" },
     body: JSON.stringify(order),
     acceptedStatuses: [409],
   });

@@ -1,7 +1,7 @@
 /**
  * The kit's door: what functions, and the commands that run them, import as `#kit`.
  */
-export type { Change, Envelope, Json, KubeObject, Logger } from "#contract";
+export type { Change, Envelope, Json, KubeObject, Logger, Op } from "#contract";
 export { FieldPath, opOf, parseFieldPath, readSecret, SecretError, SecretSource, valueAt } from "#contract";
 export { defineFunction, type FunctionContext, type FunctionDefinition } from "./define.ts";
 export { DeadLetter, readDeadLetter } from "./delivery/dead-letter.ts";
