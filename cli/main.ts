@@ -113,6 +113,21 @@ program
   .action(async (options: { config: string }) => (await import("./verify.ts")).verifyCommand(options));
 
 program
+  .command("audit")
+  .description("The lines that the function audit-log wrote.")
+  .command("verify")
+  .description("Check that no line of an audit log was changed, taken out or put in.")
+  .argument("<file...>", "the log; several files are one log, oldest first")
+  .option("--json", "one JSON object: ok, lines, breaches, problems (the first 20), and how far the chains go")
+  .addHelpText(
+    "after",
+    "\nExit code: 0 nothing is wrong; 1 a breach; 2 a file cannot be read.\n\nExamples:\n  $ cr-reactor audit verify audit.ndjson\n  $ cr-reactor audit verify audit.ndjson.1 audit.ndjson",
+  )
+  .action(async (files: string[], options: { json?: true }) =>
+    (await import("./audit.ts")).auditVerifyCommand(files, options),
+  );
+
+program
   .command("schema")
   .description("Print a JSON Schema, for editors and validators.")
   .argument("<what>", "bridge, subscriptions, change (the data of an event) or event")
