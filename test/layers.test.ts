@@ -21,7 +21,8 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   "prom-client": /^bridge\/metrics\.ts$/,
   pino: /^bridge\/logger\.ts$/,
   yaml: /^(bridge\/yaml-config|cli\/embedded\/(request\/request|embedded|manifest|server))\.ts$/,
-  "@marcbachmann/cel-js": /^cli\/embedded\/schema\/schema-rule(-value)?\.ts$/,
+  "@marcbachmann/cel-js":
+    /^(cli\/embedded\/schema\/schema-rule(-value)?|functions\/kit\/expression\/cel(-[a-z]+)?)\.ts$/,
   zod: /./,
   commander: /^cli\/main\.ts$/,
   esbuild: /^build\.ts$/,
