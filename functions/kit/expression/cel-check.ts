@@ -3,11 +3,23 @@
  * and expressions too deep. Every mistake is an ExpressionError with its place.
  */
 import type { ASTNode } from "@marcbachmann/cel-js";
-import { didYouMean, Envelope } from "#contract";
+import { didYouMean } from "#contract";
+import { attributeProblem } from "./attribute-name.ts";
 import { CEL_VARIABLES, childrenOf, pathOf } from "./cel-document.ts";
 import { mistakeAt } from "./expression-error.ts";
 
-const TIMES = ["FullYear", "Month", "Date", "DayOfMonth", "DayOfWeek", "DayOfYear", "Hours", "Minutes", "Seconds", "Milliseconds"];
+const TIMES = [
+  "FullYear",
+  "Month",
+  "Date",
+  "DayOfMonth",
+  "DayOfWeek",
+  "DayOfYear",
+  "Hours",
+  "Minutes",
+  "Seconds",
+  "Milliseconds",
+];
 /** What may be called as `f(x)`. */
 const FUNCTIONS = ["has", "size", "int", "uint", "double", "string", "bool", "type", "dyn", "timestamp", "duration"];
 /** Take a variable and an expression: `list.all(x, x > 1)`. */
@@ -39,9 +51,10 @@ const TRANSITIONS: Readonly<Record<string, readonly (readonly string[] | undefin
 /** Throws ExpressionError at the first mistake. */
 export function checkCel(source: string, root: ASTNode): void {
   const visit = (node: ASTNode, depth: number) => {
-    if (depth > DEPTH_MAX) throw mistakeAt(source, node.start, `nested deeper than ${DEPTH_MAX} levels; write it as several filters`);
+    if (depth > DEPTH_MAX)
+      throw mistakeAt(source, node.start, `nested deeper than ${DEPTH_MAX} levels; write it as several filters`);
     const problem = callProblem(node) ?? pathProblem(node);
-    if (problem !== undefined) throw mistakeAt(source, node.pos, problem);
+    if (problem !== undefined) throw mistakeAt(source, node.op === "rcall" ? node.args[1].end + 1 : node.pos, problem);
     for (const child of childrenOf(node)) visit(child, depth + 1);
   };
   visit(root, 1);
@@ -89,13 +102,3 @@ function transitionProblem(field: string, below: readonly string[]): string | un
 
 const unknownField = (of: string, name: string, known: readonly string[]) =>
   `${of} has no field "${name}"${didYouMean(name, known)}; it has ${known.join(", ")}`;
-
-/** Other producers' attributes pass through the bridge's schema, so only what looks like a typing mistake is one. */
-function attributeProblem(name: string): string | undefined {
-  const known = Object.keys(Envelope.shape).filter((each) => each !== "data");
-  if (name === "data") return "the data of the event is not below event; use object, before, patch and transitions";
-  if (known.includes(name)) return undefined;
-  const guess = didYouMean(name, known);
-  if (guess !== "") return `an event has no attribute "${name}"${guess}`;
-  return /^[a-z0-9]+$/.test(name) ? undefined : `"${name}" is no name of an attribute; they consist of a to z and 0 to 9`;
-}

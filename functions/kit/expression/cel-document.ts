@@ -104,7 +104,9 @@ export function toCel(value: unknown, reads: Reads, meter: CelMeter, depth = 0):
     meter.weigh(list);
     return list;
   }
-  const fields = reads.whole ? Object.keys(value) : [...reads.fields.keys()].filter((field) => Object.hasOwn(value, field));
+  const fields = reads.whole
+    ? Object.keys(value)
+    : [...reads.fields.keys()].filter((field) => Object.hasOwn(value, field));
   const map = new Map<string, unknown>();
   for (const field of fields) {
     const below = reads.whole ? reads : (reads.fields.get(field) ?? reads);

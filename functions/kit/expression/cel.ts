@@ -41,7 +41,11 @@ const NEXT = 'see "Expressions" in the README of functions';
 export function compileCel(source: string): CelProgram {
   if (source.trim() === "") throw mistakeAt(source, 0, "expected an expression that is true or false, found nothing");
   if (source.length > SOURCE_LENGTH_MAX)
-    throw mistakeAt(source, SOURCE_LENGTH_MAX, `longer than ${SOURCE_LENGTH_MAX} characters; write it as several filters`);
+    throw mistakeAt(
+      source,
+      SOURCE_LENGTH_MAX,
+      `longer than ${SOURCE_LENGTH_MAX} characters; write it as several filters`,
+    );
   const meter = createCelMeter();
   try {
     const parsed = celEnvironment().parse(source);
@@ -52,14 +56,19 @@ export function compileCel(source: string): CelProgram {
     return { source, paths: pathsOf(reads), evaluate: (document) => evaluate(source, parsed, reads, meter, document) };
   } catch (error) {
     if (error instanceof ExpressionError) throw error;
-    if (error instanceof RangeError) throw mistakeAt(source, 0, "nested too deeply; write it as several filters", error);
+    if (error instanceof RangeError)
+      throw mistakeAt(source, 0, "nested too deeply; write it as several filters", error);
     throw mistakeOf(source, error);
   }
 }
 
 /** Made for each expression (64 µs), because the nodes of cel-js keep what they learn of its operators. */
 function celEnvironment(): Environment {
-  const environment = new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false, limits: LIMITS });
+  const environment = new Environment({
+    enableOptionalTypes: true,
+    homogeneousAggregateLiterals: false,
+    limits: LIMITS,
+  });
   for (const variable of CEL_VARIABLES) environment.registerVariable(variable, "dyn");
   // JSON does not tell 1.0 from 1: a field that is now 1 and now 1.5 is now int and now double.
   const mixed: Readonly<Record<string, (left: number, right: number) => number>> = {
@@ -78,7 +87,11 @@ function checkTypes(source: string, parsed: ParseResult): void {
   const { valid, type = "", error } = parsed.check();
   if (!valid) throw mistakeOf(source, error);
   if (type !== "bool" && type !== "dyn")
-    throw mistakeAt(source, 0, `expected an expression that is true or false, this one is ${type}; compare it with something`);
+    throw mistakeAt(
+      source,
+      0,
+      `expected an expression that is true or false, this one is ${type}; compare it with something`,
+    );
 }
 
 /** What cel-js tells of a mistake, in our words. */
@@ -133,7 +146,9 @@ function reasonOf(source: string, error: unknown): string {
   if (error instanceof CelRefusal) return error.message;
   if (error instanceof RangeError) return "it goes too deep";
   if (!(error instanceof EvaluationError)) return "a value is not of a kind that it can take";
-  const said = (Object.hasOwn(REASONS, error.code) ? REASONS[error.code] : undefined) ?? "the values are not of the kinds that it needs";
+  const said =
+    (Object.hasOwn(REASONS, error.code) ? REASONS[error.code] : undefined) ??
+    "the values are not of the kinds that it needs";
   return error.range === undefined ? said : `${placeOf(source, error.range.start)}: ${said}`;
 }
 
