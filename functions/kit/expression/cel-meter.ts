@@ -112,20 +112,25 @@ export function meterNodes(parsed: ParseResult, meter: CelMeter): void {
   const root = parsed.ast as unknown as Node;
   const seen = new Set<unknown>();
   const isNode = (value: unknown): value is Node => value instanceof (root.constructor as new () => Node);
+  const below = (value: object, taker?: Taker): readonly Operand[] => {
+    if (Array.isArray(value)) return value.map((each: unknown) => [each, taker]);
+    return isNode(value) ? operandsOf(value) : Object.values(value).map((each: unknown) => [each]);
+  };
   const walk = (value: unknown, taker?: Taker): void => {
     if (typeof value !== "object" || value === null || seen.has(value)) return;
     seen.add(value);
-    if (Array.isArray(value)) return value.forEach((each) => walk(each, taker));
-    if (!isNode(value)) return Object.values(value).forEach((each) => walk(each));
-    pay(value, taker, meter);
-    if (value.meta.alternate) return walk(value.meta.alternate);
-    if (value.meta.macro) return walk(value.meta.macro);
-    return operandsOf(value).forEach(([operand, taken]) => walk(operand, taken));
+    if (isNode(value)) pay(value, taker, meter);
+    for (const [each, takenBy] of below(value, taker)) walk(each, takenBy);
   };
   walk(root);
 }
 
-function operandsOf({ op, args }: Node): (readonly [unknown, Taker?])[] {
+/** A part of a node, and who takes its value. */
+type Operand = readonly [unknown, Taker?];
+
+function operandsOf({ op, args, meta }: Node): readonly Operand[] {
+  const expanded = meta.alternate ?? meta.macro;
+  if (expanded) return [[expanded]];
   if (op === "call" || op === "rcall") {
     const [name, ...operands] = args as [string, ...unknown[]];
     return operands.flat().map((operand, place) => [operand, { name, place }] as const);

@@ -20,7 +20,7 @@ export const INTEGER_MAX = 2 ** 31 - 1;
 const SPACE = /[ \t\r\n]+/y;
 const WORD = /[A-Za-z0-9_]+/y;
 const SYMBOL = /<>|<=|>=|!=|[-+*/%=<>(),]/y;
-const TEXT = /'(?:\\[^]|[^'\\])*'|"(?:\\[^]|[^"\\])*"/y;
+const TEXT = /'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"/sy;
 
 /** Throws ExpressionError at what is no word of the language. */
 export function tokenizeCesql(source: string): readonly CesqlToken[] {
@@ -58,7 +58,7 @@ function unreadable(character: string): string {
 
 function unquote(quoted: string): string {
   const quote = quoted.charAt(0);
-  return quoted.slice(1, -1).replace(/\\([^])/g, (pair, escaped: string) => (escaped === quote ? quote : pair));
+  return quoted.slice(1, -1).replace(/\\(.)/gs, (pair, escaped: string) => (escaped === quote ? quote : pair));
 }
 
 function wordAt(source: string, at: number, word: string, before: CesqlToken[]): CesqlToken {

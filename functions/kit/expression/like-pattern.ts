@@ -19,7 +19,7 @@ export function compileLike(pattern: string): LikePattern {
 }
 
 function partsOf(pattern: string): readonly Part[] {
-  const found = pattern.match(/\\[%_]|[^]/gu) ?? [];
+  const found = pattern.match(/\\[%_]|./gsu) ?? [];
   return found.map((each): Part => {
     const type = each === "%" ? "any" : each === "_" ? "one" : "exactly";
     return { type, character: /^\\[%_]$/.test(each) ? each.slice(1) : each };
