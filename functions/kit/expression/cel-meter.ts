@@ -126,7 +126,7 @@ export function meterNodes(parsed: ParseResult, meter: CelMeter): void {
 }
 
 /** A part of a node, and who takes its value. */
-type Operand = readonly [unknown, Taker?];
+type Operand = readonly [unknown, (Taker | undefined)?];
 
 function operandsOf({ op, args, meta }: Node): readonly Operand[] {
   const expanded = meta.alternate ?? meta.macro;
@@ -165,7 +165,8 @@ function pay(node: Node, taker: Taker | undefined, meter: CelMeter): void {
 }
 
 function take({ name, place }: Taker, value: unknown, meter: CelMeter): void {
-  meter.spend(meter.weigh(value));
+  // A loop pays for its elements one by one, as it uses them.
+  meter.spend(name === "comprehension" && Array.isArray(value) ? value.length : meter.weigh(value));
   if (typeof value !== "string") return;
   if (name === "duration" && value.length > DURATION_LENGTH_MAX) throw new CelRefusal("a duration is too long");
   if (name === "timestamp" && !TIMESTAMP.test(value))

@@ -114,10 +114,11 @@ function evaluate(
   meter: CelMeter,
   document: CelDocument,
 ): Verdict {
+  const read = [...reads].map(([variable, fields]) => ({ variable, fields, value: document[variable] }));
   meter.start();
   try {
     const variables: Record<string, unknown> = {};
-    for (const [variable, read] of reads) variables[variable] = toCel(document[variable], read, meter);
+    for (const { variable, fields, value } of read) variables[variable] = toCel(value, fields, meter);
     const value: unknown = parsed(variables);
     if (meter.exhausted) return failed(meter.exhausted.message);
     return typeof value === "boolean" ? { type: "value", value } : failed("its value is neither true nor false");
@@ -144,7 +145,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function reasonOf(source: string, error: unknown): string {
   if (error instanceof CelRefusal) return error.message;
-  if (error instanceof RangeError) return "it goes too deep";
+  if (error instanceof RangeError && /stack/.test(error.message)) return "it goes too deep";
   if (!(error instanceof EvaluationError)) return "a value is not of a kind that it can take";
   const said =
     (Object.hasOwn(REASONS, error.code) ? REASONS[error.code] : undefined) ??
