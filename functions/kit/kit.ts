@@ -13,19 +13,32 @@ export {
 } from "./delivery/subscribe.ts";
 export {
   all,
+  annotations,
   any,
+  cel,
+  condition,
   created,
   deleted,
-  Filter,
+  diverged,
+  exact,
   field,
   labels,
+  manager,
+  names,
   namespaces,
   not,
+  op,
+  ownedBy,
   phase,
-  Selection,
-} from "./filter/filter.ts";
-export { matches, matchesSelection } from "./filter/match.ts";
-export { type Plan, planSubjects } from "./filter/plan.ts";
+  prefix,
+  sql,
+  suffix,
+  terminating,
+} from "./filter/builder.ts";
+export type { Explanation } from "./filter/clause.ts";
+export { Filter, Selection } from "./filter/filter.ts";
+export { compileFilter, explainMatch, type Matcher, type MatchResult } from "./filter/match.ts";
+export { type Plan, planSelection } from "./filter/plan.ts";
 export { type Outcome, PermanentError, RetryAfterError } from "./outcome.ts";
 export {
   type Binding,

@@ -7,7 +7,8 @@ import { z } from "zod";
 import { beforeOf, type KubeObject, NatsSettings, opOf, parseYamlConfig } from "#contract";
 import type { FunctionContext, FunctionDefinition } from "./define.ts";
 import { Selection } from "./filter/filter.ts";
-import { planSubjects } from "./filter/plan.ts";
+import { compileFilter, type Matcher } from "./filter/match.ts";
+import { planSelection } from "./filter/plan.ts";
 
 /** One entry: a durable consumer of its own, scaled and retried on its own. */
 export const Subscription = z.strictObject({
@@ -45,6 +46,8 @@ export interface Binding {
   readonly functionName: string;
   /** What the consumer filters on. */
   readonly subjects: readonly string[];
+  /** Which of what comes is asked for. */
+  readonly matcher: Matcher;
   readonly timeoutMs: number;
   /** Calls the function once. */
   run(call: FunctionCall): Promise<string | undefined>;
@@ -91,7 +94,7 @@ export function bind<Schema extends z.ZodType>(
     );
   }
   const config = parsed.data;
-  const { subjects } = planSubjects(subscription);
+  const { subjects } = planSelection(subscription);
   if (subjects.length === 0) {
     throw new SubscriptionError(
       `subscription "${name}": when: no event can ever match, because its parts exclude each other`,
@@ -101,6 +104,7 @@ export function bind<Schema extends z.ZodType>(
     subscription,
     functionName: definition.name,
     subjects,
+    matcher: compileFilter(subscription),
     timeoutMs: timeoutSeconds === undefined ? (definition.timeoutMs ?? TIMEOUT_MS_DEFAULT) : timeoutSeconds * 1_000,
     async run(call) {
       return (await definition.run(contextOf(name, config, call))) ?? undefined;

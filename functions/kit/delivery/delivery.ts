@@ -99,7 +99,10 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
       counts.retried++;
       counts.lastError = error.message;
     },
-    otherVersions: new Set<string>(),
+    onUndecided: () => {
+      counts.undecided++;
+    },
+    warned: new Set<string>(),
   };
   const bury = ({ delivered, sequence }: Held, { attempts, error }: Settled & { type: "dead-letter" }) => {
     const { subscription, functionName } = binding;

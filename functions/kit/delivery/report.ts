@@ -8,6 +8,8 @@ import type { Settled } from "./settle.ts";
 export interface DeliveryCounts {
   done: number;
   skipped: number;
+  /** Of the skipped: those for which an expression of the filter could not be evaluated. */
+  undecided: number;
   /** Failed tries that are tried again. */
   retried: number;
   deadLetters: number;
@@ -16,7 +18,7 @@ export interface DeliveryCounts {
 
 /** All zero. */
 export function newCounts(): DeliveryCounts {
-  return { done: 0, skipped: 0, retried: 0, deadLetters: 0, lastError: undefined };
+  return { done: 0, skipped: 0, undecided: 0, retried: 0, deadLetters: 0, lastError: undefined };
 }
 
 /** Counts and logs how an event ended. */

@@ -15,9 +15,8 @@ import {
   parseSent,
   type SentEnvelope,
 } from "#contract";
-import { matchesSelection } from "../filter/match.ts";
 import { type Outcome, PermanentError } from "../outcome.ts";
-import type { Binding, Subscription } from "../subscription.ts";
+import type { Binding } from "../subscription.ts";
 import { attempt } from "./attempt.ts";
 import type { Slots } from "./slots.ts";
 
@@ -37,10 +36,14 @@ export interface SettleOptions {
   /** Aborts when no further try is to be begun. */
   readonly stopping: AbortSignal;
   readonly onRetry: (error: Error) => void;
-  /** The API versions that were warned about, so that each is warned about once. */
-  readonly otherVersions: Set<string>;
+  /** An expression of the filter could not be evaluated. */
+  readonly onUndecided: () => void;
+  /** What was warned about, so that each is warned about once. */
+  readonly warned: Set<string>;
 }
 
+/** Different warnings of one subscription; more tell nothing new. */
+const WARNINGS_MAX = 100;
 /** The longest time a timer of Node can wait, 24.8 days; a longer one would fire at once. */
 const WAIT_MS_MAX = 2 ** 31 - 1;
 
@@ -61,7 +64,7 @@ export async function settle(
     for (let number = deliveryCount; ; number++) {
       if (judgement?.type !== "run") judgement = await judge(message.data, options);
       if (judgement.type === "ended") {
-        if (judgement.otherVersion !== undefined) warnOnce(judgement.otherVersion, options);
+        if (judgement.warning !== undefined) warnOnce(judgement.warning, options);
         return ended(judgement.outcome, 0);
       }
       const id = judgement.type === "run" ? judgement.event.id : judgement.id;
@@ -83,10 +86,15 @@ export async function settle(
   }
 }
 
+/** Why a skipped event may not be what people think: they are told once. */
+type Warning =
+  | { readonly type: "other-version"; readonly found: string }
+  | { readonly type: "undecided"; readonly reason: string };
+
 /** The event to run, the outcome that the message has without being run, or why its data could not be had this time. */
 type Judgement =
   | { readonly type: "run"; readonly event: Envelope }
-  | { readonly type: "ended"; readonly outcome: Outcome; readonly otherVersion?: string }
+  | { readonly type: "ended"; readonly outcome: Outcome; readonly warning?: Warning }
   | { readonly type: "unopened"; readonly id: string; readonly error: Error };
 
 function tryOnce(
@@ -109,9 +117,9 @@ async function judge(payload: Uint8Array, options: SettleOptions): Promise<Judge
   } catch (thrown) {
     return { type: "ended", outcome: { type: "dead-letter", error: asMalformed(thrown) } };
   }
-  if (sent.data !== undefined) return match(options.binding.subscription, sent);
+  if (sent.data !== undefined) return match(options.binding, sent);
   try {
-    return match(options.binding.subscription, await open(sent, options));
+    return match(options.binding, await open(sent, options));
   } catch (thrown) {
     if (thrown instanceof MalformedEventError)
       return { type: "ended", outcome: { type: "dead-letter", error: thrown } };
@@ -131,25 +139,44 @@ async function open(sent: SentEnvelope, { jetStream, stopping }: SettleOptions):
   }
 }
 
-function match(subscription: Subscription, event: Envelope): Judgement {
+function match({ subscription, matcher }: Binding, event: Envelope): Judgement {
   try {
-    if (matchesSelection(subscription, event)) return { type: "run", event };
+    const result = matcher.match(event);
+    if (result.type === "matched") return { type: "run", event };
+    if (result.type === "undecided") {
+      const { reason } = result;
+      return { ...skipped(reason), warning: { type: "undecided", reason } };
+    }
     const { apiversion, kind } = event;
     if (kind !== subscription.kind || apiversion === subscription.apiVersion)
       return skipped("the filter does not match");
     // The subject does not tell the version, so another one of the same kind gets as far as here.
     const reason = `the event's object is ${apiversion} ${kind}, the subscription asks for ${subscription.apiVersion}`;
-    return { ...skipped(reason), otherVersion: apiversion };
+    return { ...skipped(reason), warning: { type: "other-version", found: apiversion } };
   } catch (thrown) {
     return { type: "ended", outcome: { type: "dead-letter", error: asMalformed(thrown) } };
   }
 }
 
-function warnOnce(found: string, { binding, log, otherVersions }: SettleOptions): void {
-  if (otherVersions.has(found)) return;
-  otherVersions.add(found);
+function warnOnce(warning: Warning, { binding, log, onUndecided, warned }: SettleOptions): void {
+  if (warning.type === "undecided") onUndecided();
+  const key = JSON.stringify(warning);
+  if (warned.has(key) || warned.size >= WARNINGS_MAX) return;
+  warned.add(key);
   const { kind, apiVersion } = binding.subscription;
-  log.warn({ kind, wanted: apiVersion, found }, "events of another API version are skipped: bind that version too");
+  switch (warning.type) {
+    case "other-version":
+      log.warn(
+        { kind, wanted: apiVersion, found: warning.found },
+        "events of another API version are skipped: bind that version too",
+      );
+      break;
+    case "undecided":
+      log.warn({ reason: warning.reason }, "events are skipped for which an expression of the filter has no value");
+      break;
+    default:
+      warning satisfies never;
+  }
 }
 
 function skipped(reason: string) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { z } from "zod";
 import { defineFunction } from "../../../functions/kit/define.ts";
-import { all, created, deleted, phase } from "../../../functions/kit/filter/filter.ts";
+import { all, created, deleted, phase } from "../../../functions/kit/filter/builder.ts";
 import {
   bind,
   ownSubscription,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { phase } from "../../../../functions/kit/filter/filter.ts";
+import { phase } from "../../../../functions/kit/filter/builder.ts";
 import * as event from "../event-factory.ts";
 import { replicasOf } from "../event-factory.ts";
 import { door, startRig, until } from "./rig.ts";

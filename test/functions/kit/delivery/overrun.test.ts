@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { ConnectionEvent, JetStream } from "../../../../bridge/jetstream.ts";
 import { objectPart } from "../../../../bridge/subject.ts";
-import { created } from "../../../../functions/kit/filter/filter.ts";
+import { created } from "../../../../functions/kit/filter/builder.ts";
 import type { TestEvent } from "../event-factory.ts";
 import * as event from "../event-factory.ts";
 import { door, type Rig, type Started, startRig, until } from "./rig.ts";

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStream } from "../../../../bridge/jetstream.ts";
 import { RequestLostError } from "../../../../bridge/jetstream-error.ts";
-import { phase } from "../../../../functions/kit/filter/filter.ts";
+import { phase } from "../../../../functions/kit/filter/builder.ts";
 import * as event from "../event-factory.ts";
 import { replicasOf } from "../event-factory.ts";
 import { door, startRig, until } from "./rig.ts";
