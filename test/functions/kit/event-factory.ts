@@ -15,6 +15,12 @@ export interface DatabaseFields {
   readonly spec?: Record<string, Json>;
   readonly labels?: Record<string, string>;
   readonly annotations?: Record<string, string>;
+  /** Beside the phase. */
+  readonly status?: Record<string, Json>;
+  /** Beside name, labels and annotations. */
+  readonly metadata?: Record<string, Json>;
+  /** Intermediate states may be missing. */
+  readonly gap?: boolean;
   readonly apiVersion?: string;
   readonly kind?: string;
   readonly cluster?: string;
@@ -56,7 +62,7 @@ function eventOf(op: Op, before: DatabaseFields | undefined, after: DatabaseFiel
       object: database(after),
       before: before && stateOf(before),
       resourceVersion: String(resourceVersion),
-      gap: false,
+      gap: after.gap ?? false,
       seenAtMs: Date.UTC(2026, 0, 1),
     },
   );
@@ -71,6 +77,7 @@ function stateOf(fields: DatabaseFields): ObservedState {
 
 function database(fields: DatabaseFields): KubeObject {
   const { name = "orders", namespace = "prod", phase, spec = { replicas: 3 }, labels, annotations } = fields;
+  const status = { ...fields.status, ...(phase !== undefined && { phase }) };
   return {
     apiVersion: fields.apiVersion ?? "demo.example.com/v1",
     kind: fields.kind ?? "Database",
@@ -82,8 +89,9 @@ function database(fields: DatabaseFields): KubeObject {
       creationTimestamp: "2026-01-01T00:00:00Z",
       ...(labels && { labels }),
       ...(annotations && { annotations }),
+      ...fields.metadata,
     },
     spec,
-    ...(phase !== undefined && { status: { phase } }),
+    ...(Object.keys(status).length > 0 && { status }),
   };
 }
