@@ -19,6 +19,10 @@ export interface Catalog {
   has(group: string, plural: string): boolean;
   /** A kind in a version; `undefined`: not served. */
   find(apiVersion: string, kind: string): ServedResource | undefined;
+  /** The OpenAPI document of a group's version; `undefined`: there is none. `revision` is another one when the document is. */
+  document(
+    apiVersion: string,
+  ): { readonly revision: string; read(signal: AbortSignal): Promise<OpenApiDocument> } | undefined;
   /** How the kind's lists are compared; what every kind has in common where its document cannot be read. */
   shape(resource: ServedResource): Promise<Shape>;
 }
@@ -89,6 +93,14 @@ export function createCatalogReader(apiServer: ApiServer, isWanted: GroupFilter)
               groupOf(apiVersion) === group && resources.some((each) => each.plural === plural),
           ),
         find: (apiVersion, kind) => next.get(apiVersion)?.resources.find((each) => each.kind === kind),
+        document(apiVersion) {
+          const url = next.get(apiVersion)?.url;
+          if (url === undefined) return undefined;
+          return {
+            revision: url,
+            read: async (until) => OpenApiDocument.parse(await apiServer.json(url, { signal: until })),
+          };
+        },
         shape: (resource) => readShape(apiServer, next.get(resource.apiVersion), resource, signal),
       };
     },

@@ -28,7 +28,8 @@ export {
   RequestLostError,
   unlessMissing,
 } from "./jetstream-error.ts";
-export { groupOf, type Json, KubeObject } from "./kube-object.ts";
+export { type KindSchema, kindSchemaKey, OPEN, parseKindSchema, type SchemaNode } from "./kind-schema.ts";
+export { groupOf, type Json, KubeObject, versionPartOf } from "./kube-object.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { NatsSettings, resolveNatsSettings, shownServer } from "./nats-settings.ts";
 export { didYouMean } from "./nearest-name.ts";
@@ -44,6 +45,7 @@ export {
   deadLettersStream,
   EVENTS_STREAM,
   ensureStream,
+  SCHEMAS_BUCKET,
   StreamSettings,
 } from "./stream.ts";
 export { encodePhase, encodeToken, objectPart, parseObjectSubject, SUBJECT_ROOT } from "./subject.ts";

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
 import { type Catalog, createCatalogReader, LOOK_MS } from "./catalog.ts";
 import { discover } from "./discovery.ts";
+import { createSchemaPublishing } from "./kind-schema-publishing.ts";
 import { groupOf } from "./kube-object.ts";
 import { COMMON_SHAPE } from "./list-shape.ts";
 import { createNamespaceSelection } from "./namespace-selection.ts";
@@ -31,6 +32,7 @@ export async function followResources(context: WatchContext): Promise<void> {
   );
   const tell = createTeller(context);
   const selectNamespaces = createNamespaceSelection(apiServer);
+  const schemas = createSchemaPublishing(context);
   const backoff = createBackoff(REFLECTOR_BACKOFF);
   let isOneGone = true; // perhaps before this process
   let isFirstLook = true;
@@ -43,6 +45,7 @@ export async function followResources(context: WatchContext): Promise<void> {
         // A kind without a namespace that matches is there all the same: it is not new when one does.
         const meant = [...selectWatches(config.resources, catalog).watches, ...selection.watches];
         await followKinds(kinds, catalog, meant, isFirstLook);
+        schemas.follow(catalog, meant);
         isFirstLook = false;
         isOneGone = watches.reconcile(selection.watches) || isOneGone;
         tell.selection({ ...selection, missing: [...selection.missing, ...unknown] });

@@ -86,10 +86,15 @@ export const COMMON_SHAPE: Shape = {
 /** Reads the shape of a kind; what the schema leaves open is as for every kind. `undefined`: the document has no such kind. */
 export function shapeOf({ components }: OpenApiDocument, kind: KindName): Shape | undefined {
   const { schemas } = components;
-  const found = Object.values(schemas).find((schema) => isOf(schema, kind));
+  const found = findKind(schemas, kind);
   if (found === undefined) return undefined;
   const reader = createReader(schemas);
   return joined(reader(Schema.parse(found), 0), COMMON_SHAPE);
+}
+
+/** The kind's own schema among a document's. */
+export function findKind(schemas: Readonly<Record<string, unknown>>, kind: KindName): unknown {
+  return Object.values(schemas).find((schema) => isOf(schema, kind));
 }
 
 function isOf(schema: unknown, { group, version, kind }: KindName): boolean {

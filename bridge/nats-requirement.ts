@@ -5,7 +5,7 @@
  * Source: NATS documentation, "Authorization" (allow and deny lists of subjects, deny wins); ADR-8, ADR-31 and the JetStream API
  * for the subjects.
  */
-import { BLOBS_BUCKET, CHECKPOINTS_BUCKET, DEAD_LETTERS_STREAM, EVENTS_STREAM } from "./stream.ts";
+import { BLOBS_BUCKET, CHECKPOINTS_BUCKET, DEAD_LETTERS_STREAM, EVENTS_STREAM, SCHEMAS_BUCKET } from "./stream.ts";
 import { encodeToken, SUBJECT_ROOT } from "./subject.ts";
 
 export { NATS_VERSION_MIN } from "./jetstream.ts";
@@ -33,13 +33,15 @@ export const EVERYBODY: NatsRequirement = { publish: ["$JS.API.INFO"], subscribe
 export function bridgeRequirement(cluster?: string): NatsRequirement {
   const checkpoints = `KV_${CHECKPOINTS_BUCKET}`;
   const blobs = `OBJ_${BLOBS_BUCKET}`;
+  const schemas = `KV_${SCHEMAS_BUCKET}`;
   return {
     publish: [
       `${SUBJECT_ROOT}.${cluster === undefined ? "" : `${encodeToken(cluster)}.`}>`,
       `$KV.${CHECKPOINTS_BUCKET}.>`,
       `$O.${BLOBS_BUCKET}.>`,
+      `$KV.${SCHEMAS_BUCKET}.${cluster === undefined ? "" : `${encodeToken(cluster)}.`}>`,
       ...EVERYBODY.publish,
-      ...[EVENTS_STREAM, checkpoints, blobs].flatMap((stream) =>
+      ...[EVENTS_STREAM, checkpoints, blobs, schemas].flatMap((stream) =>
         ["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.GET"].map((call) => `$JS.API.${call}.${stream}`),
       ),
       // The janitor removes what every subscription has read.

@@ -14,6 +14,8 @@ export const EVENTS_STREAM = "CR_EVENTS";
 export const DEAD_LETTERS_STREAM = "CR_DEAD_LETTERS";
 /** The key-value bucket of the bridge's checkpoints. */
 export const CHECKPOINTS_BUCKET = "CR_CHECKPOINTS";
+/** The key-value bucket of the kinds' schemas, for functions. */
+export const SCHEMAS_BUCKET = "CR_SCHEMAS";
 /** The object store's bucket for the data of events that are larger than a message may be. */
 export const BLOBS_BUCKET = "CR_BLOBS";
 /** What the subjects of dead letters begin with: `crdead.<subscription>.<subject of the event>`. */
@@ -66,6 +68,8 @@ const DUPLICATE_WINDOW_NS = 120 * 1e9;
 /** Dead letters wait for a person: a month, and little room. */
 const DEAD_LETTERS_AGE_NS = 30 * DAY_NS;
 const DEAD_LETTERS_BYTES_MAX = 256 * 1024 ** 2;
+/** Thousands of kinds of usual size (30 KB), compressed, from tens of clusters. */
+const SCHEMAS_BYTES_MAX = 256 * 1024 ** 2;
 
 /** CR_EVENTS. No age limit: once an object's events are gone, its fence would accept a replay. */
 export function eventsStream(settings: StreamSettings): StreamDefinition {
@@ -152,6 +156,29 @@ export function checkpointsStream(settings: StreamSettings): StreamDefinition {
       allow_direct: true,
     },
     guarded: ["subjects", "max_age", "max_msgs_per_subject"],
+  };
+}
+
+/** The schemas' key-value bucket. A schema is made again from the cluster at any time, so it may be full or gone without harm. */
+export function schemasStream(settings: Pick<StreamSettings, "replicas">): StreamDefinition {
+  return {
+    config: {
+      name: `KV_${SCHEMAS_BUCKET}`,
+      description: "cr-reactor: the schemas of the captured kinds, for functions",
+      subjects: [`$KV.${SCHEMAS_BUCKET}.>`],
+      storage: "file",
+      retention: "limits",
+      discard: "new",
+      compression: "s2",
+      num_replicas: settings.replicas,
+      max_age: 0,
+      max_bytes: SCHEMAS_BYTES_MAX,
+      max_msgs_per_subject: 1,
+      allow_rollup_hdrs: true,
+      deny_delete: true,
+      allow_direct: true,
+    },
+    guarded: ["subjects", "max_msgs_per_subject"],
   };
 }
 

@@ -4,7 +4,14 @@
  * Source: `$SYS.REQ.USER.INFO` of nats-server (since 2.10).
  */
 import { z } from "zod";
-import { BLOBS_BUCKET, DEAD_LETTERS_ROOT, DEAD_LETTERS_STREAM, EVENTS_STREAM, type JetStream } from "#contract";
+import {
+  BLOBS_BUCKET,
+  DEAD_LETTERS_ROOT,
+  DEAD_LETTERS_STREAM,
+  EVENTS_STREAM,
+  type JetStream,
+  SCHEMAS_BUCKET,
+} from "#contract";
 import {
   EVERYBODY,
   type NatsPermission,
@@ -40,7 +47,7 @@ export interface NatsUser {
   readonly subscribe: NatsPermission;
 }
 
-/** What the functions need; used in functions/kit: consumer, overrun, acknowledgement, delivery, dead-letter. */
+/** What the functions need; used in functions/kit: consumer, overrun, acknowledgement, delivery, dead-letter, schema-watch. */
 export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
   publish: [
     `${DEAD_LETTERS_ROOT}.>`,
@@ -54,10 +61,13 @@ export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
     `$JS.API.CONSUMER.MSG.NEXT.${EVENTS_STREAM}.*`,
     // The data of very large events.
     `$JS.API.STREAM.MSG.GET.OBJ_${BLOBS_BUCKET}`,
+    // Filters are checked against the schemas of their kinds.
+    `$JS.API.STREAM.INFO.KV_${SCHEMAS_BUCKET}`,
+    `$JS.API.STREAM.MSG.GET.KV_${SCHEMAS_BUCKET}`,
     // Not `$JS.ACK.CR_EVENTS.>`: newer servers may put domain and account before the stream (ADR-15).
     "$JS.ACK.>",
   ],
-  subscribe: EVERYBODY.subscribe,
+  subscribe: [...EVERYBODY.subscribe, `$KV.${SCHEMAS_BUCKET}.>`],
 };
 
 /** Asks the server who is signed in. `undefined`: this user may not ask, or the server does not say. */
