@@ -18,6 +18,7 @@ import {
   type SubscriptionStatus,
   type SubscriptionsFile,
   subscribe,
+  watchSchemas,
 } from "#kit";
 
 /** Names of functions, and how to load each: nothing that no subscription uses is loaded. */
@@ -53,7 +54,12 @@ export interface RunFunctionsOptions {
 export interface RunningFunctions {
   /** Resolves when everything has drained after `signal` aborted. */
   readonly done: Promise<void>;
-  status(): { readonly connected: boolean; readonly subscriptions: readonly SubscriptionStatus[] };
+  status(): { readonly connected: boolean; readonly subscriptions: readonly RunningStatus[] };
+}
+
+/** How a subscription is doing, and what can never hold in its filter. */
+export interface RunningStatus extends SubscriptionStatus {
+  readonly mistakes: readonly string[];
 }
 
 /** Starts functions. A NATS that cannot be reached yet is waited for. Throws ConfigError, SubscriptionError or
@@ -65,13 +71,19 @@ export async function runFunctions(options: RunFunctionsOptions): Promise<Runnin
   const onWait = (error: Error) => log.warn(error.message);
   const jetStream = await awaitJetStream(nats, "cr-reactor functions", { signal, onWait });
   const subscriptions = bindings.map((binding) => subscribe(jetStream, binding, { log, signal }));
+  const selections = bindings.map(({ subscription }) => subscription);
+  const schemas = watchSchemas(jetStream, selections, { log, signal });
+  const statusOf = (status: SubscriptionStatus) => ({ ...status, mistakes: schemas.mistakesOf(status.name) });
   const drained = async () => {
     await Promise.all(subscriptions.map(({ done }) => done));
     await jetStream.close();
   };
   return {
     done: drained(),
-    status: () => ({ connected: jetStream.connected, subscriptions: subscriptions.map(({ status }) => status()) }),
+    status: () => ({
+      connected: jetStream.connected,
+      subscriptions: subscriptions.map(({ status }) => statusOf(status())),
+    }),
   };
 }
 

@@ -40,6 +40,9 @@ export { Filter, Selection } from "./filter/filter.ts";
 export { compileFilter, explainMatch, type Matcher, type MatchResult } from "./filter/match.ts";
 export { type Plan, planSelection } from "./filter/plan.ts";
 export { type Outcome, PermanentError, RetryAfterError } from "./outcome.ts";
+export { checkSelection, type Mistake, schemasOf } from "./schema/check.ts";
+export { type KindPattern, type KindSchemas, readKindSchemas } from "./schema/schema-bucket.ts";
+export { patternOf, type SchemaWatch, watchSchemas } from "./schema/schema-watch.ts";
 export {
   type Binding,
   bind,

@@ -1,0 +1,135 @@
+/**
+ * Mistakes that no filter tells by itself: a path that the kind does not have, a value that never stands there. Such a filter is
+ * right to the letter and never fires, and nobody would know. Checked against the schemas that bridges publish; where clusters differ, one
+ * that knows the path is enough.
+ */
+import { type Json, type KindSchema, parseFieldPath, type SchemaNode, toDotted } from "#contract";
+import type { Filter, Selection } from "../filter/filter.ts";
+import { placeIn } from "./schema-place.ts";
+import { noneOf, valueProblem } from "./schema-value.ts";
+
+/** A mistake in a filter. */
+export interface Mistake {
+  /** Where in the subscription: `when.all[1].field`. */
+  readonly place: string;
+  /** A sentence that says what is wrong, what was probably meant, and what becomes of it. */
+  readonly message: string;
+}
+
+/** What is asked of a schema about one part of a filter; the answer is what is wrong. */
+interface Question {
+  readonly place: string;
+  readonly isNegated: boolean;
+  ask(kind: KindSchema): string | undefined;
+}
+
+/** More parts than this are not looked at: it is no filter that a person wrote. */
+const QUESTIONS_MAX = 1_000;
+const CONDITIONS = ["status", "conditions"];
+/** Kubernetes API conventions, "Typical status properties". */
+const CONDITION_STATUS: readonly Json[] = ["True", "False", "Unknown"];
+const CONDITION_PREFIX = "condition:";
+
+/** The schemas that the selection is about: of its kind, in its version, in the clusters that it means. */
+export function schemasOf(
+  { cluster, apiVersion, kind }: Selection,
+  schemas: Iterable<KindSchema>,
+): readonly KindSchema[] {
+  return [...schemas].filter(
+    (each) =>
+      each.kind === kind && each.apiVersion === apiVersion && (cluster === undefined || each.cluster === cluster),
+  );
+}
+
+/** Tells what can never hold. Without a schema of the kind nothing is told. */
+export function checkSelection(selection: Selection, schemas: Iterable<KindSchema>): readonly Mistake[] {
+  const kinds = schemasOf(selection, schemas);
+  if (kinds.length === 0 || selection.when === undefined) return [];
+  const mistakes: Mistake[] = [];
+  let asked = 0;
+  for (const { place, isNegated, ask } of questionsOf(selection.when, "when", false)) {
+    if (++asked > QUESTIONS_MAX) break;
+    const problems = kinds.map(ask);
+    const [first] = problems;
+    if (first === undefined || problems.includes(undefined)) continue;
+    const clusters = kinds.map(({ cluster }) => cluster).toSorted();
+    const where = clusters.length > 1 ? ` (in each of the clusters ${clusters.join(", ")})` : "";
+    mistakes.push({ place, message: `${place}: ${first}${where}, so it ${isNegated ? "always" : "never"} holds` });
+  }
+  return mistakes;
+}
+
+function* questionsOf(filter: Filter, place: string, isNegated: boolean): Generator<Question, void, undefined> {
+  const { phase, field, all = [], any = [], not } = filter;
+  const about = (key: string, ask: Question["ask"]): Question => ({ place: `${place}.${key}`, isNegated, ask });
+  if (phase !== undefined) yield* phaseQuestions(phase, about);
+  if (field !== undefined) yield* fieldQuestions(field, about);
+  for (const [index, each] of all.entries()) yield* questionsOf(each, `${place}.all[${index}]`, isNegated);
+  for (const [index, each] of any.entries()) yield* questionsOf(each, `${place}.any[${index}]`, isNegated);
+  if (not !== undefined) yield* questionsOf(not, `${place}.not`, !isNegated);
+}
+
+type About = (key: string, ask: Question["ask"]) => Question;
+
+function* fieldQuestions({ path, from, to }: NonNullable<Filter["field"]>, about: About): Generator<Question> {
+  const segments = parseFieldPath(path);
+  yield about("field", (kind) => pathProblem(kind, segments));
+  for (const [key, value] of Object.entries({ from, to })) {
+    if (value === undefined) continue;
+    yield about(`field.${key}`, (kind) =>
+      nodeProblem(kind, segments, (node) => valueProblem(node, value, toDotted(segments))),
+    );
+  }
+}
+
+function* phaseQuestions({ from, to }: NonNullable<Filter["phase"]>, about: About): Generator<Question> {
+  yield about("phase", (kind) => ofEachPhase(kind, (source) => phasePlaceProblem(kind, source)));
+  for (const [key, wanted] of Object.entries({ from, to })) {
+    for (const value of wanted === undefined ? [] : [wanted].flat()) {
+      yield about(`phase.${key}`, (kind) => ofEachPhase(kind, (source) => phaseValueProblem(kind, source, value)));
+    }
+  }
+}
+
+/** A bridge may read the phase of a kind at several places; one that knows it is enough. */
+function ofEachPhase({ phases }: KindSchema, ask: (source: string) => string | undefined): string | undefined {
+  const problems = phases.map(ask);
+  return problems.includes(undefined) ? undefined : problems[0];
+}
+
+function phasePlaceProblem(kind: KindSchema, source: string): string | undefined {
+  const problem = pathProblem(kind, source.startsWith(CONDITION_PREFIX) ? CONDITIONS : parseFieldPath(source));
+  return problem && `the bridge reads the phase at ${source}; set its phase: ${problem}`;
+}
+
+function phaseValueProblem(kind: KindSchema, source: string, value: string): string | undefined {
+  if (source.startsWith(CONDITION_PREFIX)) {
+    const values = conditionStatus(kind) ?? CONDITION_STATUS;
+    return values.includes(value) ? undefined : noneOf(value, values, `the phase (${source})`);
+  }
+  return nodeProblem(kind, parseFieldPath(source), (node) => {
+    const values = node.type === "boolean" ? ["true", "false"] : node.enum?.map(String);
+    return values === undefined || values.includes(value) ? undefined : noneOf(value, values, `the phase (${source})`);
+  });
+}
+
+/** The values that the kind's schema has for the status of a condition. */
+function conditionStatus(kind: KindSchema): readonly Json[] | undefined {
+  const place = placeIn(kind, [...CONDITIONS, "0", "status"]);
+  return place.type === "known" ? place.node.enum : undefined;
+}
+
+function pathProblem(kind: KindSchema, segments: readonly string[]): string | undefined {
+  const place = placeIn(kind, segments);
+  return place.type === "none" ? place.problem : undefined;
+}
+
+/** Where the path itself is wrong, that is told by another question. */
+function nodeProblem(
+  kind: KindSchema,
+  segments: readonly string[],
+  problemOf: (node: SchemaNode) => string | undefined,
+): string | undefined {
+  const place = placeIn(kind, segments);
+  return place.type === "known" ? problemOf(place.node) : undefined;
+}
