@@ -27,6 +27,7 @@ export {
   NatsUnusableError,
   RequestLostError,
   unlessMissing,
+  WRONG_LAST_SEQUENCE,
 } from "./jetstream-error.ts";
 export { type KindSchema, kindSchemaKey, OPEN, parseKindSchema, type SchemaNode } from "./kind-schema.ts";
 export { groupOf, type Json, KubeObject, versionPartOf } from "./kube-object.ts";
@@ -46,7 +47,9 @@ export {
   EVENTS_STREAM,
   ensureStream,
   SCHEMAS_BUCKET,
+  STEPS_BUCKET,
   StreamSettings,
+  stepsStream,
 } from "./stream.ts";
 export { encodePhase, encodeToken, objectPart, parseObjectSubject, SUBJECT_ROOT } from "./subject.ts";
 export { ConfigError, type ConfigProblem, parseYamlConfig } from "./yaml-config.ts";

@@ -16,6 +16,8 @@ export const DEAD_LETTERS_STREAM = "CR_DEAD_LETTERS";
 export const CHECKPOINTS_BUCKET = "CR_CHECKPOINTS";
 /** The key-value bucket of the kinds' schemas, for functions. */
 export const SCHEMAS_BUCKET = "CR_SCHEMAS";
+/** The key-value bucket of what steps of functions gave. */
+export const STEPS_BUCKET = "CR_STEPS";
 /** The object store's bucket for the data of events that are larger than a message may be. */
 export const BLOBS_BUCKET = "CR_BLOBS";
 /** What the subjects of dead letters begin with: `crdead.<subscription>.<subject of the event>`. */
@@ -65,11 +67,13 @@ const STREAM_EXISTS_WITH_OTHER_CONFIG = 10058;
 const DAY_NS = 86_400 * 1e9;
 /** The duplicate window is a second net behind the fence; more would cost 229 bytes of server memory per event in it. */
 const DUPLICATE_WINDOW_NS = 120 * 1e9;
-/** Dead letters wait for a person: a month, and little room. */
+/** Dead letters wait for a person: a month, and little room. Their steps are kept as long. */
 const DEAD_LETTERS_AGE_NS = 30 * DAY_NS;
 const DEAD_LETTERS_BYTES_MAX = 256 * 1024 ** 2;
 /** Thousands of kinds of usual size (30 KB), compressed, from tens of clusters. */
 const SCHEMAS_BYTES_MAX = 256 * 1024 ** 2;
+/** Two million steps of a usual size. */
+const STEPS_BYTES_MAX = 1024 ** 3;
 
 /** CR_EVENTS. No age limit: once an object's events are gone, its fence would accept a replay. */
 export function eventsStream(settings: StreamSettings): StreamDefinition {
@@ -179,6 +183,33 @@ export function schemasStream(settings: Pick<StreamSettings, "replicas">): Strea
       allow_direct: true,
     },
     guarded: ["subjects", "max_msgs_per_subject"],
+  };
+}
+
+/**
+ * The steps' key-value bucket, as ADR-8 lays it out. A full one forgets its oldest results, which matter only when an old dead letter is
+ * tried again; refusing new ones would stop every function that has steps.
+ */
+export function stepsStream(settings: StreamSettings): StreamDefinition {
+  return {
+    config: {
+      name: `KV_${STEPS_BUCKET}`,
+      description: "cr-reactor: what steps of functions gave, so that they are not run again",
+      subjects: [`$KV.${STEPS_BUCKET}.>`],
+      storage: "file",
+      retention: "limits",
+      discard: "old",
+      compression: "s2",
+      num_replicas: settings.replicas,
+      max_age: DEAD_LETTERS_AGE_NS,
+      max_bytes: STEPS_BYTES_MAX,
+      max_msgs_per_subject: 1,
+      duplicate_window: DUPLICATE_WINDOW_NS,
+      allow_rollup_hdrs: true,
+      deny_delete: true,
+      allow_direct: true,
+    },
+    guarded: ["subjects", "retention", "max_msgs_per_subject"],
   };
 }
 

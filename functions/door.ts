@@ -40,4 +40,7 @@ export {
   sql,
   suffix,
   terminating,
+  type Step,
+  type StepCall,
+  type StepResult,
 } from "#kit";

@@ -40,10 +40,10 @@ export default defineFunction({
   name: "notify-slack",
   description: "Posts a message about the change to a Slack channel.",
   config: Config,
-  async run({ event, config, signal }) {
+  async run({ event, config, step }) {
     const link = config.link && { text: config.link.text, url: fillLink(config.link.url, event) };
     const message = slackMessage(event, { title: config.title, link, fieldsMax: config.fieldsMax });
-    const receipt = await postSlackMessage(targetOf(config), message, { signal });
+    const receipt = await step("post", ({ signal }) => postSlackMessage(targetOf(config), message, { signal }));
     return receipt.type === "bot" ? `posted to ${receipt.channel}, ts ${receipt.ts}` : "posted through the webhook";
   },
 });

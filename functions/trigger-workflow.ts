@@ -27,15 +27,15 @@ export default defineFunction({
   description: "Starts a workflow at an HTTP endpoint, with parameters from the change.",
   config: Config,
   async run(context) {
-    const { event, config, idempotencyKey, signal } = context;
-    const id = workflowName(idempotencyKey);
+    const { event, config, step } = context;
+    const id = workflowName(context.idempotencyKey);
     const order = { id, event: reference(event), parameters: parametersOf(config.parameters, context) };
-    const outcome = await orderWorkflow(config.target, order, { idempotencyKey, signal });
+    const outcome = await step("start", (call) => orderWorkflow(config.target, order, call));
     return `workflow ${id} ${outcome}`;
   },
 });
 
-/** A DNS label (RFC 1123) for a subscription's event: `cr-` and 20 hexadecimal digits. Takes the idempotency key. */
+/** A DNS label (RFC 1123) for a subscription's event: `cr-` and 20 hexadecimal digits. Takes the event's idempotency key. */
 function workflowName(idempotencyKey: string): string {
   return `cr-${hash("sha256", idempotencyKey, "hex").slice(0, NAME_HEX_DIGITS)}`;
 }

@@ -11,6 +11,7 @@ import {
   EVENTS_STREAM,
   type JetStream,
   SCHEMAS_BUCKET,
+  STEPS_BUCKET,
 } from "#contract";
 import {
   EVERYBODY,
@@ -48,6 +49,7 @@ export interface NatsUser {
 }
 
 /** What the functions need; used in functions/kit: consumer, overrun, acknowledgement, delivery, dead-letter, schema-watch. */
+/** What the functions need; used in functions/kit: consumer, overrun, acknowledgement, delivery, dead-letter, nats-memory. */
 export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
   publish: [
     `${DEAD_LETTERS_ROOT}.>`,
@@ -64,6 +66,9 @@ export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
     // Filters are checked against the schemas of their kinds.
     `$JS.API.STREAM.INFO.KV_${SCHEMAS_BUCKET}`,
     `$JS.API.STREAM.MSG.GET.KV_${SCHEMAS_BUCKET}`,
+    // What steps gave.
+    `$KV.${STEPS_BUCKET}.>`,
+    ...["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.GET"].map((call) => `$JS.API.${call}.KV_${STEPS_BUCKET}`),
     // Not `$JS.ACK.CR_EVENTS.>`: newer servers may put domain and account before the stream (ADR-15).
     "$JS.ACK.>",
   ],

@@ -6,6 +6,7 @@
 import type { z } from "zod";
 import type { Change, Envelope, KubeObject, Logger } from "#contract";
 import type { Selection } from "./filter/filter.ts";
+import type { Step } from "./step/step.ts";
 
 /** What a function is called with, once for each matching event, in order for each object. */
 export interface FunctionContext<Config> {
@@ -23,6 +24,8 @@ export interface FunctionContext<Config> {
   readonly attempt: number;
   /** `<subscription>/<event id>`: the same on every try, for receivers that can tell a repetition. */
   readonly idempotencyKey: string;
+  /** Runs a part of the function whose result is remembered: `await step("open", (call) => …)` is not run again by a retry. */
+  readonly step: Step;
   readonly log: Logger;
   /** Aborts when the time is up or the process stops. */
   readonly signal: AbortSignal;

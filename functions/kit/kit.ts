@@ -43,6 +43,9 @@ export { type Outcome, PermanentError, RetryAfterError } from "./outcome.ts";
 export { checkSelection, type Mistake, schemasOf } from "./schema/check.ts";
 export { type KindPattern, type KindSchemas, readKindSchemas } from "./schema/schema-bucket.ts";
 export { patternOf, type SchemaWatch, watchSchemas } from "./schema/schema-watch.ts";
+export { createProcessMemory } from "./step/process-memory.ts";
+export type { Step, StepCall, StepResult } from "./step/step.ts";
+export type { StepMemory } from "./step/step-memory.ts";
 export {
   type Binding,
   bind,

@@ -9,6 +9,9 @@ import type { FunctionContext, FunctionDefinition } from "./define.ts";
 import { Selection } from "./filter/filter.ts";
 import { compileFilter, type Matcher } from "./filter/match.ts";
 import { planSelection } from "./filter/plan.ts";
+import { planSubjects } from "./filter/plan.ts";
+import { createSteps, type Steps } from "./step/step.ts";
+import type { StepMemory } from "./step/step-memory.ts";
 
 /** One entry: a durable consumer of its own, scaled and retried on its own. */
 export const Subscription = z.strictObject({
@@ -54,7 +57,10 @@ export interface Binding {
 }
 
 /** What differs from one call of a function to the next. */
-type FunctionCall = Pick<FunctionContext<unknown>, "event" | "attempt" | "log" | "signal">;
+interface FunctionCall extends Pick<FunctionContext<unknown>, "event" | "attempt" | "log" | "signal"> {
+  /** Where the results of its steps are. */
+  readonly stepMemory: StepMemory;
+}
 
 /** A subscription and its function do not fit together. The message names the subscription and the field. */
 export class SubscriptionError extends Error {
@@ -107,17 +113,33 @@ export function bind<Schema extends z.ZodType>(
     matcher: compileFilter(subscription),
     timeoutMs: timeoutSeconds === undefined ? (definition.timeoutMs ?? TIMEOUT_MS_DEFAULT) : timeoutSeconds * 1_000,
     async run(call) {
-      return (await definition.run(contextOf(name, config, call))) ?? undefined;
+      const { event, log, signal, stepMemory: memory } = call;
+      const steps = createSteps({ memory, subscription: name, eventId: event.id, log, signal });
+      try {
+        const note = await definition.run(contextOf(name, config, call, steps));
+        await steps.end();
+        return note ?? undefined;
+      } finally {
+        await steps.end().catch(() => undefined); // the function's own error is the one to tell
+      }
     },
   };
 }
 
 /** `before` costs a copy of the object, so it is computed when it is first asked for. */
-function contextOf<Config>(subscription: string, config: Config, call: FunctionCall): FunctionContext<Config> {
-  const { event } = call;
+function contextOf<Config>(
+  subscription: string,
+  config: Config,
+  { event, attempt, log, signal }: FunctionCall,
+  { step }: Steps,
+): FunctionContext<Config> {
   let before: KubeObject | null | undefined;
   return {
-    ...call,
+    event,
+    attempt,
+    log,
+    signal,
+    step,
     object: event.data.object,
     get before() {
       before ??= beforeOf(opOf(event), event.data);

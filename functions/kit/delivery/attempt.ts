@@ -53,8 +53,15 @@ async function ended(run: (signal: AbortSignal) => Promise<string | undefined>, 
     return { type: "done", ...(note !== undefined && { note }) };
   } catch (thrown) {
     const outcome = outcomeOf(thrown);
-    return outcome.type === "retry" && signal.aborted ? { type: "retry", error: signal.reason as Error } : outcome;
+    if (outcome.type !== "retry" || !signal.aborted) return outcome;
+    return { type: "retry", error: withCause(signal.reason as Error, outcome.error) };
   }
+}
+
+/** What the function was waiting for when its time was up. */
+function withCause(reason: Error, thrown: Error): Error {
+  if (thrown !== reason && thrown.cause !== reason) reason.cause ??= thrown;
+  return reason;
 }
 
 function timeoutError(timeoutMs: number): AttemptTimeoutError {

@@ -7,6 +7,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Delivered, type JetStream, type Logger, objectPart } from "#contract";
+import { createNatsMemory } from "../step/nats-memory.ts";
 import type { Binding } from "../subscription.ts";
 import { createAcknowledgements } from "./acknowledgement.ts";
 import { publishDeadLetter, sealDeadLetter } from "./dead-letter.ts";
@@ -88,6 +89,7 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
     ...{
       jetStream,
       binding,
+      stepMemory: createNatsMemory(jetStream),
       log,
       slots,
       running,

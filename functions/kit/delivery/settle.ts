@@ -17,6 +17,8 @@ import {
 } from "#contract";
 import { type Outcome, PermanentError } from "../outcome.ts";
 import type { Binding } from "../subscription.ts";
+import type { StepMemory } from "../step/step-memory.ts";
+import type { Binding, Subscription } from "../subscription.ts";
 import { attempt } from "./attempt.ts";
 import type { Slots } from "./slots.ts";
 
@@ -28,6 +30,7 @@ export interface SettleOptions {
   /** Where the data of very large events is. */
   readonly jetStream: JetStream;
   readonly binding: Binding;
+  readonly stepMemory: StepMemory;
   readonly log: Logger;
   readonly slots: Slots;
   readonly retry: BackoffOptions;
@@ -104,8 +107,9 @@ function tryOnce(
   options: SettleOptions,
 ): Promise<Outcome> | Outcome {
   if (judgement.type === "unopened") return { type: "retry", error: judgement.error };
-  const { binding } = options;
-  const call = (signal: AbortSignal) => binding.run({ event: judgement.event, attempt: number, log, signal });
+  const { binding, stepMemory } = options;
+  const { event } = judgement;
+  const call = (signal: AbortSignal) => binding.run({ event, attempt: number, log, signal, stepMemory });
   return attempt(call, { ...options, timeoutMs: binding.timeoutMs });
 }
 

@@ -10,6 +10,8 @@ import { pathSet } from "../../../bridge/path-set.ts";
 import { type ObservedState, seal } from "../../../bridge/seal.ts";
 import { parsePhaseSource, phaseOf } from "../../../bridge/transitions.ts";
 import type { FunctionContext } from "../../../functions/kit/define.ts";
+import { createProcessMemory } from "../../../functions/kit/step/process-memory.ts";
+import { createSteps } from "../../../functions/kit/step/step.ts";
 
 /** What a test says about one state; the rest is the same in all of them. */
 export interface SampleState {
@@ -75,6 +77,9 @@ export function manyFields(count: number, text: string): Sample {
 
 /** What the kit hands to a function with an event. */
 export function sampleContext<Config>(event: Envelope, config: Config): FunctionContext<Config> {
+  const log = createLogger("test", "silent");
+  const { signal } = new AbortController();
+  const memory = createProcessMemory();
   return {
     event,
     object: event.data.object,
@@ -84,8 +89,9 @@ export function sampleContext<Config>(event: Envelope, config: Config): Function
     subscription: "databases",
     attempt: 1,
     idempotencyKey: `databases/${event.id}`,
-    log: createLogger("test", "silent"),
-    signal: new AbortController().signal,
+    step: createSteps({ memory, subscription: "databases", eventId: event.id, log, signal }).step,
+    log,
+    signal,
   };
 }
 
