@@ -48,8 +48,7 @@ export interface NatsUser {
   readonly subscribe: NatsPermission;
 }
 
-/** What the functions need; used in functions/kit: consumer, overrun, acknowledgement, delivery, dead-letter, schema-watch. */
-/** What the functions need; used in functions/kit: consumer, overrun, acknowledgement, delivery, dead-letter, nats-memory. */
+/** What the functions need; used in functions/kit: consumer, overrun, acknowledgement, delivery, dead-letter, schema-watch, nats-memory. */
 export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
   publish: [
     `${DEAD_LETTERS_ROOT}.>`,

@@ -9,7 +9,6 @@ import type { FunctionContext, FunctionDefinition } from "./define.ts";
 import { Selection } from "./filter/filter.ts";
 import { compileFilter, type Matcher } from "./filter/match.ts";
 import { planSelection } from "./filter/plan.ts";
-import { planSubjects } from "./filter/plan.ts";
 import { createSteps, type Steps } from "./step/step.ts";
 import type { StepMemory } from "./step/step-memory.ts";
 

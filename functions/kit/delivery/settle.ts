@@ -16,9 +16,8 @@ import {
   type SentEnvelope,
 } from "#contract";
 import { type Outcome, PermanentError } from "../outcome.ts";
-import type { Binding } from "../subscription.ts";
 import type { StepMemory } from "../step/step-memory.ts";
-import type { Binding, Subscription } from "../subscription.ts";
+import type { Binding } from "../subscription.ts";
 import { attempt } from "./attempt.ts";
 import type { Slots } from "./slots.ts";
 
