@@ -6,7 +6,9 @@
 import { z } from "zod";
 import { type KindSchema, METADATA_SCHEMA, type SchemaNode } from "./kind-schema.ts";
 import type { Json } from "./kube-object.ts";
-import { findKind, type KindName, type OpenApiDocument } from "./list-shape.ts";
+import { findKind, type KindName, OpenApiDocument } from "./list-shape.ts";
+
+export { OpenApiDocument };
 
 /** No kind that anybody runs is deeper than half of this. */
 const DEPTH_MAX = 40;

@@ -12,6 +12,7 @@ const ALIASES: Readonly<Record<string, string>> = { "#contract": "bridge/contrac
 /** What the commands may open: each other, and the doors of both sides. */
 const COMMAND_OPENS =
   /^(cli\/(?!embedded\/)|cli\/embedded\/embedded\.ts$|bridge\/(main|config|api-server|discovery|dotted-version|inspection|kube-requirement|kubernetes-settings|logger|nats-requirement|observe|preview|yaml-config|contract)\.ts$|functions\/(main|kit\/kit|actions\/audit\/audit-chain)\.ts$)/;
+  /^(cli\/(?!embedded\/)|cli\/embedded\/embedded\.ts$|bridge\/(main|config|api-server|discovery|dotted-version|inspection|kind-schema-reduction|kube-requirement|kubernetes-settings|logger|nats-requirement|observe|preview|yaml-config|contract)\.ts$|functions\/(main|kit\/kit)\.ts$)/;
 /** Each package outside Node, and the only files that may import it; tests are free. */
 const HOMES: Readonly<Record<string, RegExp>> = {
   "@kubernetes/client-node": /^bridge\/api-server\.ts$/,
@@ -20,7 +21,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   cloudevents: /^bridge\/seal\.ts$/,
   "prom-client": /^bridge\/metrics\.ts$/,
   pino: /^bridge\/logger\.ts$/,
-  yaml: /^(bridge\/yaml-config|cli\/embedded\/(request\/request|embedded|manifest|server))\.ts$/,
+  yaml: /^(bridge\/yaml-config|cli\/types-source|cli\/embedded\/(request\/request|embedded|manifest|server))\.ts$/,
   "@marcbachmann/cel-js":
     /^(cli\/embedded\/schema\/schema-rule(-value)?|functions\/kit\/expression\/cel(-[a-z]+)?)\.ts$/,
   zod: /./,
@@ -100,7 +101,9 @@ describe("imports", () => {
   test("are really seen", () => {
     assert.ok(files.length > 80 && imports.length > 300, `${files.length} files, ${imports.length} imports`);
     assert.ok(imports.some(({ from, to, lazy }) => from === "cli/main.ts" && to === "cli/demo.ts" && lazy));
-    assert.ok(imports.some(({ from, to }) => from === "functions/kit/delivery/subscribe.ts" && to === "bridge/contract.ts"));
+    assert.ok(
+      imports.some(({ from, to }) => from === "functions/kit/delivery/subscribe.ts" && to === "bridge/contract.ts"),
+    );
   });
 
   test("point one way, through the doors, and each package has its home", () => {
@@ -129,7 +132,11 @@ describe("imports", () => {
       from: "functions/notify-slack.ts",
       text: 'export { x } from "./trigger-workflow.ts";',
     },
-    { name: "a second home for nats", from: "functions/kit/filter/plan.ts", text: 'import {\n  connect,\n} from "nats";' },
+    {
+      name: "a second home for nats",
+      from: "functions/kit/filter/plan.ts",
+      text: 'import {\n  connect,\n} from "nats";',
+    },
     { name: "a package without a home", from: "bridge/sink.ts", text: 'import "left-pad";' },
     {
       name: "the embedded API server opening the bridge",

@@ -7,15 +7,17 @@ import type { z } from "zod";
 import type { Change, Envelope, KubeObject, Logger } from "#contract";
 import type { Selection } from "./filter/filter.ts";
 import type { Step } from "./step/step.ts";
+import type { Filter, Selection } from "./filter/filter.ts";
+import type { Kind } from "./schema/kind.ts";
 
 /** What a function is called with, once for each matching event, in order for each object. */
-export interface FunctionContext<Config> {
+export interface FunctionContext<Config, Resource = KubeObject> {
   /** The CloudEvent: its attributes, and `data` with the change. */
   readonly event: Envelope;
   /** The object after the change; for a deletion its last known state. */
-  readonly object: KubeObject;
+  readonly object: Resource;
   /** The object before the change; `null` when there was none or none is told. Computed when it is first read. */
-  readonly before: KubeObject | null;
+  readonly before: Resource | null;
   readonly change: Change;
   readonly config: Config;
   /** The name of the subscription that brought the event. */
@@ -32,7 +34,7 @@ export interface FunctionContext<Config> {
 }
 
 /** A function. Throw PermanentError or RetryAfterError to say how a failure is to be treated; any other error is tried again. */
-export interface FunctionDefinition<Schema extends z.ZodType = z.ZodType> {
+export interface FunctionDefinition<Schema extends z.ZodType = z.ZodType, Resource = KubeObject> {
   /** Kebab-case, unique among the functions of a process. */
   readonly name: string;
   /** One sentence for lists and `--help`. */
@@ -41,15 +43,26 @@ export interface FunctionDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly config: Schema;
   /** What it reacts to when no subscription says otherwise. */
   readonly subscription?: Selection;
+  /** The kind that it is written for, instead of `subscription`: its objects have types, and no other kind can be bound to it. */
+  readonly resource?: Kind<Resource>;
+  /** With `resource`: what must have happened to it; left out: anything. */
+  readonly when?: Filter;
   /** Time for one try; default 30,000. */
   readonly timeoutMs?: number;
   /** May return a note on what it did, for the log. */
-  run(context: FunctionContext<z.output<Schema>>): Promise<string | undefined> | Promise<void>;
+  run(context: FunctionContext<z.output<Schema>, Resource>): Promise<string | undefined> | Promise<void>;
 }
 
 /** Defines a function; the settings' type comes from their schema. */
-export function defineFunction<Schema extends z.ZodType>(
-  definition: FunctionDefinition<Schema>,
-): FunctionDefinition<Schema> {
+export function defineFunction<Schema extends z.ZodType, Resource = KubeObject>(
+  definition: FunctionDefinition<Schema, Resource>,
+): FunctionDefinition<Schema, Resource> {
   return definition;
+}
+
+/** What a function says itself that it reacts to. */
+export function ownSelection({ subscription, resource, when }: FunctionDefinition): Selection | undefined {
+  if (subscription !== undefined || resource === undefined) return subscription;
+  const { apiVersion, kind } = resource;
+  return { apiVersion, kind, ...(when !== undefined && { when }) };
 }

@@ -41,6 +41,7 @@ export { compileFilter, explainMatch, type Matcher, type MatchResult } from "./f
 export { type Plan, planSelection } from "./filter/plan.ts";
 export { type Outcome, PermanentError, RetryAfterError } from "./outcome.ts";
 export { checkSelection, type Mistake, schemasOf } from "./schema/check.ts";
+export { defineKind, type Kind } from "./schema/kind.ts";
 export { type KindPattern, type KindSchemas, readKindSchemas } from "./schema/schema-bucket.ts";
 export { patternOf, type SchemaWatch, watchSchemas } from "./schema/schema-watch.ts";
 export { createProcessMemory } from "./step/process-memory.ts";

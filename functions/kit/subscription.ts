@@ -5,7 +5,7 @@
 
 import { z } from "zod";
 import { beforeOf, type KubeObject, NatsSettings, opOf, parseYamlConfig } from "#contract";
-import type { FunctionContext, FunctionDefinition } from "./define.ts";
+import { type FunctionContext, type FunctionDefinition, ownSelection } from "./define.ts";
 import { Selection } from "./filter/filter.ts";
 import { compileFilter, type Matcher } from "./filter/match.ts";
 import { planSelection } from "./filter/plan.ts";
@@ -77,12 +77,13 @@ export function parseSubscriptions(text: string, fileName: string): Subscription
 
 /** The subscription of a function that says itself what it reacts to. Throws SubscriptionError when it does not, or needs settings. */
 export function ownSubscription(definition: FunctionDefinition): Subscription {
-  if (definition.subscription === undefined) {
+  const selection = ownSelection(definition);
+  if (selection === undefined) {
     throw new SubscriptionError(
       `function "${definition.name}" does not say what it reacts to: bind it in a subscriptions file (apiVersion, kind, when)`,
     );
   }
-  return Subscription.parse({ name: definition.name, function: definition.name, ...definition.subscription });
+  return Subscription.parse({ name: definition.name, function: definition.name, ...selection });
 }
 
 /** Joins a subscription with its function. Throws SubscriptionError. */
@@ -91,6 +92,15 @@ export function bind<Schema extends z.ZodType>(
   definition: FunctionDefinition<Schema>,
 ): Binding {
   const { name, timeoutSeconds } = subscription;
+  const { resource } = definition;
+  if (
+    resource !== undefined &&
+    (resource.kind !== subscription.kind || resource.apiVersion !== subscription.apiVersion)
+  ) {
+    throw new SubscriptionError(
+      `subscription "${name}": the function ${definition.name} is written for ${resource.kind} ${resource.apiVersion}, not for ${subscription.kind} ${subscription.apiVersion}: bind it to that, or write one without resource`,
+    );
+  }
   const parsed = definition.config.safeParse(subscription.config);
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${["config", ...issue.path].join(".")}: ${issue.message}`);
