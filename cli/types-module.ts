@@ -46,12 +46,17 @@ import { z } from "zod";
 export const ${name} = defineKind({
   apiVersion: ${JSON.stringify(apiVersion)},
   kind: ${JSON.stringify(kind)},
-  schema: ${expression({ ...content, description: undefined }, 1)},
+  schema: ${contentOf(content)},
 });
 
 /** An object of the kind, with its types. */
 export type ${name} = z.output<typeof ${name}.schema>;
 `;
+}
+
+/** Of everything but its identity; always an object. */
+function contentOf(content: SchemaNode): string {
+  return Object.keys(content.properties ?? {}).length === 0 ? "z.looseObject({})" : objectOf(content, 1);
 }
 
 /** The zod of a node; what stands on lines of its own is indented by so many levels. */
