@@ -11,12 +11,14 @@ export { beforeOf, Change, Op } from "./change.ts";
 export { openEnvelope, readEvent } from "./dataref.ts";
 export {
   CLOUDEVENTS_JSON,
+  checkSent,
   Envelope,
   MalformedEventError,
   opOf,
   parseEnvelope,
   parseSent,
   type SentEnvelope,
+  TYPE_PREFIX,
 } from "./envelope.ts";
 export { FieldPath, parseFieldPath, parsePointer, toDotted, toPointer, valueAt } from "./field-path.ts";
 export type { JetStream, NatsMessage } from "./jetstream.ts";

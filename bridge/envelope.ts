@@ -83,7 +83,11 @@ export function parseEnvelope(payload: Uint8Array | string): Envelope {
 
 /** Parses a message's payload, whose data may be elsewhere. Throws MalformedEventError. */
 export function parseSent(payload: Uint8Array | string): SentEnvelope {
-  const json = readJson(payload);
+  return checkSent(readJson(payload));
+}
+
+/** Checks an event that was read from JSON, or put together from headers. Throws MalformedEventError. */
+export function checkSent(json: unknown): SentEnvelope {
   const isReferring = typeof json === "object" && json !== null && "dataref" in json && !("data" in json);
   return isReferring ? check(ReferringEnvelope, json) : check(Envelope, json);
 }

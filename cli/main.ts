@@ -54,6 +54,21 @@ program
   );
 
 program
+  .command("serve")
+  .description("Run functions behind an HTTP port that takes CloudEvents, for Knative, Argo Events and others.")
+  .argument("[function...]", "serve only the subscriptions of these functions (names, or paths of your own)")
+  .requiredOption("-s, --subscriptions <file>", "subscriptions (YAML), with serve: who may send")
+  .option("--host <address>", "listen on this address (default: serve.host, else 127.0.0.1)")
+  .option("--port <n>", "listen on this port (default: serve.port, else PORT, else 8080)", parsePort)
+  .addHelpText(
+    "after",
+    "\nExamples:\n  $ cr-reactor serve --subscriptions subscriptions.yaml\n  $ cr-reactor serve page-oncall --subscriptions subscriptions.yaml --host 0.0.0.0 --port 8080",
+  )
+  .action(async (functions: string[], options: { subscriptions: string; host?: string; port?: number }) =>
+    (await import("./serve.ts")).serveCommand(functions, options),
+  );
+
+program
   .command("tail")
   .description("Show changes as they happen: what changed from what to what, phase, and field manager.")
   .argument(

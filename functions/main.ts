@@ -107,7 +107,10 @@ export async function bindAll(
   });
 }
 
-function fileOf({ subscriptions: source }: Pick<RunFunctionsOptions, "subscriptions">): SubscriptionsFile | undefined {
+/** The subscriptions file of these options. Throws ConfigError. */
+export function fileOf({
+  subscriptions: source,
+}: Pick<RunFunctionsOptions, "subscriptions">): SubscriptionsFile | undefined {
   return source !== undefined && "text" in source ? parseSubscriptions(source.text, source.fileName) : source;
 }
 

@@ -13,6 +13,7 @@ const ALIASES: Readonly<Record<string, string>> = { "#contract": "bridge/contrac
 const COMMAND_OPENS =
   /^(cli\/(?!embedded\/)|cli\/embedded\/embedded\.ts$|bridge\/(main|config|api-server|discovery|dotted-version|inspection|kube-requirement|kubernetes-settings|logger|nats-requirement|observe|preview|yaml-config|contract)\.ts$|functions\/(main|kit\/kit|actions\/audit\/audit-chain)\.ts$)/;
   /^(cli\/(?!embedded\/)|cli\/embedded\/embedded\.ts$|bridge\/(main|config|api-server|discovery|dotted-version|inspection|kind-schema-reduction|kube-requirement|kubernetes-settings|logger|nats-requirement|observe|preview|yaml-config|contract)\.ts$|functions\/(main|kit\/kit)\.ts$)/;
+  /^(cli\/(?!embedded\/)|cli\/embedded\/embedded\.ts$|bridge\/(main|config|api-server|discovery|dotted-version|inspection|kube-requirement|kubernetes-settings|logger|nats-requirement|observe|preview|yaml-config|contract)\.ts$|functions\/(main|serving|kit\/kit)\.ts$)/;
 /** Each package outside Node, and the only files that may import it; tests are free. */
 const HOMES: Readonly<Record<string, RegExp>> = {
   "@kubernetes/client-node": /^bridge\/api-server\.ts$/,
@@ -25,6 +26,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   "@marcbachmann/cel-js":
     /^(cli\/embedded\/schema\/schema-rule(-value)?|functions\/kit\/expression\/cel(-[a-z]+)?)\.ts$/,
   zod: /./,
+  jose: /^functions\/kit\/serve\/oidc\.ts$/,
   commander: /^cli\/main\.ts$/,
   esbuild: /^build\.ts$/,
 };
@@ -61,6 +63,11 @@ const ROOMS: readonly { readonly room: RegExp; readonly opens: RegExp; readonly 
     room: /^functions\/actions\//,
     opens: /^(functions\/actions\/|functions\/kit\/kit\.ts$|bridge\/contract\.ts$)/,
     rule: "an action opens the kit and the contract",
+  },
+  {
+    room: /^functions\/serving\.ts$/,
+    opens: /^(functions\/main\.ts$|functions\/kit\/serve\/(receiver|serve-settings)\.ts$|bridge\/contract\.ts$)/,
+    rule: "serving opens main, the receiver and the contract",
   },
   {
     room: /^functions\/main\.ts$/,
@@ -182,7 +189,7 @@ describe("imports", () => {
       reached.add(file);
       for (const { to } of imports.filter(({ from }) => from === file)) visit(to);
     };
-    for (const entry of ["functions/main.ts", "cli/run.ts", "cli/tail.ts"]) visit(entry);
+    for (const entry of ["functions/main.ts", "cli/run.ts", "cli/serve.ts", "cli/tail.ts"]) visit(entry);
     assert.ok(reached.has("nats"));
     assert.deepEqual(
       NOT_IN_FUNCTIONS.filter((name) => reached.has(name)),

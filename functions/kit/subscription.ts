@@ -9,6 +9,8 @@ import { type FunctionContext, type FunctionDefinition, ownSelection } from "./d
 import { Selection } from "./filter/filter.ts";
 import { compileFilter, type Matcher } from "./filter/match.ts";
 import { planSelection } from "./filter/plan.ts";
+import { planSubjects } from "./filter/plan.ts";
+import { ServeSettings } from "./serve/serve-settings.ts";
 import { createSteps, type Steps } from "./step/step.ts";
 import type { StepMemory } from "./step/step-memory.ts";
 
@@ -38,6 +40,8 @@ export type Subscription = z.infer<typeof Subscription>;
 /** The whole file. */
 export const SubscriptionsFile = z.strictObject({
   nats: NatsSettings,
+  /** How `cr-reactor serve` listens; `run` passes over it. */
+  serve: ServeSettings.optional(),
   subscriptions: z.array(Subscription).min(1, "name at least one subscription").superRefine(refuseSameNames),
 });
 export type SubscriptionsFile = z.infer<typeof SubscriptionsFile>;

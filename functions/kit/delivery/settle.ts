@@ -26,8 +26,8 @@ export type Settled = { readonly attempts: number; readonly eventId?: string } &
 
 /** What settling needs around it. */
 export interface SettleOptions {
-  /** Where the data of very large events is. */
-  readonly jetStream: JetStream;
+  /** Where the data of very large events is; without it they are dead letters. */
+  readonly jetStream: JetStream | undefined;
   readonly binding: Binding;
   readonly stepMemory: StepMemory;
   readonly log: Logger;
@@ -42,6 +42,12 @@ export interface SettleOptions {
   readonly onUndecided: () => void;
   /** What was warned about, so that each is warned about once. */
   readonly warned: Set<string>;
+  /** The API versions that were warned about, so that each is warned about once. */
+  readonly otherVersions: Set<string>;
+  /** Waits between two tries; resolves to false when no further one is wanted. Default: as long as it takes. */
+  readonly wait?: (waitMs: number, stopping: AbortSignal) => Promise<boolean>;
+  /** From 0 to 1, for the jitter of the waits; default `Math.random`. */
+  readonly random?: () => number;
 }
 
 /** Different warnings of one subscription; more tell nothing new. */
@@ -58,10 +64,10 @@ export async function settle(
   slotsTaken: number,
   options: SettleOptions,
 ): Promise<Settled | undefined> {
-  const { slots, stopping } = options;
+  const { slots, stopping, wait = waited } = options;
   let taken = slotsTaken;
   try {
-    const backoff = createBackoff(options.retry);
+    const backoff = createBackoff(options.retry, options.random);
     let judgement: Judgement | undefined;
     for (let number = deliveryCount; ; number++) {
       if (judgement?.type !== "run") judgement = await judge(message.data, options);
@@ -80,7 +86,7 @@ export async function settle(
       const waitMs = Math.min(backoff.nextMs(outcome.afterMs), WAIT_MS_MAX);
       options.onRetry(outcome.error);
       log.warn({ error: outcome.error.message, waitMs: Math.round(waitMs) }, "failed; trying again after a while");
-      if (!(await waited(waitMs, stopping)) || !(await slots.take(1))) return undefined;
+      if (!(await wait(waitMs, stopping)) || !(await slots.take(1))) return undefined;
       taken = 1;
     }
   } finally {
@@ -94,16 +100,17 @@ type Warning =
   | { readonly type: "undecided"; readonly reason: string };
 
 /** The event to run, the outcome that the message has without being run, or why its data could not be had this time. */
-type Judgement =
+export type Judgement =
   | { readonly type: "run"; readonly event: Envelope }
   | { readonly type: "ended"; readonly outcome: Outcome; readonly warning?: Warning }
   | { readonly type: "unopened"; readonly id: string; readonly error: Error };
 
-function tryOnce(
+/** One try of what may be run. Never rejects. */
+export function tryOnce(
   judgement: Exclude<Judgement, { type: "ended" }>,
   number: number,
   log: Logger,
-  options: SettleOptions,
+  options: Pick<SettleOptions, "binding" | "stepMemory" | "graceMs" | "running">,
 ): Promise<Outcome> | Outcome {
   if (judgement.type === "unopened") return { type: "retry", error: judgement.error };
   const { binding, stepMemory } = options;
@@ -112,15 +119,23 @@ function tryOnce(
   return attempt(call, { ...options, timeoutMs: binding.timeoutMs });
 }
 
-/** An event that the whole filter matches is run, any other is skipped, and what is no event can only become a dead letter. */
+/** What is no event can only become a dead letter. */
 async function judge(payload: Uint8Array, options: SettleOptions): Promise<Judgement> {
-  let sent: SentEnvelope;
   try {
-    sent = parseSent(payload);
+    return await judgeSent(parseSent(payload), options);
   } catch (thrown) {
     return { type: "ended", outcome: { type: "dead-letter", error: asMalformed(thrown) } };
   }
   if (sent.data !== undefined) return match(options.binding, sent);
+
+}
+
+/** An event that the whole filter matches is run, any other is skipped. Never rejects. */
+export async function judgeSent(
+  sent: SentEnvelope,
+  options: Pick<SettleOptions, "jetStream" | "binding" | "stopping">,
+): Promise<Judgement> {
+  if (sent.data !== undefined) return match(options.binding.subscription, sent);
   try {
     return match(options.binding, await open(sent, options));
   } catch (thrown) {
@@ -131,7 +146,12 @@ async function judge(payload: Uint8Array, options: SettleOptions): Promise<Judge
 }
 
 /** Fetches the data of a very large event. That NATS is away is no fault of the event, and no try. */
-async function open(sent: SentEnvelope, { jetStream, stopping }: SettleOptions): Promise<Envelope> {
+async function open(
+  sent: SentEnvelope,
+  { jetStream, stopping }: Pick<SettleOptions, "jetStream" | "stopping">,
+): Promise<Envelope> {
+  if (jetStream === undefined)
+    throw new MalformedEventError("the event's data is in NATS (dataref), which this process has no connection to");
   for (;;) {
     try {
       return await openEnvelope(jetStream, sent);
@@ -166,6 +186,13 @@ function warnOnce(warning: Warning, { binding, log, onUndecided, warned }: Settl
   const key = JSON.stringify(warning);
   if (warned.has(key) || warned.size >= WARNINGS_MAX) return;
   warned.add(key);
+
+export function warnOnce(
+  found: string,
+  { binding, log, otherVersions }: Pick<SettleOptions, "binding" | "log" | "otherVersions">,
+): void {
+  if (otherVersions.has(found)) return;
+  otherVersions.add(found);
   const { kind, apiVersion } = binding.subscription;
   switch (warning.type) {
     case "other-version":

@@ -1,0 +1,32 @@
+/**
+ * The second way to run functions: behind an HTTP port that takes CloudEvents, beside `main.ts`, which takes them from NATS. The same
+ * file, the same checks at start, the same functions. NATS is needed only by what is kept there, so it is connected to only where the
+ * file or NATS_URL names it.
+ */
+import { awaitJetStream, type JetStream, resolveNatsSettings } from "#contract";
+import { type Receiver, receive } from "./kit/serve/receiver.ts";
+import type { ServeSettings } from "./kit/serve/serve-settings.ts";
+import { bindAll, fileOf, type RunFunctionsOptions } from "./main.ts";
+
+/** What to serve, and where. */
+export interface ServeFunctionsOptions extends RunFunctionsOptions {
+  /** Go before the file's `serve`. */
+  readonly settings?: Pick<ServeSettings, "host" | "port">;
+}
+
+/** Starts to listen. Throws ConfigError, SubscriptionError, SecretError, ListenError or NatsUnusableError. */
+export async function serveFunctions(options: ServeFunctionsOptions): Promise<Receiver> {
+  const { log, signal, settings } = options;
+  const bindings = await bindAll(options);
+  const jetStream = await connect(options);
+  const receiver = await receive(bindings, { ...fileOf(options)?.serve, ...settings }, { log, signal, jetStream });
+  return { ...receiver, done: receiver.done.then(() => jetStream?.close()) };
+}
+
+async function connect(options: ServeFunctionsOptions): Promise<JetStream | undefined> {
+  const { log, signal } = options;
+  const settings = options.nats ?? fileOf(options)?.nats;
+  if (settings?.servers === undefined && process.env["NATS_URL"] === undefined) return undefined;
+  const onWait = (error: Error) => log.warn(error.message);
+  return await awaitJetStream(resolveNatsSettings(settings ?? {}), "cr-reactor serve", { signal, onWait });
+}
