@@ -1,8 +1,8 @@
 /**
- * `npm run build`: makes dist/, which the npm package and the container consist of. Three bundles share their chunks: `cr-reactor.js`
- * (the command line) loads `bridge.js` or `functions.js` when that command is used, and neither of them holds code of the other. Beside
- * them `index.js` and its declarations, the door for users' functions, out of the same chunks, so that a function and the kit that runs it
- * have one and the same classes. The same sources give the same bytes, in whatever folder.
+ * `npm run build`: makes dist/, which the npm package and the container consist of. The bundles share their chunks: `cr-reactor.js` (the
+ * command line) loads `bridge.js`, `functions.js` or `serving.js` when that command is used, and none of them holds code of another.
+ * Beside them `index.js` and `testing.js` with their declarations, the doors for users' functions, out of the same chunks, so that a
+ * function and the kit that runs it have one and the same classes. The same sources give the same bytes, in whatever folder.
  */
 import { execFile } from "node:child_process";
 import { chmodSync, globSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -33,8 +33,13 @@ const ENTRIES = {
   "cr-reactor": "cli/main.ts",
   bridge: "cli/bridge.ts",
   functions: "cli/run.ts",
+  serving: "cli/serve.ts",
   index: "functions/door.ts",
+  testing: "functions/testing.ts",
 } as const;
+
+/** Those that others import, with declarations beside them. */
+const DOORS = ["index", "testing"] as const;
 
 /** The oldest Node of package.json's `engines`. */
 const TARGET = "node24.12";
@@ -102,7 +107,7 @@ async function declare(outdir: string): Promise<void> {
   const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
   const args = ["--project", join(ROOT, "tsconfig.declarations.json"), "--outDir", types];
   await promisify(execFile)(process.execPath, [tsc, ...args]).catch((cause) => {
-    throw new Error(`tsc cannot declare ${ENTRIES.index}:\n${cause.stdout || cause.message}`, { cause });
+    throw new Error(`tsc cannot declare the doors:\n${cause.stdout || cause.message}`, { cause });
   });
   const { imports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
     imports: Record<string, string>;
@@ -116,8 +121,8 @@ async function declare(outdir: string): Promise<void> {
     });
     writeFileSync(path, text);
   }
-  const door = ENTRIES.index.replace(/\.ts$/, ".js");
-  writeFileSync(join(outdir, "index.d.ts"), `export * from "./types/${door}";\n`);
+  for (const door of DOORS)
+    writeFileSync(join(outdir, `${door}.d.ts`), `export * from "./types/${ENTRIES[door].replace(/\.ts$/, ".js")}";\n`);
 }
 
 /** The licenses of everything inside, which must go along with it. */

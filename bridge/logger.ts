@@ -19,3 +19,9 @@ export function createLogger(component: string, level = process.env["LOG_LEVEL"]
     pino.destination({ dest: 2, sync: true }),
   );
 }
+
+/** A logger that hands on each line, for tests of functions: everything from `debug` on. */
+export function createRecordingLogger(onLine: (line: string) => void): Logger {
+  const formatters = { level: (label: string) => ({ level: label }) };
+  return pino({ base: null, timestamp: false, level: "debug", formatters }, { write: onLine });
+}

@@ -55,6 +55,16 @@ function importsOf(file: string, text = readFileSync(join(ROOT, file), "utf8")):
 const ROOMS: readonly { readonly room: RegExp; readonly opens: RegExp; readonly rule: string }[] = [
   { room: /^bridge\//, opens: /^bridge\//, rule: "the bridge knows nothing but itself" },
   {
+    room: /^functions\/kit\/testing\//,
+    opens: /^(functions\/kit\/|bridge\/(contract|fixture)\.ts$)/,
+    rule: "tests of functions open the kit, the contract and the fixture",
+  },
+  {
+    room: /^functions\/testing\.ts$/,
+    opens: /^(functions\/kit\/testing\/|bridge\/fixture\.ts$)/,
+    rule: "the door for tests opens nothing but the tests' kit",
+  },
+  {
     room: /^functions\/kit\//,
     opens: /^(functions\/kit\/|bridge\/contract\.ts$)/,
     rule: "the kit opens nothing but the contract",
