@@ -11,9 +11,7 @@ const ROOT = join(import.meta.dirname, "..");
 const ALIASES: Readonly<Record<string, string>> = { "#contract": "bridge/contract.ts", "#kit": "functions/kit/kit.ts" };
 /** What the commands may open: each other, and the doors of both sides. */
 const COMMAND_OPENS =
-  /^(cli\/(?!embedded\/)|cli\/embedded\/embedded\.ts$|bridge\/(main|config|api-server|discovery|dotted-version|inspection|kube-requirement|kubernetes-settings|logger|nats-requirement|observe|preview|yaml-config|contract)\.ts$|functions\/(main|kit\/kit|actions\/audit\/audit-chain)\.ts$)/;
-  /^(cli\/(?!embedded\/)|cli\/embedded\/embedded\.ts$|bridge\/(main|config|api-server|discovery|dotted-version|inspection|kind-schema-reduction|kube-requirement|kubernetes-settings|logger|nats-requirement|observe|preview|yaml-config|contract)\.ts$|functions\/(main|kit\/kit)\.ts$)/;
-  /^(cli\/(?!embedded\/)|cli\/embedded\/embedded\.ts$|bridge\/(main|config|api-server|discovery|dotted-version|inspection|kube-requirement|kubernetes-settings|logger|nats-requirement|observe|preview|yaml-config|contract)\.ts$|functions\/(main|serving|kit\/kit)\.ts$)/;
+  /^(cli\/(?!embedded\/)|cli\/embedded\/embedded\.ts$|bridge\/(main|config|api-server|discovery|dotted-version|inspection|kind-schema-reduction|kube-requirement|kubernetes-settings|logger|nats-requirement|observe|preview|yaml-config|contract)\.ts$|functions\/(main|serving|kit\/kit|actions\/audit\/audit-chain)\.ts$)/;
 /** Each package outside Node, and the only files that may import it; tests are free. */
 const HOMES: Readonly<Record<string, RegExp>> = {
   "@kubernetes/client-node": /^bridge\/api-server\.ts$/,

@@ -5,10 +5,9 @@
 
 import type { z } from "zod";
 import type { Change, Envelope, KubeObject, Logger } from "#contract";
-import type { Selection } from "./filter/filter.ts";
-import type { Step } from "./step/step.ts";
 import type { Filter, Selection } from "./filter/filter.ts";
 import type { Kind } from "./schema/kind.ts";
+import type { Step } from "./step/step.ts";
 
 /** What a function is called with, once for each matching event, in order for each object. */
 export interface FunctionContext<Config, Resource = KubeObject> {

@@ -42,8 +42,6 @@ export interface SettleOptions {
   readonly onUndecided: () => void;
   /** What was warned about, so that each is warned about once. */
   readonly warned: Set<string>;
-  /** The API versions that were warned about, so that each is warned about once. */
-  readonly otherVersions: Set<string>;
   /** Waits between two tries; resolves to false when no further one is wanted. Default: as long as it takes. */
   readonly wait?: (waitMs: number, stopping: AbortSignal) => Promise<boolean>;
   /** From 0 to 1, for the jitter of the waits; default `Math.random`. */
@@ -95,7 +93,7 @@ export async function settle(
 }
 
 /** Why a skipped event may not be what people think: they are told once. */
-type Warning =
+export type Warning =
   | { readonly type: "other-version"; readonly found: string }
   | { readonly type: "undecided"; readonly reason: string };
 
@@ -126,8 +124,6 @@ async function judge(payload: Uint8Array, options: SettleOptions): Promise<Judge
   } catch (thrown) {
     return { type: "ended", outcome: { type: "dead-letter", error: asMalformed(thrown) } };
   }
-  if (sent.data !== undefined) return match(options.binding, sent);
-
 }
 
 /** An event that the whole filter matches is run, any other is skipped. Never rejects. */
@@ -135,7 +131,7 @@ export async function judgeSent(
   sent: SentEnvelope,
   options: Pick<SettleOptions, "jetStream" | "binding" | "stopping">,
 ): Promise<Judgement> {
-  if (sent.data !== undefined) return match(options.binding.subscription, sent);
+  if (sent.data !== undefined) return match(options.binding, sent);
   try {
     return match(options.binding, await open(sent, options));
   } catch (thrown) {
@@ -181,18 +177,15 @@ function match({ subscription, matcher }: Binding, event: Envelope): Judgement {
   }
 }
 
-function warnOnce(warning: Warning, { binding, log, onUndecided, warned }: SettleOptions): void {
+/** Tells each warning of a subscription once. */
+export function warnOnce(
+  warning: Warning,
+  { binding, log, onUndecided, warned }: Pick<SettleOptions, "binding" | "log" | "onUndecided" | "warned">,
+): void {
   if (warning.type === "undecided") onUndecided();
   const key = JSON.stringify(warning);
   if (warned.has(key) || warned.size >= WARNINGS_MAX) return;
   warned.add(key);
-
-export function warnOnce(
-  found: string,
-  { binding, log, otherVersions }: Pick<SettleOptions, "binding" | "log" | "otherVersions">,
-): void {
-  if (otherVersions.has(found)) return;
-  otherVersions.add(found);
   const { kind, apiVersion } = binding.subscription;
   switch (warning.type) {
     case "other-version":

@@ -4,7 +4,8 @@
  * checked again, which would cost more than filtering them: `schema.parse(object)` does, for whoever wants it.
  */
 import { z } from "zod";
-import { type Filter, field, phase } from "../filter/filter.ts";
+import { field, phase } from "../filter/builder.ts";
+import type { Filter } from "../filter/filter.ts";
 import type { PathIn, ValueIn } from "./path-type.ts";
 
 /** The metadata of every object. Source: Kubernetes API, ObjectMeta v1 meta; without managedFields, which no event has. */

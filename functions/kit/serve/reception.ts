@@ -41,9 +41,10 @@ const REMEMBERED_MAX = 4_096;
 export function createReception(binding: Binding, parent: ReceptionOptions): Reception {
   const log = parent.log.child({ subscription: binding.subscription.name });
   const running = new Set<AbortController>();
-  const options = { ...parent, log, binding, running, otherVersions: new Set<string>() };
-  const slots = createSlots(binding.subscription.concurrency);
   const counts = newCounts();
+  const onUndecided = () => counts.undecided++;
+  const options = { ...parent, log, binding, running, onUndecided, warned: new Set<string>() };
+  const slots = createSlots(binding.subscription.concurrency);
   const inOrder = createLanes();
   const tries = createMemory<number>();
   /** Of events that ended when nobody waited for the answer any more. */
@@ -52,7 +53,7 @@ export function createReception(binding: Binding, parent: ReceptionOptions): Rec
   const run = async (sent: SentEnvelope): Promise<Received> => {
     const judgement = await judgeSent(sent, options);
     if (judgement.type === "ended") {
-      if (judgement.otherVersion !== undefined) warnOnce(judgement.otherVersion, options);
+      if (judgement.warning !== undefined) warnOnce(judgement.warning, options);
       const { outcome } = judgement;
       if (outcome.type === "dead-letter" && outcome.error instanceof MalformedEventError)
         return { type: "malformed", error: outcome.error };

@@ -103,7 +103,14 @@ export function testFunction<Schema extends z.ZodType>(
       { message: { ...NO_MESSAGE, subject: event.subject, data: Buffer.from(payload) }, deliveryCount: 1 },
       1,
       {
-        ...{ jetStream: undefined, binding, graceMs: GRACE_MS, random: () => 0, otherVersions: new Set<string>() },
+        ...{
+          jetStream: undefined,
+          binding,
+          graceMs: GRACE_MS,
+          random: () => 0,
+          onUndecided: () => undefined,
+          warned: new Set<string>(),
+        },
         ...{ slots: createSlots(1), running: new Set<AbortController>(), stopping: new AbortController().signal },
         stepMemory: recordSteps(memory, steps),
         log: createRecordingLogger((line) => logs.push(JSON.parse(line) as Record<string, unknown>)),

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { defineFunction, type FunctionContext } from "../../../../functions/kit/define.ts";
-import { phase } from "../../../../functions/kit/filter/filter.ts";
+import { phase } from "../../../../functions/kit/filter/builder.ts";
 import { PermanentError, RetryAfterError } from "../../../../functions/kit/outcome.ts";
 import { type TestFunctionOptions, testFunction } from "../../../../functions/kit/testing/test-function.ts";
 import { createDataFolder } from "../../../kit/data-folder.ts";
