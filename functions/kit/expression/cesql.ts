@@ -7,7 +7,7 @@
 import { didYouMean } from "#contract";
 import { attributeProblem } from "./attribute-name.ts";
 import { type CesqlFault, type CesqlType, typeOf } from "./cesql-cast.ts";
-import { type CesqlAttributes, prepareCesql } from "./cesql-evaluate.ts";
+import { type CesqlAttributes, prepareCesql, TEXT_LENGTH_MAX } from "./cesql-evaluate.ts";
 import { CESQL_FUNCTIONS, findCesqlFunction } from "./cesql-function.ts";
 import { type CesqlNode, parseCesql } from "./cesql-parse.ts";
 import { mistakeAt } from "./expression-error.ts";
@@ -53,7 +53,7 @@ const REASONS: Readonly<Record<CesqlFault, string>> = {
   missingAttribute: "an attribute that it reads is not there (ask EXISTS first)",
   missingFunction: "a function does not exist",
   functionEvaluation: "a function cannot take its operands",
-  generic: "a text is longer than 8192 characters",
+  generic: `a text is longer than ${TEXT_LENGTH_MAX} characters`,
 };
 
 function check(source: string, node: CesqlNode): void {

@@ -29,7 +29,7 @@ test("LIKE takes what its definition takes", () => {
 });
 
 describe("LIKE ends on", () => {
-  const text = "a".repeat(8_000);
+  const text = "a".repeat(4_000);
   for (const { name, pattern } of [
     { name: "many wildcards", pattern: `${"%a".repeat(1_000)}%b` },
     { name: "many single characters", pattern: `%${"_".repeat(1_000)}b` },
