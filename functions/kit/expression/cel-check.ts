@@ -6,6 +6,7 @@ import type { ASTNode } from "@marcbachmann/cel-js";
 import { didYouMean } from "#contract";
 import { attributeProblem } from "./attribute-name.ts";
 import { CEL_VARIABLES, childrenOf, pathOf } from "./cel-document.ts";
+import { TIMESTAMP } from "./cel-meter.ts";
 import { mistakeAt } from "./expression-error.ts";
 
 const TIMES = [
@@ -35,6 +36,11 @@ const METHODS = [
 /** Unbounded, or of no use for JSON; the reason stands in the message. */
 const REFUSED: Readonly<Record<string, string>> = {
   matches: "a regular expression can take for ever; use startsWith(), endsWith(), contains() or split()",
+};
+/** How the texts of times are written, and an example. */
+const TIMES_WRITTEN: Readonly<Record<string, { readonly form: RegExp; readonly example: string }>> = {
+  timestamp: { form: TIMESTAMP, example: '"2026-01-31T10:00:00Z"' },
+  duration: { form: /^[+-]?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/, example: '"90s" or "1h30m" (there are no days)' },
 };
 /** cel-js goes down the expression by recursion. */
 const DEPTH_MAX = 200;
@@ -70,10 +76,19 @@ function callProblem(node: ASTNode): string | undefined {
     if (refused !== undefined) return `${shown} is not available: ${refused}`;
     return `there is no function ${shown}${didYouMean(name, known)}; the README of functions lists those there are`;
   }
-  const [variable] = node.op === "rcall" ? node.args[2] : [];
+  if (node.op === "call") return timeProblem(name, node.args[1][0]);
+  const [variable] = node.args[2];
   if (!(LOOPS.includes(name) || name === "bind") || variable?.op !== "id") return undefined;
   const isTaken = [...CEL_VARIABLES, "cel", "optional"].includes(variable.args);
   return isTaken ? `${variable.args} is already a variable; give that of ${shown} another name` : undefined;
+}
+
+function timeProblem(name: string, given: ASTNode | undefined): string | undefined {
+  const written = Object.hasOwn(TIMES_WRITTEN, name) ? TIMES_WRITTEN[name] : undefined;
+  if (written === undefined || given?.op !== "value" || typeof given.args !== "string") return undefined;
+  return written.form.test(given.args)
+    ? undefined
+    : `${name}() cannot read this text; write it like ${written.example}`;
 }
 
 function pathProblem(node: ASTNode): string | undefined {

@@ -19,7 +19,7 @@ const NEEDLE_LENGTH_MAX = 256;
 /** cel-js reads a duration in cubic time; no true one is longer. */
 const DURATION_LENGTH_MAX = 64;
 /** A timestamp without an offset would depend on the machine's time zone. */
-const TIMESTAMP = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
+export const TIMESTAMP = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
 
 /** Its operators take values apart, and pay for the size of each operand. */
 const TAKES_APART = new Set(["==", "!=", "in", "+", "-", "*", "/", "%", "<", "<=", ">", ">=", "call", "rcall"]);
@@ -173,6 +173,6 @@ function take({ name, place }: Taker, value: unknown, meter: CelMeter): void {
     throw new CelRefusal("a text is no RFC 3339 timestamp with an offset");
   if (place === 0) return;
   if (name.startsWith("get")) meter.spend(TIME_ZONE_STEPS);
-  if (value.length > NEEDLE_LENGTH_MAX && /^(contains|split|indexOf)$|^get/.test(name))
+  if (value.length > NEEDLE_LENGTH_MAX && /^(contains|split|indexOf|join)$|^get/.test(name))
     throw new CelRefusal(`${name}() takes texts of up to ${NEEDLE_LENGTH_MAX} characters`);
 }

@@ -143,6 +143,11 @@ describe("a CEL expression is stopped that", () => {
       source: "object.spec.text.contains(object.spec.digits)",
       reason: /up to 256 characters/,
     },
+    {
+      name: "joins by a long text",
+      source: "object.spec.csv.split(object.spec.word).join(object.spec.text).size() > 1",
+      reason: /join\(\) takes texts of up to 256 characters/,
+    },
     { name: "compares what is very deep", source: "object.deep == object.deep", reason: /deeper than 200 levels/ },
     { name: "names a large object as a whole", source: "object == before", reason: /steps|deeper/ },
   ]) {

@@ -19,6 +19,7 @@ const object = {
     list: [{ n: 1 }, { n: 2 }],
     text: "héllo 😀",
     nothing: null,
+    local: "2026-01-01T00:00:00.000",
     key: "app",
     constructor: "own",
   },
@@ -56,6 +57,7 @@ describe("a CEL expression is true of", () => {
     "object.spec.ratio * 2 == 3.0 && 2 * object.spec.ratio == 3 && object.spec.ratio - 1 == 0.5",
     "object.spec.whole + 0.5 == 1.5",
     "object.spec.huge > 1000.0",
+    "7 / 2 == 3 && double(object.spec.whole) / 2.0 == 0.5",
     "type(object.spec.replicas) == int && type(object.spec.ratio) == double",
     "int(object.status.count) == object.spec.replicas",
     "object.spec.replicas in [1, 3]",
@@ -145,7 +147,7 @@ describe("a CEL expression fails, and quotes no data, where", () => {
     },
     {
       name: "a timestamp has no offset",
-      source: 'timestamp("2026-01-01T00:00:00.000") == timestamp("2026-01-01T00:00:00.000")',
+      source: "timestamp(object.spec.local) == timestamp(object.spec.local)",
       reason: /offset/,
     },
     {
@@ -195,6 +197,11 @@ describe("a mistake in a CEL expression is told before it runs:", () => {
     { source: "transitions.conditions.Ready.reson == 'x'", problem: /did you mean "reason"/ },
     { source: "event.nmae == 'x'", problem: /no attribute "nmae" \(did you mean "name"\?\)/ },
     { source: "event.data.object == null", problem: /data is no attribute/ },
+    {
+      source: 'duration("1d") > duration("2h")',
+      problem: /^line 1, column 1: duration\(\) cannot read this text; write it like "90s"/,
+    },
+    { source: 'timestamp("2026-01-31") == null', problem: /timestamp\(\) cannot read this text/ },
     { source: "patch.all(object, true)", problem: /object is already a variable/ },
     { source: `${"(".repeat(400)}true${")".repeat(400)}`, problem: /maxDepth/ },
     { source: `${"!".repeat(4_000)}true`, problem: /maxAstNodes|too deeply|deeper/ },

@@ -200,6 +200,8 @@ describe("a mistake in CloudEvents SQL is told before it runs:", () => {
     { source: "LENGTH(id, 2) = 1", problem: /LENGTH does not take 2 operands/ },
     { source: "nmae = 'x'", problem: /no attribute "nmae" \(did you mean "name"\?\)/ },
     { source: "EXISTS knid", problem: /did you mean "kind"/ },
+    { source: "severitynumber > 'high'", problem: /^line 1, column 18: .* never be read as the Integer/ },
+    { source: "id = 'x' AND 'yes'", problem: /never be read as the Boolean/ },
     { source: "data = 'x'", problem: /data is no attribute/ },
     { source: "LENGTH(id)", problem: /true or false, this one is of type Integer/ },
     { source: "'true'", problem: /this one is of type String/ },
