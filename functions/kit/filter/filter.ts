@@ -72,11 +72,7 @@ const labelsOrAnnotations = z
   .refine((wish) => Object.keys(wish).length > 0, "name at least one");
 
 const plainFilter = {
-  op: z
-    .union([Op, z.array(Op).min(1, "name at least one")], {
-      error: `expected ${Op.options.join(", ")}, or a list of them`,
-    })
-    .optional(),
+  op: z.union([Op, z.array(Op).min(1, "name at least one")], { error: ({ input }) => expectedOps(input) }).optional(),
   created: fact.optional(),
   deleted: fact.optional(),
   terminating: fact.optional(),
@@ -163,6 +159,12 @@ function refuseContradictions(wish: Readonly<Record<string, unknown>>, context: 
   if (wish["present"] && wish["from"] !== undefined)
     refuse("present means that there was no value before: leave out from");
   if (wish["absent"] && wish["to"] !== undefined) refuse("absent means that there is no value any more: leave out to");
+}
+
+function expectedOps(given: unknown): string {
+  const wrong = [given].flat().find((op) => !Op.safeParse(op).success);
+  const help = typeof wrong === "string" ? didYouMean(wrong, Op.options) : "";
+  return `expected ${Op.options.join(", ")}, or a list of them${help}`;
 }
 
 /** An attribute that no event has would never match, and nobody would know. */

@@ -3,7 +3,7 @@
  * of them; case counts. An attribute that the event does not have fits nothing; a number or truth value is compared as its text.
  * Source: CloudEvents Subscriptions API 1.0, "Filter dialects" (Knative's Trigger writes the same).
  */
-import { encodeToken, type Op } from "#contract";
+import { encodeToken, type Op, TYPE_PREFIX } from "#contract";
 import type { Clause } from "../clause.ts";
 import type { Attributes, Occurrence } from "../occurrence.ts";
 import { allOf, EVERYTHING, type Net, NOTHING, opsNet, type Scope, UNDECIDED } from "../subject-net.ts";
@@ -17,8 +17,6 @@ const TESTS: Readonly<Record<Dialect, (value: string, wanted: string) => boolean
   prefix: (value, wanted) => value.startsWith(wanted),
   suffix: (value, wanted) => value.endsWith(wanted),
 };
-/** What is in front of the op in an event's type. */
-const TYPE_PREFIX = "dev.cr-reactor.resource.";
 const SOURCE_PREFIX = "/clusters/";
 
 /** Each attribute named fits. */

@@ -13,7 +13,27 @@ import { shown } from "../wording.ts";
 /** The CEL expression is true. Throws ExpressionError. */
 export function celClause(source: string): Clause {
   const program = compileCel(source);
-  return expressionClause(`cel ${shown(source)}`, (occurrence) => program.evaluate(documentOf(occurrence)));
+  return expressionClause(`cel ${shown(source)}`, (occurrence) => {
+    const { object, patch = [], transitions } = occurrence.event.data;
+    let fault: { readonly thrown: unknown } | undefined;
+    const outcome = program.evaluate({
+      object,
+      get before() {
+        try {
+          return occurrence.before();
+        } catch (thrown) {
+          fault = { thrown };
+          throw thrown;
+        }
+      },
+      patch,
+      transitions,
+      event: occurrence.attributes(),
+    });
+    // An event that contradicts itself is no fault of the expression.
+    if (fault !== undefined) throw fault.thrown;
+    return outcome;
+  });
 }
 
 /** The CloudEvents SQL expression is true. Throws ExpressionError. */
@@ -33,18 +53,5 @@ function expressionClause(wanted: string, evaluate: (occurrence: Occurrence) => 
     holds,
     found: (occurrence) => `it is ${holds(occurrence) === true}`,
     net: () => UNDECIDED,
-  };
-}
-
-function documentOf(occurrence: Occurrence) {
-  const { object, patch = [], transitions } = occurrence.event.data;
-  return {
-    object,
-    get before() {
-      return occurrence.before();
-    },
-    patch,
-    transitions,
-    event: occurrence.attributes(),
   };
 }
