@@ -4,9 +4,10 @@
  * that knows the path is enough.
  */
 import { type Json, type KindSchema, parseFieldPath, type SchemaNode, toDotted } from "#contract";
+import { compileCel } from "../expression/cel.ts";
 import type { Filter, Selection } from "../filter/filter.ts";
 import { placeIn } from "./schema-place.ts";
-import { noneOf, valueProblem } from "./schema-value.ts";
+import { amountProblem, noneOf, valueProblem } from "./schema-value.ts";
 
 /** A mistake in a filter. */
 export interface Mistake {
@@ -19,7 +20,8 @@ export interface Mistake {
 /** What is asked of a schema about one part of a filter; the answer is what is wrong. */
 interface Question {
   readonly place: string;
-  readonly isNegated: boolean;
+  /** What becomes of a filter with this mistake: `so it never holds`. */
+  readonly consequence: string;
   ask(kind: KindSchema): string | undefined;
 }
 
@@ -47,23 +49,33 @@ export function checkSelection(selection: Selection, schemas: Iterable<KindSchem
   if (kinds.length === 0 || selection.when === undefined) return [];
   const mistakes: Mistake[] = [];
   let asked = 0;
-  for (const { place, isNegated, ask } of questionsOf(selection.when, "when", false)) {
+  for (const { place, consequence, ask } of questionsOf(selection.when, "when", false)) {
     if (++asked > QUESTIONS_MAX) break;
     const problems = kinds.map(ask);
     const [first] = problems;
     if (first === undefined || problems.includes(undefined)) continue;
     const clusters = kinds.map(({ cluster }) => cluster).toSorted();
     const where = clusters.length > 1 ? ` (in each of the clusters ${clusters.join(", ")})` : "";
-    mistakes.push({ place, message: `${place}: ${first}${where}, so it ${isNegated ? "always" : "never"} holds` });
+    mistakes.push({ place, message: `${place}: ${first}${where}, ${consequence}` });
   }
   return mistakes;
 }
 
 function* questionsOf(filter: Filter, place: string, isNegated: boolean): Generator<Question, void, undefined> {
-  const { phase, field, all = [], any = [], not } = filter;
-  const about = (key: string, ask: Question["ask"]): Question => ({ place: `${place}.${key}`, isNegated, ask });
+  const { phase, condition, field, diverged, cel, all = [], any = [], not } = filter;
+  const consequence = `so it ${isNegated ? "always" : "never"} holds`;
+  const about: About = (key, ask) => ({ place: `${place}.${key}`, consequence, ask });
   if (phase !== undefined) yield* phaseQuestions(phase, about);
+  if (condition !== undefined) yield* conditionQuestions(condition, about);
   if (field !== undefined) yield* fieldQuestions(field, about);
+  if (diverged !== undefined) {
+    for (const [key, path] of Object.entries(diverged))
+      yield about(`diverged.${key}`, (kind) => pathProblem(kind, parseFieldPath(path)));
+  }
+  if (cel !== undefined) {
+    // What an expression makes of a field that is never there is its own affair.
+    for (const question of celQuestions(cel, about)) yield { ...question, consequence: "so it is never there" };
+  }
   for (const [index, each] of all.entries()) yield* questionsOf(each, `${place}.all[${index}]`, isNegated);
   for (const [index, each] of any.entries()) yield* questionsOf(each, `${place}.any[${index}]`, isNegated);
   if (not !== undefined) yield* questionsOf(not, `${place}.not`, !isNegated);
@@ -71,14 +83,40 @@ function* questionsOf(filter: Filter, place: string, isNegated: boolean): Genera
 
 type About = (key: string, ask: Question["ask"]) => Question;
 
-function* fieldQuestions({ path, from, to }: NonNullable<Filter["field"]>, about: About): Generator<Question> {
-  const segments = parseFieldPath(path);
+function* fieldQuestions(field: NonNullable<Filter["field"]>, about: About): Generator<Question> {
+  const segments = parseFieldPath(field.path);
+  const path = toDotted(segments);
   yield about("field", (kind) => pathProblem(kind, segments));
-  for (const [key, value] of Object.entries({ from, to })) {
+  for (const key of ["from", "to"] as const) {
+    const value = field[key];
     if (value === undefined) continue;
-    yield about(`field.${key}`, (kind) =>
-      nodeProblem(kind, segments, (node) => valueProblem(node, value, toDotted(segments))),
-    );
+    yield about(`field.${key}`, (kind) => nodeProblem(kind, segments, (node) => valueProblem(node, value, path)));
+  }
+  for (const key of ["increased", "decreased"] as const) {
+    if (field[key] === undefined) continue;
+    yield about(`field.${key}`, (kind) => nodeProblem(kind, segments, (node) => amountProblem(node, path)));
+  }
+}
+
+function* conditionQuestions(condition: NonNullable<Filter["condition"]>, about: About): Generator<Question> {
+  const { type, from, to } = condition;
+  yield about("condition", (kind) => pathProblem(kind, CONDITIONS));
+  for (const [key, wanted] of Object.entries({ from, to })) {
+    for (const value of wanted === undefined ? [] : [wanted].flat()) {
+      // A boolean is what YAML makes of an unquoted True.
+      if (typeof value === "boolean") continue;
+      yield about(`condition.${key}`, (kind) => {
+        const values = conditionStatus(kind) ?? CONDITION_STATUS;
+        return values.includes(value) ? undefined : noneOf(value, values, `the status of the condition ${type}`);
+      });
+    }
+  }
+}
+
+function* celQuestions(source: string, about: About): Generator<Question> {
+  for (const { variable, path } of compileCel(source).paths) {
+    if ((variable === "object" || variable === "before") && path.length > 0)
+      yield about("cel", (kind) => pathProblem(kind, path));
   }
 }
 

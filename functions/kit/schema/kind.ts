@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { field, phase } from "../filter/builder.ts";
+import { condition, field, phase } from "../filter/builder.ts";
 import type { Filter } from "../filter/filter.ts";
 import type { PathIn, ValueIn } from "./path-type.ts";
 
@@ -46,9 +47,16 @@ export type ObjectOf<ApiVersion extends string, Name extends string, Content> = 
 } & Content;
 
 type PlainField = NonNullable<Filter["field"]>;
+type PlainCondition = NonNullable<Filter["condition"]>;
+
+/** What has more and less: numbers, and quantities, which are text. */
+type Amounts<Value> = [Extract<Value, number | string>] extends [never] ? "increased" | "decreased" : never;
 
 /** A change of a field that the kind has. */
-export type FieldChange<Resource, Path extends string> = Omit<PlainField, "path" | "from" | "to"> & {
+export type FieldChange<Resource, Path extends string> = Omit<
+  PlainField,
+  "path" | "from" | "to" | Amounts<ValueIn<Resource, Path>>
+> & {
   readonly path: Path extends PathIn<Resource, Path> ? Path : PathIn<Resource, Path>;
   readonly from?: NoInfer<ValueIn<Resource, Path>>;
   readonly to?: NoInfer<ValueIn<Resource, Path>>;
@@ -68,6 +76,9 @@ export interface PhaseChange<Resource> {
   readonly to?: PhaseOf<Resource> | PhaseOf<Resource>[];
 }
 
+/** Whether the kind has conditions; else nothing can be said of them. */
+type ConditionOf<Resource> = "status.conditions" extends PathIn<Resource, "status.conditions"> ? PlainCondition : never;
+
 /** A kind. */
 export interface Kind<Resource = unknown> {
   readonly apiVersion: string;
@@ -78,6 +89,8 @@ export interface Kind<Resource = unknown> {
   field<const Path extends string>(change: FieldChange<Resource, Path>): Filter;
   /** As the kit's `phase`, for kinds whose phase is `status.phase`. */
   phase(transition?: PhaseChange<Resource>): Filter;
+  /** As the kit's `condition`, for kinds that have conditions. */
+  condition(transition: ConditionOf<Resource>): Filter;
 }
 
 /** Defines a kind. `schema` is of everything but apiVersion, kind and metadata. */
@@ -98,5 +111,6 @@ export function defineKind<
     schema: schema.extend(identity) as unknown as z.ZodType<ObjectOf<ApiVersion, Name, z.output<Schema>>>,
     field: (change) => field(change as PlainField),
     phase: (transition = {}) => phase(transition),
+    condition: (transition) => condition(transition),
   };
 }

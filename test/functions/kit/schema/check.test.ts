@@ -161,6 +161,57 @@ const rows: readonly Row[] = [
     kinds: [{ ...base, phases: ["condition:Ready", "status.phase"] }],
     expected: [],
   },
+  { name: "a number that grows", when: field("spec.replicas", { increased: true }), expected: [] },
+  { name: "text that may be a quantity", when: field("spec.size", { decreased: true }), kinds: [odd], expected: [] },
+  {
+    name: "one of listed words that grows",
+    when: field("spec.engine", { increased: true }),
+    expected: [/^when\.field\.increased: spec\.engine is text, which has no more and no less, so it never holds$/],
+  },
+  {
+    name: "an object that shrinks",
+    when: field("spec.map", { decreased: true }),
+    kinds: [odd],
+    expected: [/an object, which has/],
+  },
+  { name: "a condition", when: { condition: { type: "Ready", to: "False" } }, expected: [] },
+  { name: "a condition with YAML's True", when: { condition: { type: "Ready", to: true } }, expected: [] },
+  {
+    name: "a condition's status that never is",
+    when: { condition: { type: "Ready", to: ["False", "flase"] } },
+    expected: [/^when\.condition\.to: the status of the condition Ready is never flase \(did you mean "False"\?\)/],
+  },
+  {
+    name: "a condition of a kind that has none",
+    when: { condition: { type: "Ready" } },
+    kinds: [odd],
+    expected: [/^when\.condition: status\.conditions is not in/],
+  },
+  {
+    name: "a divergence of paths of which one is wrong",
+    when: { diverged: { spec: "spec.replicas", status: "status.replicas" } },
+    expected: [/^when\.diverged\.status: status\.replicas is not in/],
+  },
+  { name: "an expression", when: { cel: "object.spec.replicas > 3 && before.status.phase == 'Failed'" }, expected: [] },
+  {
+    name: "an expression with a typing mistake",
+    when: { cel: "object.spec.replcas > 3" },
+    expected: [
+      'when.cel: spec.replcas is not in Database demo.example.com/v1 (did you mean "spec.replicas"?), so it is never there',
+    ],
+  },
+  {
+    name: "an expression that asks whether there is one",
+    when: { cel: "has(before.spec.replcas)" },
+    expected: [/replcas/],
+  },
+  {
+    name: "an expression over the elements of a list",
+    when: { cel: "object.status.conditions.exists(c, c.type == 'Ready') && size(object.metadata.name) > 3" },
+    expected: [],
+  },
+  { name: "an expression into an element", when: { cel: "object.status.conditions[0].type == 'Ready'" }, expected: [] },
+  { name: "an expression over the event alone", when: { cel: "event.cluster == 'a'" }, expected: [] },
   {
     name: "all mistakes of a filter, each with its place",
     when: { all: [field("spec.replcas"), { any: [field("spec.replicas"), field("spec.enginee")] }] },

@@ -115,6 +115,11 @@ describe("a kind's filters", () => {
     Gadget.field({ path: "spec.replicas", to: "3" });
     // @ts-expect-error a value that never is
     Gadget.field({ path: "spec.mode", to: "fsat" });
+    Gadget.field({ path: "spec.replicas", increased: true });
+    // @ts-expect-error true and false have no more and no less
+    Gadget.field({ path: "spec.paused", increased: true });
+    // @ts-expect-error a kind without conditions
+    Gadget.condition({ type: "Ready" });
     // @ts-expect-error a path that is not known when it is compiled
     Gadget.field({ path: String("spec.replicas") });
     assert.ok(true);
