@@ -39,7 +39,7 @@ export { didYouMean } from "./nearest-name.ts";
 export { type PatchOperation, type ValueOperation, valueOperations } from "./patch.ts";
 export type { Delivered } from "./pull.ts";
 export { ConsumerGoneError, pull } from "./pull.ts";
-export { follow, type Reading } from "./reader.ts";
+export { follow, type Reading, read } from "./reader.ts";
 export { readSecret, SecretError, SecretSource } from "./secret.ts";
 export {
   BLOBS_BUCKET,

@@ -81,6 +81,6 @@ function show(value: Json): string {
 }
 
 /** Without C0 and C1 control characters, which begin a terminal's commands. */
-function plain(text: string): string {
+export function plain(text: string): string {
   return text.replace(CONTROL_CHARACTERS, "�");
 }

@@ -11,6 +11,8 @@ import { VERSION } from "./version.ts";
 const EXIT_USAGE = 2;
 /** A bridge that is further behind is not running. */
 const WAIT_SECONDS_MAX = 600;
+/** Events that `explain` shows: more is for `--event`. */
+const SHOWN_MAX = 1_000;
 /** Ended by Ctrl-C before it was through (128 + SIGINT, as shells have it). */
 const EXIT_STOPPED = 130;
 
@@ -66,6 +68,20 @@ program
   )
   .action(async (functions: string[], options: { subscriptions: string; host?: string; port?: number }) =>
     (await import("./serve.ts")).serveCommand(functions, options),
+  .command("explain")
+  .description(
+    "Say what a subscription means: its filter, what NATS decides, mistakes, and which events match and why.",
+  .argument("<name>", "a subscription, or a function (a name, or the path of your own)")
+  .option("-s, --subscriptions <file>", "subscriptions (YAML); left out: what the function says itself")
+  .addOption(new Option("--count <n>", "events that are shown (default: 10)").argParser(parseShown).default(10, "10"))
+  .addOption(
+    new Option("--event <sequence>", "only this event: its sequence in the log, or its id").conflicts("offline"),
+  .option("--server <url...>", "NATS servers (default: those of the file, else NATS_URL, else nats://127.0.0.1:4222)")
+  .option("--offline", "only what can be said without NATS")
+  .option("--json", "a JSON list, an object for each subscription")
+    "\nExit code: 1 when a filter can never match, or names what the kind does not have.\n\nExamples:\n  $ cr-reactor explain database-failed --subscriptions subscriptions.yaml\n  $ cr-reactor explain ./my-function.ts --offline\n  $ cr-reactor explain database-failed -s subscriptions.yaml --event 1042",
+  .action(async (name: string, options: { count: number }) =>
+    (await import("./explain.ts")).explainCommand(name, options),
   );
 
 program
@@ -273,6 +289,12 @@ function parsePort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError("Expected a port: 1 to 65535.");
   return port;
+}
+
+function parseShown(text: string): number {
+  const count = parseCount(text);
+  if (count > SHOWN_MAX) throw new InvalidArgumentError(`Expected at most ${SHOWN_MAX}.`);
+  return count;
 }
 
 function parseCount(text: string): number {

@@ -87,13 +87,24 @@ export async function runFunctions(options: RunFunctionsOptions): Promise<Runnin
   };
 }
 
+/** The subscriptions that are meant, without what only runs them: no settings are checked. Throws ConfigError or SubscriptionError. */
+export async function findSubscriptions(
+  options: Pick<RunFunctionsOptions, "subscriptions" | "functions" | "select">,
+): Promise<readonly Subscription[]> {
+  const { functions = BUILT_IN_FUNCTIONS, select } = options;
+  const file = fileOf(options);
+  if (file !== undefined) return selected(file.subscriptions, select);
+  return await loadOwn(functions, select ?? [], ownSubscription);
+}
+
 /** Everything that can be checked without NATS. Throws ConfigError or SubscriptionError. */
 export async function bindAll(
   options: Pick<RunFunctionsOptions, "subscriptions" | "functions" | "select">,
 ): Promise<readonly Binding[]> {
   const { subscriptions: source, functions = BUILT_IN_FUNCTIONS, select } = options;
   const file = fileOf(options);
-  if (file === undefined) return await bindOwn(functions, select ?? []);
+  if (file === undefined)
+    return await loadOwn(functions, select ?? [], (definition) => bind(ownSubscription(definition), definition));
   const directory = source !== undefined && "text" in source ? dirname(resolve(source.fileName)) : process.cwd();
   const found = await Promise.all(
     selected(file.subscriptions, select).map(async (subscription) => {
@@ -114,13 +125,17 @@ export function fileOf({
   return source !== undefined && "text" in source ? parseSubscriptions(source.text, source.fileName) : source;
 }
 
-async function bindOwn(functions: FunctionRegistry, names: readonly string[]): Promise<readonly Binding[]> {
+async function loadOwn<T>(
+  functions: FunctionRegistry,
+  names: readonly string[],
+  use: (definition: FunctionDefinition) => T,
+): Promise<readonly T[]> {
   if (names.length === 0) throw new SubscriptionError("nothing to run: name functions, or give a subscriptions file");
   return await Promise.all(
     names.map(async (name) => {
       const loaded = await load({ function: name }, functions, process.cwd());
       if ("problem" in loaded) throw new SubscriptionError(loaded.problem);
-      return bind(ownSubscription(loaded.definition), loaded.definition);
+      return use(loaded.definition);
     }),
   );
 }

@@ -20,7 +20,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   cloudevents: /^bridge\/seal\.ts$/,
   "prom-client": /^bridge\/metrics\.ts$/,
   pino: /^bridge\/logger\.ts$/,
-  yaml: /^(bridge\/yaml-config|cli\/types-source|cli\/embedded\/(request\/request|embedded|manifest|server))\.ts$/,
+  yaml: /^(bridge\/yaml-config|cli\/(types-source|explain-text)|cli\/embedded\/(request\/request|embedded|manifest|server))\.ts$/,
   "@marcbachmann/cel-js":
     /^(cli\/embedded\/schema\/schema-rule(-value)?|functions\/kit\/expression\/cel(-[a-z]+)?)\.ts$/,
   zod: /./,

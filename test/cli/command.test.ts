@@ -33,7 +33,19 @@ function temporaryFile(t: TestContext, name: string, text: string): string {
 }
 
 describe("the command line", () => {
-  for (const command of ["", "bridge", "run", "tail", "doctor", "verify", "schema", "types", "api-server", "demo"]) {
+  for (const command of [
+    "",
+    "bridge",
+    "run",
+    "explain",
+    "tail",
+    "doctor",
+    "verify",
+    "schema",
+    "types",
+    "api-server",
+    "demo",
+  ]) {
     test(`${command || "cr-reactor"} --help explains itself with an example`, async () => {
       const { code, out } = await cli([...(command ? [command] : []), "--help"]);
       assert.equal(code, 0);
