@@ -68,18 +68,26 @@ program
   )
   .action(async (functions: string[], options: { subscriptions: string; host?: string; port?: number }) =>
     (await import("./serve.ts")).serveCommand(functions, options),
+  );
+
+program
   .command("explain")
   .description(
     "Say what a subscription means: its filter, what NATS decides, mistakes, and which events match and why.",
+  )
   .argument("<name>", "a subscription, or a function (a name, or the path of your own)")
   .option("-s, --subscriptions <file>", "subscriptions (YAML); left out: what the function says itself")
   .addOption(new Option("--count <n>", "events that are shown (default: 10)").argParser(parseShown).default(10, "10"))
   .addOption(
     new Option("--event <sequence>", "only this event: its sequence in the log, or its id").conflicts("offline"),
+  )
   .option("--server <url...>", "NATS servers (default: those of the file, else NATS_URL, else nats://127.0.0.1:4222)")
   .option("--offline", "only what can be said without NATS")
   .option("--json", "a JSON list, an object for each subscription")
+  .addHelpText(
+    "after",
     "\nExit code: 1 when a filter can never match, or names what the kind does not have.\n\nExamples:\n  $ cr-reactor explain database-failed --subscriptions subscriptions.yaml\n  $ cr-reactor explain ./my-function.ts --offline\n  $ cr-reactor explain database-failed -s subscriptions.yaml --event 1042",
+  )
   .action(async (name: string, options: { count: number }) =>
     (await import("./explain.ts")).explainCommand(name, options),
   );

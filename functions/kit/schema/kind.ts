@@ -4,7 +4,6 @@
  * checked again, which would cost more than filtering them: `schema.parse(object)` does, for whoever wants it.
  */
 import { z } from "zod";
-import { field, phase } from "../filter/builder.ts";
 import { condition, field, phase } from "../filter/builder.ts";
 import type { Filter } from "../filter/filter.ts";
 import type { PathIn, ValueIn } from "./path-type.ts";
