@@ -165,6 +165,22 @@ program
   .action(async (files: string[], options: { json?: true }) =>
     (await import("./audit.ts")).auditVerifyCommand(files, options),
   );
+  );
+
+program
+  .command("new")
+  .description("Begin something of your own: a function, with its test.")
+  .argument("<what>", "function")
+  .argument("<name>", "what it is called: lower-case words with - between them")
+  .option("--kind <kind>", "the kind it reacts to, with its version", "Database.demo.example.com/v1")
+  .addHelpText(
+    "after",
+    "\nExamples:\n  $ cr-reactor new function page-oncall\n  $ cr-reactor new function page-oncall --kind Certificate.cert-manager.io/v1",
+  )
+  .action(async (what: string, name: string, options: { kind: string }, command: Command) => {
+    if (what !== "function") command.error(`error: cannot make a new "${what}": expected function`);
+    await (await import("./new-function.ts")).newFunctionCommand(name, options);
+  });
 
 program
   .command("schema")
@@ -252,7 +268,7 @@ function exitCodeOf(error: unknown): number {
   failure(error);
   if (error instanceof Error && error.name === "AbortError") return EXIT_STOPPED;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "CONFIG_INVALID" || code === "MANIFEST_INVALID" ? EXIT_USAGE : 1;
+  return code === "CONFIG_INVALID" || code === "MANIFEST_INVALID" || code === "NEW_FUNCTION" ? EXIT_USAGE : 1;
 }
 
 /** To run it, and to see what it would do. */

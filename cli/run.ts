@@ -1,6 +1,7 @@
 /** `cr-reactor run`: runs functions until it is told to stop, then lets what runs come to its end. */
 import { createLogger } from "#contract";
 import { runFunctions } from "../functions/main.ts";
+import { endOnCrash } from "./crash.ts";
 import { readTextFile } from "./file.ts";
 import { stopSignal } from "./terminal.ts";
 
@@ -17,6 +18,7 @@ export async function runCommand(
     log,
     signal: stopSignal(),
   });
+  endOnCrash(log, () => running.status().subscriptions);
   await running.done;
   log.info("the functions have stopped");
 }

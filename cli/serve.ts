@@ -1,6 +1,7 @@
 /** `cr-reactor serve`: functions behind an HTTP port until it is told to stop, then what runs comes to its end. */
 import { createLogger } from "#contract";
 import { serveFunctions } from "../functions/serving.ts";
+import { endOnCrash } from "./crash.ts";
 import { readTextFile } from "./file.ts";
 import { stopSignal } from "./terminal.ts";
 
@@ -18,6 +19,7 @@ export async function serveCommand(
     log,
     signal: stopSignal(),
   });
+  endOnCrash(log, receiver.status);
   await receiver.done;
   log.info("the functions have stopped");
 }

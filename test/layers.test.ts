@@ -25,6 +25,8 @@ const HOMES: Readonly<Record<string, RegExp>> = {
     /^(cli\/embedded\/schema\/schema-rule(-value)?|functions\/kit\/expression\/cel(-[a-z]+)?)\.ts$/,
   zod: /./,
   jose: /^functions\/kit\/serve\/oidc\.ts$/,
+  /** What a new function imports stands in the text of its template. */
+  "cr-reactor": /^cli\/new-function-template\.ts$/,
   commander: /^cli\/main\.ts$/,
   esbuild: /^build\.ts$/,
 };

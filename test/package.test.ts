@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, delimiter, dirname, join } from "node:path";
@@ -26,7 +26,9 @@ const block = (opening: RegExp) =>
   [...README.matchAll(/^```\w+\n(.*?)^```$/gms)].map(([, content = ""]) => content).find((each) => opening.test(each));
 
 /** The function of the README, under the name that its subscriptions.yaml gives it. */
-const FUNCTION = block(/\bdefineFunction\b/) ?? assert.fail("the README shows no function");
+const FUNCTION = block(/\bdefineFunction\(/) ?? assert.fail("the README shows no function");
+/** Its test. */
+const FUNCTION_TEST = block(/\btestFunction\b/) ?? assert.fail("the README shows no test");
 const SUBSCRIPTIONS = parse(block(/^# subscriptions\.yaml\n/) ?? "") as Pick<SubscriptionsFile, "subscriptions">;
 const SUBSCRIPTION =
   SUBSCRIPTIONS.subscriptions.find((each) => each.function.startsWith("./")) ?? assert.fail("no function of one's own");
@@ -45,6 +47,8 @@ export default defineFunction({
 });
 `;
 
+const TEST_FILE = SUBSCRIPTION.function.replace(/\.ts$/, ".test.ts");
+
 const workshop = createDataFolder("package");
 const user = createDataFolder("user");
 const env = {
@@ -52,6 +56,8 @@ const env = {
   PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
   npm_config_prefer_offline: "true",
 };
+/** A test runner that is started by one must not take itself for its child. */
+const { NODE_TEST_CONTEXT: _, ...ofItsOwn } = env as NodeJS.ProcessEnv;
 const run = promisify(execFile);
 /** What the package holds, as npm lists it. */
 let files: readonly string[];
@@ -67,6 +73,7 @@ before(async () => {
   writeFileSync(join(user.path, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));
   await run("npm", ["install", tarball, "--no-audit", "--no-fund"], { cwd: user.path, env });
   writeFileSync(join(user.path, SUBSCRIPTION.function), FUNCTION);
+  writeFileSync(join(user.path, TEST_FILE), FUNCTION_TEST);
   writeFileSync(join(user.path, "refuse.ts"), REFUSAL);
 });
 after(() => {
@@ -94,6 +101,7 @@ describe("the npm package", () => {
   /** What the compiler says, with everything strict and the declarations of libraries checked too. */
   const tsc = async (...paths: readonly string[]) => {
     const options = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2024", "--types", "node"];
+    options.push("--allowImportingTsExtensions", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess");
     const types = ["--typeRoots", join(ROOT, "node_modules/@types")];
     const args = [join(ROOT, "node_modules/typescript/bin/tsc"), ...options, ...types, ...paths];
     const said = run(process.execPath, args, { cwd: user.path });
@@ -104,7 +112,7 @@ describe("the npm package", () => {
   };
 
   test("has types that functions without mistakes fit", async () => {
-    assert.equal(await tsc(SUBSCRIPTION.function, "refuse.ts"), "");
+    assert.equal(await tsc(SUBSCRIPTION.function, TEST_FILE, "refuse.ts"), "");
   });
 
   test("has types that tell mistakes in a filter, in settings and in the change", async () => {
@@ -122,6 +130,35 @@ describe("the npm package", () => {
       const word = /\w+(?=:?$)/.exec(wrong)?.[0];
       assert.match(errors, new RegExp(`^${file}\\(.*'${word}' does not exist`, "m"));
     }
+  });
+
+  test("tests functions: the README's test passes", async () => {
+    const { stdout } = await run(process.execPath, ["--test", TEST_FILE], { cwd: user.path, env: ofItsOwn });
+    assert.match(stdout, /^# fail 0|^ℹ fail 0/m);
+  });
+
+  test("makes a function whose test passes, whose types fit and which its subscription starts", async (t) => {
+    const folder = join(user.path, "fresh");
+    mkdirSync(folder);
+    const command = join(user.path, "node_modules/.bin/cr-reactor");
+    const cli = (...args: string[]) => run(process.execPath, [command, ...args], { cwd: folder, env });
+    await cli("new", "function", "tell-somebody");
+    await cli("new", "function", "tell-more", "--kind", "Certificate.cert-manager.io/v1");
+    const { stdout } = await run(process.execPath, ["--test"], { cwd: folder, env: ofItsOwn });
+    assert.match(stdout, /^(#|ℹ) pass 6$/m);
+    const compiler = [join(ROOT, "node_modules/typescript/bin/tsc"), "--typeRoots", join(ROOT, "node_modules/@types")];
+    await run(process.execPath, compiler, { cwd: folder });
+    const taken = await cli("new", "function", "tell-more").catch((error: { code: number; stderr: string }) => error);
+    assert.match(taken.stderr, /tell-more\.ts is there already/);
+    const serving = await startServer({
+      name: "cr-reactor serve",
+      command: process.execPath,
+      args: () => [command, "serve", "--subscriptions", join(folder, "subscriptions.yaml"), "--port", "0"],
+      folder: createDataFolder("serve"),
+      isReady: /"listening for CloudEvents"/,
+    });
+    t.after(() => serving.stop());
+    assert.match(serving.logTail(), /"subscriptions":\["tell-somebody"\]/);
   });
 
   test("runs functions: each event once, and what they refuse becomes a dead letter", async (t) => {

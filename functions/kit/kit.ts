@@ -44,6 +44,7 @@ export { checkSelection, type Mistake, schemasOf } from "./schema/check.ts";
 export { defineKind, type Kind } from "./schema/kind.ts";
 export { type KindPattern, type KindSchemas, readKindSchemas } from "./schema/schema-bucket.ts";
 export { patternOf, type SchemaWatch, watchSchemas } from "./schema/schema-watch.ts";
+export { type RunningCall, runningCall } from "./running-call.ts";
 export { createProcessMemory } from "./step/process-memory.ts";
 export type { Step, StepCall, StepResult } from "./step/step.ts";
 export type { StepMemory } from "./step/step-memory.ts";

@@ -9,6 +9,8 @@ import { type FunctionContext, type FunctionDefinition, ownSelection } from "./d
 import { Selection } from "./filter/filter.ts";
 import { compileFilter, type Matcher } from "./filter/match.ts";
 import { planSelection } from "./filter/plan.ts";
+import { planSubjects } from "./filter/plan.ts";
+import { asCall } from "./running-call.ts";
 import { ServeSettings } from "./serve/serve-settings.ts";
 import { createSteps, type Steps } from "./step/step.ts";
 import type { StepMemory } from "./step/step-memory.ts";
@@ -125,10 +127,11 @@ export function bind<Schema extends z.ZodType>(
     matcher: compileFilter(subscription),
     timeoutMs: timeoutSeconds === undefined ? (definition.timeoutMs ?? TIMEOUT_MS_DEFAULT) : timeoutSeconds * 1_000,
     async run(call) {
-      const { event, log, signal, stepMemory: memory } = call;
+      const { event, attempt, log, signal, stepMemory: memory } = call;
       const steps = createSteps({ memory, subscription: name, eventId: event.id, log, signal });
       try {
-        const note = await definition.run(contextOf(name, config, call, steps));
+        const context = contextOf(name, config, call, steps);
+        const note = await asCall({ subscription: name, eventId: event.id, attempt }, () => definition.run(context));
         await steps.end();
         return note ?? undefined;
       } finally {

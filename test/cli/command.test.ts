@@ -38,6 +38,8 @@ describe("the command line", () => {
     "bridge",
     "run",
     "explain",
+    "serve",
+    "new",
     "tail",
     "doctor",
     "verify",

@@ -1,0 +1,25 @@
+/**
+ * Which call of a function the running code belongs to, also in what it started and did not wait for: an error that comes out of
+ * nowhere (a rejected promise nobody awaited, a throw in a timer) is told with the subscription and the event it came from.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+
+/** One call, as it is told. */
+export interface RunningCall {
+  readonly subscription: string;
+  readonly eventId: string;
+  readonly attempt: number;
+}
+
+/** A key to Node's own state, and no state itself. */
+const storage = new AsyncLocalStorage<RunningCall>();
+
+/** Runs the call so that what comes out of it can be told apart. */
+export function asCall<T>(call: RunningCall, run: () => T): T {
+  return storage.run(call, run);
+}
+
+/** The call that the running code belongs to; `undefined` when it belongs to none. */
+export function runningCall(): RunningCall | undefined {
+  return storage.getStore();
+}
