@@ -37,6 +37,7 @@ export { createLogger, type Logger } from "./logger.ts";
 export { NatsSettings, resolveNatsSettings, shownServer } from "./nats-settings.ts";
 export { didYouMean } from "./nearest-name.ts";
 export { type PatchOperation, type ValueOperation, valueOperations } from "./patch.ts";
+export { presetPhase } from "./phase-preset.ts";
 export type { Delivered } from "./pull.ts";
 export { ConsumerGoneError, pull } from "./pull.ts";
 export { follow, type Reading, read } from "./reader.ts";

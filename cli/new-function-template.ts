@@ -2,6 +2,8 @@
  * The files that a new function begins with. A test generates them, type-checks them and runs their test, against the packed package.
  */
 
+import { groupOf, parseFieldPath, presetPhase } from "#contract";
+
 /** What is to be made. */
 export interface NewFunction {
   /** Kebab-case. */
@@ -16,8 +18,25 @@ const TYPESCRIPT_VERSION = "^5.9.0";
 const NODE_TYPES_VERSION = "^24.0.0";
 const NODE_VERSION = ">=24.12";
 
+/** Where this kind has its phase, as the bridge looks for it, and what it is called when things go well and when they do not. */
+function phaseOf({ apiVersion, kind }: NewFunction): {
+  readonly good: string;
+  readonly bad: string;
+  readonly fields: string;
+} {
+  const source = presetPhase(groupOf(apiVersion), kind);
+  const condition = /^condition:(.+)$/.exec(source)?.[1];
+  if (condition !== undefined)
+    return { good: "True", bad: "False", fields: `status: { conditions: [{ type: "${condition}", status: phase }] }` };
+  const [last, ...above] = parseFieldPath(source).toReversed();
+  const field = last === "phase" ? "phase" : `${last}: phase`;
+  const fields = above.reduce((below, key) => `${key}: { ${below} }`, field);
+  return { good: "Running", bad: "Failed", fields };
+}
+
 /** The function: it tells an HTTP endpoint, once. */
-export function functionText({ name, apiVersion, kind }: NewFunction): string {
+export function functionText(made: NewFunction): string {
+  const { name, apiVersion, kind } = made;
   return `/** ${name}: tells an HTTP endpoint that a ${kind} failed. */
 import { defineFunction, PermanentError, phase } from "cr-reactor";
 import { z } from "zod";
@@ -26,7 +45,7 @@ export default defineFunction({
   name: "${name}",
   description: "Tells an HTTP endpoint that a ${kind} failed.",
   config: z.strictObject({ url: z.url() }),
-  subscription: { apiVersion: "${apiVersion}", kind: "${kind}", when: phase({ to: "Failed" }) },
+  subscription: { apiVersion: "${apiVersion}", kind: "${kind}", when: phase({ to: "${phaseOf(made).bad}" }) },
   async run({ object, change, config, step }) {
     const { namespace, name } = object.metadata;
     // A step that has succeeded is not run again when a later one fails.
@@ -51,7 +70,9 @@ export default defineFunction({
 }
 
 /** Its test: what it does, what it leaves alone, and what a failure leads to. */
-export function testText({ name, kind }: NewFunction): string {
+export function testText(made: NewFunction): string {
+  const { name, kind } = made;
+  const { good, bad, fields } = phaseOf(made);
   return `import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -80,16 +101,16 @@ beforeEach(() => {
   calls = [];
 });
 
-const orders = (phase: string) => ({ metadata: { name: "orders", namespace: "prod" }, status: { phase } });
+const orders = (phase: string) => ({ metadata: { name: "orders", namespace: "prod" }, ${fields} });
 
 test("tells the endpoint when a ${kind} fails", async () => {
-  const result = await testFunction(definition, { config }).updated(orders("Running"), orders("Failed"));
+  const result = await testFunction(definition, { config }).updated(orders("${good}"), orders("${bad}"));
   assert.equal(result.outcome, "done", result.error?.message);
-  assert.deepEqual(calls, [{ namespace: "prod", name: "orders", was: "Running" }]);
+  assert.deepEqual(calls, [{ namespace: "prod", name: "orders", was: "${good}" }]);
 });
 
 test("leaves other changes alone", async () => {
-  const result = await testFunction(definition, { config }).updated(orders("Pending"), orders("Running"));
+  const result = await testFunction(definition, { config }).updated(orders("${bad}"), orders("${good}"));
   assert.equal(result.outcome, "skipped");
   assert.deepEqual(calls, []);
 });
@@ -97,20 +118,21 @@ test("leaves other changes alone", async () => {
 test("is tried again while the endpoint is down, and gives up when it refuses", async () => {
   const { created } = testFunction(definition, { config });
   status = 503;
-  assert.equal((await created(orders("Failed"))).outcome, "retry");
+  assert.equal((await created(orders("${bad}"))).outcome, "retry");
   status = 403;
-  assert.equal((await created(orders("Failed"))).outcome, "dead-letter");
+  assert.equal((await created(orders("${bad}"))).outcome, "dead-letter");
 });
 `;
 }
 
 /** The entry of a subscriptions file. */
-export function entryText({ name, apiVersion, kind }: NewFunction): string {
+export function entryText(made: NewFunction): string {
+  const { name, apiVersion, kind } = made;
   return `  - name: ${name}
     function: ./${name}/${name}.ts
     apiVersion: ${apiVersion}
     kind: ${kind}
-    when: { phase: { to: Failed } }
+    when: { phase: { to: "${phaseOf(made).bad}" } }
     config: { url: "https://oncall.example.com/page" }
 `;
 }
