@@ -4,6 +4,7 @@
  * client. Results go to standard output, everything else to standard error; the exit code is 0 when it worked, 1 when it did
  * not, 2 when the command or a configuration file is wrong.
  */
+import { enableCompileCache } from "node:module";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { failure } from "./terminal.ts";
 import { VERSION } from "./version.ts";
@@ -15,6 +16,9 @@ const WAIT_SECONDS_MAX = 600;
 const SHOWN_MAX = 1_000;
 /** Ended by Ctrl-C before it was through (128 + SIGINT, as shells have it). */
 const EXIT_STOPPED = 130;
+
+// What a command loads is compiled once, not at each start; where the cache cannot be written nothing changes.
+enableCompileCache();
 
 const program = new Command("cr-reactor")
   .description("Change data capture for Kubernetes custom resources, and small functions that react to it.")
