@@ -169,7 +169,6 @@ program
   .action(async (files: string[], options: { json?: true }) =>
     (await import("./audit.ts")).auditVerifyCommand(files, options),
   );
-  );
 
 program
   .command("new")

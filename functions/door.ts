@@ -39,10 +39,10 @@ export {
   SecretError,
   SecretSource,
   type Selection,
-  sql,
-  suffix,
-  terminating,
   type Step,
   type StepCall,
   type StepResult,
+  sql,
+  suffix,
+  terminating,
 } from "#kit";

@@ -9,7 +9,6 @@ import { type FunctionContext, type FunctionDefinition, ownSelection } from "./d
 import { Selection } from "./filter/filter.ts";
 import { compileFilter, type Matcher } from "./filter/match.ts";
 import { planSelection } from "./filter/plan.ts";
-import { planSubjects } from "./filter/plan.ts";
 import { asCall } from "./running-call.ts";
 import { ServeSettings } from "./serve/serve-settings.ts";
 import { createSteps, type Steps } from "./step/step.ts";
