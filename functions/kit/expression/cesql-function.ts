@@ -59,7 +59,7 @@ const FUNCTIONS: Readonly<Record<string, readonly CesqlFunction[]>> = {
   ],
   LOWER: [ofText("String", (text) => ({ value: text.toLowerCase() }))],
   UPPER: [ofText("String", (text) => ({ value: text.toUpperCase() }))],
-  TRIM: [ofText("String", (text) => ({ value: text.replace(/^\p{White_Space}+/u, "").trimEnd() }))],
+  TRIM: [ofText("String", (text) => ({ value: trim([...text]) }))],
   LEFT: [ofPart(1, (characters, count = 0) => part(characters, 0, count, count < 0))],
   RIGHT: [
     ofPart(1, (characters, count = 0) => part(characters, Math.max(0, characters.length - count), count, count < 0)),
@@ -88,6 +88,16 @@ export function findCesqlFunction(name: string, operands: number): CesqlFunction
 
 function absolute(value: number): Computed {
   return value === INTEGER_MIN ? { value: INTEGER_MAX, fault: "math" } : { value: Math.abs(value) };
+}
+
+const isSpace = (character = "") => /\p{White_Space}/u.test(character);
+
+/** What Unicode calls white space; not the same as what JavaScript trims. */
+function trim(characters: readonly string[]): string {
+  let [from, to] = [0, characters.length];
+  while (from < to && isSpace(characters[from])) from++;
+  while (to > from && isSpace(characters[to - 1])) to--;
+  return characters.slice(from, to).join("");
 }
 
 const BAD_PLACE: CesqlFault = "functionEvaluation";
