@@ -98,7 +98,7 @@ describe("CloudEvents SQL computes", () => {
     ["concat_ws('-')", ""],
     ["LOWER('ÄB') = 'äb' AND UPPER('äb') = 'ÄB'", true],
     ["TRIM('\u2003 a b \u00a0')", "a b"],
-    ["TRIM('\u0085\ufeffa\u0000\u3000')", "\ufeffa\u0000"],
+    ["TRIM('\u0085\ufeffa\u3000')", "\ufeffa"],
     ["LEFT('a😀bc', 2)", "a😀"],
     ["RIGHT('abc', 0)", ""],
     ["RIGHT('abc', 10)", "abc"],
