@@ -5,9 +5,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
+import { z } from "zod";
 import { BridgeConfig } from "../bridge/config.ts";
 import { parseYamlConfig } from "../bridge/yaml-config.ts";
-import { type FunctionDefinition, parseSubscriptions } from "../functions/kit/kit.ts";
+import { Filter, type FunctionDefinition, parseSubscriptions } from "../functions/kit/kit.ts";
 import { BUILT_IN_FUNCTIONS } from "../functions/main.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -36,6 +37,12 @@ describe("the README", () => {
       const { config } = (await load()).default as FunctionDefinition;
       assert.equal(config.safeParse(subscription.config).error, undefined, subscription.name);
     }
+  });
+
+  test("shows filters that subscriptions accept", () => {
+    const filters = blocks.filter(({ language, text }) => language === "yaml" && text.startsWith("when:"));
+    assert.ok(filters.length > 0);
+    for (const { text } of filters) parseYamlConfig(z.strictObject({ when: Filter }), text, "README.md");
   });
 
   test("names scripts that package.json has", () => {

@@ -103,6 +103,19 @@ describe("delivery", () => {
     );
   });
 
+  test("an event for which an expression has no value is skipped and counted, and each reason is told once", async (t) => {
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const zoned = event.created({ name: "c", spec: { zone: "eu" } });
+    await rig.publish(event.created({}), event.created({ name: "b" }), zoned);
+    const running = rig.start(async () => undefined, { when: { cel: "object.spec.zone == 'eu'" } });
+    await until(() => running.status().done === 1 && running.status().skipped === 2);
+    assert.equal(running.status().undecided, 2);
+    const warnings = running.lines.filter(({ msg }) => msg.includes("no value"));
+    assert.equal(warnings.length, 1);
+    assert.match(String(warnings[0]?.["reason"]), /^cel object\.spec\.zone == 'eu': .*is not there/);
+  });
+
   test("never more events are in hand than the limit; the server keeps the rest", async (t) => {
     const rig = await startRig(t);
     if (rig === undefined) return;
