@@ -42,6 +42,7 @@ export type { Delivered } from "./pull.ts";
 export { ConsumerGoneError, pull } from "./pull.ts";
 export { follow, type Reading, read } from "./reader.ts";
 export { readSecret, SecretError, SecretSource } from "./secret.ts";
+export { getStored, type StoredMessage } from "./stored-message.ts";
 export {
   BLOBS_BUCKET,
   DEAD_LETTERS_ROOT,
@@ -50,6 +51,9 @@ export {
   EVENTS_STREAM,
   ensureStream,
   SCHEMAS_BUCKET,
+  RETRIES_ROOT,
+  RETRIES_STREAM,
+  retriesStream,
   STEPS_BUCKET,
   StreamSettings,
   stepsStream,

@@ -12,6 +12,8 @@ import { SUBJECT_ROOT } from "./subject.ts";
 export const EVENTS_STREAM = "CR_EVENTS";
 /** Events that a function gave up on, with the reason. */
 export const DEAD_LETTERS_STREAM = "CR_DEAD_LETTERS";
+/** Orders to try dead letters again, until they are carried out. */
+export const RETRIES_STREAM = "CR_RETRIES";
 /** The key-value bucket of the bridge's checkpoints. */
 export const CHECKPOINTS_BUCKET = "CR_CHECKPOINTS";
 /** The key-value bucket of the kinds' schemas, for functions. */
@@ -22,6 +24,8 @@ export const STEPS_BUCKET = "CR_STEPS";
 export const BLOBS_BUCKET = "CR_BLOBS";
 /** What the subjects of dead letters begin with: `crdead.<subscription>.<subject of the event>`. */
 export const DEAD_LETTERS_ROOT = "crdead";
+/** What the subjects of retries begin with: `crretry.<subscription>.<dead letter>.<subject of the event>`. */
+export const RETRIES_ROOT = "crretry";
 
 /** What an operator may choose about the streams. */
 export const StreamSettings = z
@@ -72,6 +76,8 @@ const DEAD_LETTERS_AGE_NS = 30 * DAY_NS;
 const DEAD_LETTERS_BYTES_MAX = 256 * 1024 ** 2;
 /** Thousands of kinds of usual size (30 KB), compressed, from tens of clusters. */
 const SCHEMAS_BYTES_MAX = 256 * 1024 ** 2;
+/** An order has no payload: fifty thousand of them, more than there is room for dead letters of a usual size. */
+const RETRIES_BYTES_MAX = 16 * 1024 ** 2;
 /** Two million steps of a usual size. */
 const STEPS_BYTES_MAX = 1024 ** 3;
 
@@ -135,6 +141,27 @@ export function deadLettersStream(settings: StreamSettings): StreamDefinition {
       num_replicas: settings.replicas,
       max_age: DEAD_LETTERS_AGE_NS,
       max_bytes: DEAD_LETTERS_BYTES_MAX,
+      duplicate_window: DUPLICATE_WINDOW_NS,
+      allow_direct: true,
+    },
+    guarded: ["subjects", "retention"],
+  };
+}
+
+/** CR_RETRIES: each order is for one subscription, whose consumer takes it off the stream. */
+export function retriesStream(settings: StreamSettings): StreamDefinition {
+  return {
+    config: {
+      name: RETRIES_STREAM,
+      description: "cr-reactor: dead letters that are to be tried again",
+      subjects: [`${RETRIES_ROOT}.>`],
+      storage: "file",
+      retention: "workqueue",
+      discard: "new",
+      num_replicas: settings.replicas,
+      max_age: DEAD_LETTERS_AGE_NS,
+      max_bytes: RETRIES_BYTES_MAX,
+      max_msgs_per_subject: 1,
       duplicate_window: DUPLICATE_WINDOW_NS,
       allow_direct: true,
     },

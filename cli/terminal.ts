@@ -2,6 +2,7 @@
  * What every command does with a terminal: errors as one sentence that says what to do, and stopping at Ctrl-C. Colour only on a
  * terminal, and not with NO_COLOR (no-color.org; node:util styleText keeps to it).
  */
+import { createInterface } from "node:readline/promises";
 import { styleText } from "node:util";
 
 /** A style of node:util's styleText. */
@@ -31,6 +32,16 @@ export function failure(error: unknown): void {
   const ours = error instanceof Error && "code" in error && typeof error.code === "string";
   const text = ours ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
   report(`${paint("red", "error:", process.stderr)} ${text}`);
+}
+
+/** Asks on the terminal; only `y` or `yes` is one. */
+export async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `, { signal })).trim());
+  } finally {
+    terminal.close();
+  }
 }
 
 /** Aborts at SIGINT or SIGTERM; at a second signal the process ends at once. */

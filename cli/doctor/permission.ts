@@ -11,6 +11,7 @@ import {
   EVENTS_STREAM,
   type JetStream,
   SCHEMAS_BUCKET,
+  RETRIES_STREAM,
   STEPS_BUCKET,
 } from "#contract";
 import {
@@ -65,6 +66,11 @@ export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
     // Filters are checked against the schemas of their kinds.
     `$JS.API.STREAM.INFO.KV_${SCHEMAS_BUCKET}`,
     `$JS.API.STREAM.MSG.GET.KV_${SCHEMAS_BUCKET}`,
+    // Dead letters that are to be tried again.
+    ...["STREAM.MSG.GET", "STREAM.MSG.DELETE"].map((call) => `$JS.API.${call}.${DEAD_LETTERS_STREAM}`),
+    ...["STREAM.INFO", "STREAM.CREATE"].map((call) => `$JS.API.${call}.${RETRIES_STREAM}`),
+    `$JS.API.CONSUMER.CREATE.${RETRIES_STREAM}.>`,
+    `$JS.API.CONSUMER.MSG.NEXT.${RETRIES_STREAM}.*`,
     // What steps gave.
     `$KV.${STEPS_BUCKET}.>`,
     ...["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.GET"].map((call) => `$JS.API.${call}.KV_${STEPS_BUCKET}`),

@@ -6,6 +6,18 @@ export { FieldPath, opOf, parseFieldPath, readSecret, SecretError, SecretSource,
 export { defineFunction, type FunctionContext, type FunctionDefinition } from "./define.ts";
 export { DeadLetter, readDeadLetter } from "./delivery/dead-letter.ts";
 export {
+  dropLetter,
+  ensureRetries,
+  eventOf,
+  findLetter,
+  isRetryDeskOpen,
+  orderedRetries,
+  orderRetry,
+  readLetters,
+  type StoredLetter,
+  type WholeLetter,
+} from "./delivery/dead-letter-box.ts";
+export {
   type RunningSubscription,
   type SubscriptionState,
   type SubscriptionStatus,
@@ -45,6 +57,7 @@ export { checkSelection, type Mistake, schemasOf } from "./schema/check.ts";
 export { defineKind, type Kind } from "./schema/kind.ts";
 export { type KindPattern, type KindSchemas, readKindSchemas } from "./schema/schema-bucket.ts";
 export { patternOf, type SchemaWatch, watchSchemas } from "./schema/schema-watch.ts";
+export { type KeptStep, keptSteps } from "./step/nats-memory.ts";
 export { createProcessMemory } from "./step/process-memory.ts";
 export type { Step, StepCall, StepResult } from "./step/step.ts";
 export type { StepMemory } from "./step/step-memory.ts";

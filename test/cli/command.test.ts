@@ -47,6 +47,7 @@ describe("the command line", () => {
     "types",
     "api-server",
     "demo",
+    "dead-letters",
   ]) {
     test(`${command || "cr-reactor"} --help explains itself with an example`, async () => {
       const { code, out } = await cli([...(command ? [command] : []), "--help"]);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { SecretError } from "#contract";
+import { createProcessMemory } from "../../functions/kit/step/process-memory.ts";
 import notifySlack from "../../functions/notify-slack.ts";
 import { startSlack } from "../kit/slack-server.ts";
 import { sampleContext, sampleEvent } from "./actions/sample-event.ts";
@@ -12,7 +13,8 @@ import { failureOf } from "./actions/thrown.ts";
 const failed = sampleEvent({ before: { status: { phase: "Running" } }, after: { status: { phase: "Failed" } } });
 
 /** Runs the function with settings as they stand in YAML. */
-const run = (config: object) => notifySlack.run(sampleContext(failed, notifySlack.config.parse(config)));
+const run = (config: object, memory = createProcessMemory()) =>
+  notifySlack.run(sampleContext(failed, notifySlack.config.parse(config), memory));
 
 /** A secret in a file, as Kubernetes mounts it. */
 async function withSecretFile(
@@ -43,6 +45,16 @@ describe("notify-slack", () => {
       assert.match(note ?? "", /^posted to C0CRREACT, ts \d+\.\d+$/);
     });
     assert.equal(slack.messages[0]?.via, "bot");
+  });
+
+  test("does not post again when it is tried again", async () => {
+    await using slack = await startSlack();
+    const memory = createProcessMemory();
+    await withSecretFile(slack.token, async (botToken) => {
+      const config = { botToken, channel: slack.channel, slackApiUrl: slack.apiUrl };
+      assert.equal(await run(config, memory), await run(config, memory));
+    });
+    assert.equal(slack.messages.length, 1);
   });
 
   test("takes a rotated secret without a restart", async () => {

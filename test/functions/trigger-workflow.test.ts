@@ -65,7 +65,7 @@ describe("trigger-workflow", () => {
       namespace: "prod",
       name: "orders",
     });
-    assert.equal(endpoint.requests[0]?.headers["idempotency-key"], `databases/${scaled.id}`);
+    assert.equal(endpoint.requests[0]?.headers["idempotency-key"], `databases/${scaled.id}/start`);
     assert.equal(note, `workflow ${workflow.id} started`);
   });
 

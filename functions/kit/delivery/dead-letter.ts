@@ -20,6 +20,9 @@ import {
   type NatsMessage,
   StreamSettings,
 } from "#contract";
+import { findLogSettings } from "../log-settings.ts";
+import type { Binding } from "../subscription.ts";
+import type { Settled } from "./settle.ts";
 
 /** A dead letter's headers and subject, as readers get them. */
 export const DeadLetter = z.object({
@@ -29,6 +32,17 @@ export const DeadLetter = z.object({
   reason: z.string().min(1),
   /** How often it was tried. */
   attempts: z.coerce.number().int().nonnegative(),
+  /** The error's name, such as PermanentError. */
+  error: z.string().optional(),
+  /** What the error says it was caused by, each cause behind `; ` the one before. */
+  causes: z.string().optional(),
+  /** When the process that gave up began to try, and when its last try had ended. */
+  firstTriedAt: z.iso.datetime().optional(),
+  lastTriedAt: z.iso.datetime().optional(),
+  /** The event's Nats-Msg-Id in CR_EVENTS. */
+  messageId: z.string().optional(),
+  /** The dead letter whose retry this one is the end of. */
+  retryOf: z.coerce.number().int().positive().optional(),
   /** Where the event is in CR_EVENTS, as long as the log keeps it. */
   streamSequence: z.coerce.number().int().positive(),
   /** The event's subject. */
@@ -49,8 +63,10 @@ export interface SealedDeadLetter {
 
 /** A reason is for reading in a list; stack traces belong into the log. */
 const REASON_LENGTH_MAX = 1_000;
-/** Room for the headers within the server's max_payload, which counts them: the reason in four-byte characters and names. */
-const HEADERS_BYTES_MAX = 8_192;
+/** A cause behind this many others says nothing new. */
+const CAUSES_MAX = 5;
+/** Room for the headers within the server's max_payload, which counts them: reason and causes in four-byte characters, and names. */
+const HEADERS_BYTES_MAX = 16_384;
 
 /** How long to wait for a stream that does not take the letter: full, or not there. */
 const PUBLISH_BACKOFF = { firstMs: 500, maxMs: 30_000, resetAfterMs: Number.POSITIVE_INFINITY };
@@ -62,57 +78,115 @@ export function ensureDeadLetters(jetStream: JetStream, replicas: number): Promi
   return ensureStream(jetStream, deadLettersStream(parsed.success ? parsed.data : StreamSettings.parse({})));
 }
 
-/** Publishes until the server has it. Resolves to false when `signal` aborted before that. */
+/** What there is to say about an event that is given up. */
+export interface GivenUp {
+  readonly message: NatsMessage;
+  /** Of the event, in CR_EVENTS. */
+  readonly streamSequence: number;
+  readonly retryOf?: number;
+}
+
+/** Makes the letter of a subscription about an event that ended like this. */
+export function letterOf(
+  { subscription, functionName }: Binding,
+  { message, streamSequence, retryOf }: GivenUp,
+  { error, attempts, firstTriedMs }: Settled & { readonly type: "dead-letter" },
+): LetterFacts {
+  const messageId = message.header("Nats-Msg-Id");
+  const causes = causesOf(error);
+  return {
+    subscription: subscription.name,
+    function: functionName,
+    streamSequence,
+    attempts,
+    reason: error.message || error.name,
+    error: error.name,
+    ...(causes !== "" && { causes }),
+    ...(firstTriedMs !== undefined && {
+      firstTriedAt: new Date(firstTriedMs).toISOString(),
+      lastTriedAt: new Date().toISOString(),
+    }),
+    ...(messageId !== undefined && { messageId }),
+    ...(retryOf !== undefined && { retryOf }),
+  };
+}
+
+/** Names and messages, never stacks: who makes an error keeps secrets out of those two. */
+function causesOf(error: Error): string {
+  const causes: string[] = [];
+  for (let { cause } = error; cause !== undefined && cause !== null && causes.length < CAUSES_MAX; ) {
+    const next: { readonly cause?: unknown } | undefined = cause instanceof Error ? cause : undefined;
+    causes.push(cause instanceof Error ? `${cause.name}: ${cause.message}` : typeof cause);
+    cause = next?.cause;
+  }
+  return causes.join("; ");
+}
+
+/** Publishes until the server has it; resolves to the letter's sequence, or to `undefined` when `signal` aborted before that. */
 export async function publishDeadLetter(
   jetStream: JetStream,
   letter: SealedDeadLetter,
   { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
-): Promise<boolean> {
+): Promise<number | undefined> {
   const backoff = createBackoff(PUBLISH_BACKOFF);
   for (;;) {
     try {
-      await jetStream.publish(letter.subject, letter.payload, letter.headers);
-      return true;
+      return (await jetStream.publish(letter.subject, letter.payload, letter.headers)).seq;
     } catch (error) {
       log.error(
         { subject: letter.subject, err: error },
         "the dead letter is not stored yet: its event is kept, trying again",
       );
       if (error instanceof JetStreamApiError && error.status === NO_RESPONDERS)
-        await ensureDeadLetters(jetStream, 1).catch(() => undefined);
+        await makeDeadLetters(jetStream).catch(() => undefined);
     }
     try {
       await backoff.wait(signal);
     } catch {
-      return false;
+      return undefined;
     }
   }
 }
 
+async function makeDeadLetters(jetStream: JetStream): Promise<void> {
+  const settings = await findLogSettings(jetStream);
+  await ensureDeadLetters(jetStream, settings?.replicas ?? 1);
+}
+
+type LetterFacts = Omit<DeadLetter, "subject" | "contentType" | "payloadOmitted">;
+
 /**
  * Makes the message. The same event of the same subscription has the same Nats-Msg-Id, so a repetition is stored once; its sequence
- * is not enough for that, because a restored log gives it to another event.
+ * is not enough for that, because a restored log gives it to another event. A retry that failed makes a letter of its own.
  */
-export function sealDeadLetter(
-  letter: Omit<DeadLetter, "subject" | "contentType" | "payloadOmitted">,
-  message: NatsMessage,
-  payloadBytesMax: number,
-): SealedDeadLetter {
+export function sealDeadLetter(letter: LetterFacts, message: NatsMessage, payloadBytesMax: number): SealedDeadLetter {
   const payloadOmitted = message.data.length > payloadBytesMax - HEADERS_BYTES_MAX;
   const contentType = message.header("content-type");
-  const eventId = message.header("Nats-Msg-Id");
-  const messageId = [letter.subscription, letter.streamSequence, ...(eventId === undefined ? [] : [eventId])].join("/");
+  const { subscription, streamSequence, messageId, retryOf } = letter;
+  const id = [subscription, streamSequence, messageId, retryOf && `retry-${retryOf}`].filter(
+    (part) => part !== undefined,
+  );
+  const optional: Readonly<Record<string, string | number | undefined>> = {
+    "content-type": contentType,
+    "Cr-Error": letter.error,
+    "Cr-Causes": letter.causes,
+    "Cr-First-Tried": letter.firstTriedAt,
+    "Cr-Last-Tried": letter.lastTriedAt,
+    "Cr-Message-Id": messageId,
+    "Cr-Retry-Of": retryOf,
+    "Cr-Payload": payloadOmitted ? "omitted" : undefined,
+  };
+  const present = Object.entries(optional).filter(([, value]) => value !== undefined);
   return {
-    subject: `${DEAD_LETTERS_ROOT}.${encodeToken(letter.subscription)}.${message.subject}`,
+    subject: `${DEAD_LETTERS_ROOT}.${encodeToken(subscription)}.${message.subject}`,
     headers: {
-      ...(contentType !== undefined && { "content-type": headerText(contentType) }),
       "Cr-Reason": headerText(letter.reason),
       "Cr-Attempts": String(letter.attempts),
-      "Cr-Subscription": headerText(letter.subscription),
+      "Cr-Subscription": headerText(subscription),
       "Cr-Function": headerText(letter.function),
-      "Cr-Stream-Sequence": String(letter.streamSequence),
-      ...(payloadOmitted && { "Cr-Payload": "omitted" }),
-      "Nats-Msg-Id": headerText(messageId),
+      "Cr-Stream-Sequence": String(streamSequence),
+      ...Object.fromEntries(present.map(([name, value]) => [name, headerText(String(value))])),
+      "Nats-Msg-Id": headerText(id.join("/")),
     },
     payload: payloadOmitted ? new Uint8Array() : message.data,
   };
@@ -125,6 +199,12 @@ export function readDeadLetter(message: Pick<NatsMessage, "subject" | "header">)
     function: message.header("Cr-Function"),
     reason: message.header("Cr-Reason"),
     attempts: message.header("Cr-Attempts"),
+    error: message.header("Cr-Error"),
+    causes: message.header("Cr-Causes"),
+    firstTriedAt: message.header("Cr-First-Tried"),
+    lastTriedAt: message.header("Cr-Last-Tried"),
+    messageId: message.header("Cr-Message-Id"),
+    retryOf: message.header("Cr-Retry-Of"),
     streamSequence: message.header("Cr-Stream-Sequence"),
     subject: message.subject.split(".").slice(2).join("."),
     contentType: message.header("content-type"),

@@ -10,7 +10,7 @@ import { type Delivered, type JetStream, type Logger, objectPart } from "#contra
 import { createNatsMemory } from "../step/nats-memory.ts";
 import type { Binding } from "../subscription.ts";
 import { createAcknowledgements } from "./acknowledgement.ts";
-import { publishDeadLetter, sealDeadLetter } from "./dead-letter.ts";
+import { type GivenUp, letterOf, publishDeadLetter, sealDeadLetter } from "./dead-letter.ts";
 import type { DeliveryLimits } from "./delivery-limits.ts";
 import { type Finished, finishedBefore, givesAgain, oldestSuspect, suspected, untilAllInHand } from "./recovery.ts";
 import { type DeliveryCounts, newCounts, report } from "./report.ts";
@@ -22,6 +22,11 @@ export interface Delivery {
   readonly counts: Readonly<DeliveryCounts>;
   /** Takes an event in hand; resolves when there is room for another. */
   accept(delivered: Delivered): Promise<void>;
+  /**
+   * Delivers the event of a dead letter once more, when nothing of its object is being handled; what comes of its object waits behind it.
+   * Answers how it ended, with another dead letter stored by then; `undefined`: the process ends before that.
+   */
+  redo(event: GivenUp & Pick<Delivered, "deliveryCount">): Promise<Settled["type"] | undefined>;
   /** Begins nothing until every event that is out has come (again). */
   recover(unacknowledged: () => Promise<number>): void;
   /** Tells the server now that the events in hand are being worked on. */
@@ -106,18 +111,18 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
     },
     warned: new Set<string>(),
   };
-  const bury = ({ delivered, sequence }: Held, { attempts, error }: Settled & { type: "dead-letter" }) => {
-    const { subscription, functionName } = binding;
-    const reason = error.message || error.name;
-    const letter = {
-      subscription: subscription.name,
-      function: functionName,
-      streamSequence: sequence,
-      attempts,
-      reason,
-    };
-    const sealed = sealDeadLetter(letter, delivered.message, jetStream.payloadBytesMax);
-    return publishDeadLetter(jetStream, sealed, { log, signal: ended.signal });
+  /** Stores the dead letter of an event that is given up, and tells how it ended. False: the process ends before that. */
+  const conclude = async (event: GivenUp, settled: Settled): Promise<boolean> => {
+    if (ended.signal.aborted) return false;
+    const { message, streamSequence } = event;
+    let letter: number | undefined;
+    if (settled.type === "dead-letter") {
+      const sealed = sealDeadLetter(letterOf(binding, event, settled), message, jetStream.payloadBytesMax);
+      letter = await publishDeadLetter(jetStream, sealed, { log, signal: ended.signal });
+      if (letter === undefined) return false;
+    }
+    report(log, counts, { subject: message.subject, streamSequence }, settled, letter);
+    return true;
   };
   const settleHeld = async ({ delivered, sequence }: Held, slotsTaken: number) => {
     if (sequence !== suspect) return settle(delivered, slotsTaken, settleOptions);
@@ -126,10 +131,8 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
   };
   const handle = async (event: Held, slotsTaken: number) => {
     const settled = await settleHeld(event, slotsTaken);
-    if (settled === undefined || ended.signal.aborted) return;
-    if (settled.type === "dead-letter" && !(await bury(event, settled))) return;
-    const { sequence, delivered } = event;
-    report(log, counts, { subject: delivered.message.subject, streamSequence: sequence }, settled);
+    const { delivered, sequence } = event;
+    if (settled === undefined || !(await conclude(delivered, settled))) return;
     if (held.get(sequence) !== event) return;
     event.acknowledging = true;
     await acknowledgements.finish(delivered, event.ackSubject);
@@ -199,6 +202,22 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
         if (!lane.active && recovery === undefined) void follow(object, lane);
       }
       while (held.size >= limits.heldMax && !stopping.signal.aborted) await changed.promise;
+    },
+    async redo(event) {
+      const object = objectPart(event.message.subject);
+      while (lanes.get(object)?.active && !stopping.signal.aborted) await changed.promise;
+      if (stopping.signal.aborted) return undefined;
+      const lane = lanes.get(object) ?? { waiting: [], active: false };
+      lanes.set(object, lane);
+      lane.active = true;
+      try {
+        if (!(await slots.take(1))) return undefined;
+        if (event.deliveryCount > attempts) slots.give(1);
+        const settled = event.deliveryCount > attempts ? suspected(event) : await settle(event, 1, settleOptions);
+        return settled !== undefined && (await conclude(event, settled)) ? settled.type : undefined;
+      } finally {
+        void follow(object, lane);
+      }
     },
     recover(unacknowledged) {
       recovery?.abort();

@@ -21,12 +21,13 @@ export function newCounts(): DeliveryCounts {
   return { done: 0, skipped: 0, undecided: 0, retried: 0, deadLetters: 0, lastError: undefined };
 }
 
-/** Counts and logs how an event ended. */
+/** Counts and logs how an event ended; `letter` is the sequence of its dead letter. */
 export function report(
   log: Logger,
   counts: DeliveryCounts,
   event: { readonly subject: string; readonly streamSequence: number },
   settled: Settled,
+  letter?: number,
 ): void {
   const fields = { ...event, id: settled.eventId, attempt: settled.attempts };
   switch (settled.type) {
@@ -41,7 +42,10 @@ export function report(
     case "dead-letter":
       counts.deadLetters++;
       counts.lastError = settled.error.message;
-      log.error({ ...fields, err: settled.error }, "given up: the event is a dead letter now");
+      log.error(
+        { ...fields, letter, err: settled.error },
+        `given up: the event is a dead letter now (cr-reactor dead-letters show ${letter})`,
+      );
       break;
     default:
       settled satisfies never;

@@ -21,8 +21,12 @@ import type { Binding } from "../subscription.ts";
 import { attempt } from "./attempt.ts";
 import type { Slots } from "./slots.ts";
 
-/** How an event ended for good, and after how many tries. */
-export type Settled = { readonly attempts: number; readonly eventId?: string } & Exclude<Outcome, { type: "retry" }>;
+/** How an event ended for good, and after how many tries; `firstTriedMs` is when this process began (epoch milliseconds). */
+export type Settled = {
+  readonly attempts: number;
+  readonly eventId?: string;
+  readonly firstTriedMs?: number;
+} & Exclude<Outcome, { type: "retry" }>;
 
 /** What settling needs around it. */
 export interface SettleOptions {
@@ -66,6 +70,8 @@ export async function settle(
   let taken = slotsTaken;
   try {
     const backoff = createBackoff(options.retry, options.random);
+    const backoff = createBackoff(options.retry);
+    const firstTriedMs = Date.now();
     let judgement: Judgement | undefined;
     for (let number = deliveryCount; ; number++) {
       if (judgement?.type !== "run") judgement = await judge(message.data, options);
@@ -78,9 +84,10 @@ export async function settle(
       const outcome = await tryOnce(judgement, number, log, options);
       slots.give(taken);
       taken = 0;
-      if (outcome.type !== "retry") return { ...outcome, attempts: number, eventId: id };
+      if (outcome.type !== "retry") return { ...outcome, attempts: number, eventId: id, firstTriedMs };
       if (stopping.aborted) return undefined;
-      if (number >= options.binding.subscription.attempts) return { ...ended(outcome, number), eventId: id };
+      if (number >= options.binding.subscription.attempts)
+        return { ...ended(outcome, number), eventId: id, firstTriedMs };
       const waitMs = Math.min(backoff.nextMs(outcome.afterMs), WAIT_MS_MAX);
       options.onRetry(outcome.error);
       log.warn({ error: outcome.error.message, waitMs: Math.round(waitMs) }, "failed; trying again after a while");

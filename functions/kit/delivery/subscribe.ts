@@ -29,6 +29,7 @@ import { type DeliveryLimits, deliveryLimits } from "./delivery-limits.ts";
 import { createOverrunWatch, type OverrunCounts } from "./overrun.ts";
 import { type Finished, resumeAfter } from "./recovery.ts";
 import type { DeliveryCounts } from "./report.ts";
+import { openRetryDesk } from "./retry-desk.ts";
 
 /** `waiting`: for the log; `failing`: it is tried again, and `lastError` says what is wrong. */
 export type SubscriptionState = "starting" | "waiting" | "running" | "failing" | "draining" | "stopped";
@@ -141,7 +142,7 @@ export function subscribe(
       void lookForOverrun();
       recover();
     });
-    await run();
+    await Promise.all([run(), openRetryDesk(jetStream, binding, { delivery, limits, log, signal })]);
     await drained;
     stopListening();
     state = "stopped";

@@ -9,9 +9,9 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import {
-  EVENTS_STREAM,
   encodeToken,
   ensureStream,
+  getStored,
   type JetStream,
   JetStreamApiError,
   type Logger,
@@ -22,6 +22,7 @@ import {
   unlessMissing,
   WRONG_LAST_SEQUENCE,
 } from "#contract";
+import { findLogSettings } from "../log-settings.ts";
 import { STEP_LIMITS, type StepLimits } from "./step-limits.ts";
 import type { StepClaim, StepEnd, StepKey, StepMemory } from "./step-memory.ts";
 
@@ -39,13 +40,18 @@ interface Found {
   readonly sequence: number;
 }
 
+/** A step of an event as the memory has it: running (or its process has ended), done, or without a usable result. */
+export interface KeptStep {
+  readonly step: string;
+  readonly state: StepRecord["state"];
+}
+
 /** Steps that are watched at a time: those that somebody waits for. */
 const WATCHED_MAX = 1_024;
 /** Room for subject and headers within the server's max_payload. */
 const HEADERS_BYTES_MAX = 1_024;
 const STREAM = `KV_${STEPS_BUCKET}`;
 const NO_RESPONDERS = 503;
-const STREAM_NOT_FOUND = 10_059;
 
 /** The memory on this connection, for as long as that lives. */
 export function createNatsMemory(jetStream: JetStream, limits: StepLimits = STEP_LIMITS): StepMemory {
@@ -84,6 +90,25 @@ export function createNatsMemory(jetStream: JetStream, limits: StepLimits = STEP
   };
 }
 
+/** What is remembered of an event's steps, by their names. Throws JetStreamApiError and RequestLostError. */
+export async function keptSteps(
+  jetStream: JetStream,
+  subscription: string,
+  eventId: string,
+): Promise<readonly KeptStep[]> {
+  const root = subjectOf({ subscription, eventId, step: "" }).slice(0, -1);
+  const asked = jetStream.api<{ state: { subjects?: Readonly<Record<string, number>> } }>(`STREAM.INFO.${STREAM}`, {
+    subjects_filter: `${root}*`,
+  });
+  const found: KeptStep[] = [];
+  for (const subject of Object.keys((await unlessMissing("stream", asked))?.state.subjects ?? {}).toSorted()) {
+    const stored = await getStored(jetStream, STREAM, { last_by_subj: subject });
+    const record = parseRecord(subject, Buffer.from(stored?.data ?? []).toString("utf8"));
+    if (record !== undefined) found.push({ step: subject.slice(root.length), state: record.state });
+  }
+  return found;
+}
+
 function subjectOf({ subscription, eventId, step }: StepKey): string {
   return `$KV.${STEPS_BUCKET}.${encodeToken(subscription)}.${encodeToken(eventId)}.${encodeToken(step)}`;
 }
@@ -112,13 +137,13 @@ type Keys = ReturnType<typeof openKeys>;
 
 /** The bucket's keys; it is made when it is missing. Both calls throw RequestLostError and JetStreamApiError. */
 function openKeys(jetStream: JetStream) {
-  const withBucket = async <T>(ask: () => Promise<T>): Promise<T> => {
+  const publish: JetStream["publish"] = async (...message) => {
     try {
-      return await ask();
+      return await jetStream.publish(...message);
     } catch (error) {
-      if (!isMissing(error)) throw error;
+      if (!(error instanceof JetStreamApiError) || error.status !== NO_RESPONDERS) throw error;
       await makeBucket(jetStream);
-      return await ask();
+      return await jetStream.publish(...message);
     }
   };
   return {
@@ -130,24 +155,18 @@ function openKeys(jetStream: JetStream) {
       };
       const payload = record === undefined ? "" : JSON.stringify(record);
       try {
-        return (await withBucket(() => jetStream.publish(subject, payload, headers))).seq;
+        return (await publish(subject, payload, headers)).seq;
       } catch (error) {
         if (error instanceof JetStreamApiError && error.errCode === WRONG_LAST_SEQUENCE) return undefined;
         throw error;
       }
     },
     async read(subject: string): Promise<Found> {
-      const query = { last_by_subj: subject };
-      const ask = () => jetStream.api<{ message: { seq: number; data?: string } }>(`STREAM.MSG.GET.${STREAM}`, query);
-      const found = await unlessMissing("message", withBucket(ask));
-      const text = Buffer.from(found?.message.data ?? "", "base64").toString("utf8");
-      return { record: parseRecord(subject, text), sequence: found?.message.seq ?? 0 };
+      const found = await getStored(jetStream, STREAM, { last_by_subj: subject });
+      const text = Buffer.from(found?.data ?? []).toString("utf8");
+      return { record: parseRecord(subject, text), sequence: found?.sequence ?? 0 };
     },
   };
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof JetStreamApiError && (error.status === NO_RESPONDERS || error.errCode === STREAM_NOT_FOUND);
 }
 
 function parseRecord(subject: string, text: string): StepRecord | undefined {
@@ -163,12 +182,9 @@ function parseRecord(subject: string, text: string): StepRecord | undefined {
   }
 }
 
-/** With as many replicas as the log has. */
 async function makeBucket(jetStream: JetStream): Promise<void> {
-  const asked = jetStream.api<{ config: { num_replicas: number } }>(`STREAM.INFO.${EVENTS_STREAM}`);
-  const log = await unlessMissing("stream", asked);
-  const parsed = StreamSettings.safeParse({ replicas: log?.config.num_replicas });
-  await ensureStream(jetStream, stepsStream(parsed.success ? parsed.data : StreamSettings.parse({})));
+  const settings = await findLogSettings(jetStream);
+  await ensureStream(jetStream, stepsStream(settings ?? StreamSettings.parse({})));
 }
 
 interface Insisting {

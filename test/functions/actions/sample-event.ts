@@ -76,10 +76,13 @@ export function manyFields(count: number, text: string): Sample {
 }
 
 /** What the kit hands to a function with an event. */
-export function sampleContext<Config>(event: Envelope, config: Config): FunctionContext<Config> {
+export function sampleContext<Config>(
+  event: Envelope,
+  config: Config,
+  memory = createProcessMemory(),
+): FunctionContext<Config> {
   const log = createLogger("test", "silent");
   const { signal } = new AbortController();
-  const memory = createProcessMemory();
   return {
     event,
     object: event.data.object,

@@ -173,8 +173,8 @@ describe("a step's memory in NATS", () => {
     if (scene === undefined) return;
     const gate = Promise.withResolvers<string>();
     const first = scene.try(QUICK).step("open", () => gate.promise);
-    const waiting = scene.try({ ...QUICK, silenceMs: 1_500 }).step("open", () => "T-2");
     await until(async () => (await scene.record().catch(() => undefined))?.state === "running");
+    const waiting = scene.try(PATIENT).step("open", () => "T-2");
     await scene.nats.kill();
     gate.resolve("T-1");
     await scene.nats.restart();

@@ -1,0 +1,208 @@
+/**
+ * `cr-reactor dead-letters retry` and `drop`. A retry is an order that the processes of the letter's subscription carry out; the command
+ * says what became of it as far as that is known within a while, and an order that nobody has carried out by then stays.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { JetStream } from "#contract";
+import {
+  dropLetter,
+  ensureRetries,
+  eventOf,
+  findLetter,
+  isRetryDeskOpen,
+  orderedRetries,
+  orderRetry,
+  readLetters,
+  type StoredLetter,
+} from "#kit";
+import {
+  DeadLetterError,
+  type LetterFilter,
+  missing,
+  type ServerOptions,
+  selectLetters,
+  withNats,
+} from "./dead-letters-selection.ts";
+import { letterTable } from "./dead-letters-text.ts";
+import { count } from "./doctor/check.ts";
+import { confirm, paint, print, report } from "./terminal.ts";
+
+/** Which letters to change: by their numbers, or all that the filter names. */
+export interface Chosen extends LetterFilter {
+  readonly all?: true;
+}
+
+const WAIT_SECONDS = 10;
+const LOOK_MS = 250;
+const EXIT_FAILED = 1;
+
+/** Orders another try of the letters; the exit code is 1 when one is not there, or failed again. */
+export async function retryCommand(
+  numbers: readonly number[],
+  options: ServerOptions & Chosen & { readonly wait?: number },
+): Promise<void> {
+  await withNats(options, async (jetStream, signal) => {
+    const { letters, absent } = await chosen(jetStream, numbers, options, signal);
+    await ensureRetries(jetStream);
+    const ordered: StoredLetter[] = [];
+    for (const letter of letters) {
+      signal.throwIfAborted();
+      const problem = await orderOne(jetStream, letter);
+      if (problem === undefined) ordered.push(letter);
+      else report(problem);
+      progress(`${ordered.length} of ${letters.length} ordered`);
+    }
+    const results = await resultsOf(jetStream, ordered, (options.wait ?? WAIT_SECONDS) * 1_000, signal);
+    for (const line of results.lines) print(line);
+    if (results.waiting.length > 0) report(await waitingText(jetStream, results.waiting));
+    if (absent + results.failed + letters.length - ordered.length > 0) process.exitCode = EXIT_FAILED;
+  });
+}
+
+/** Removes the letters, after asking where somebody can answer. */
+export async function dropCommand(
+  numbers: readonly number[],
+  options: ServerOptions & Chosen & { readonly yes?: true },
+): Promise<void> {
+  await withNats(options, async (jetStream, signal) => {
+    const { letters, absent } = await chosen(jetStream, numbers, options, signal);
+    if (absent > 0) process.exitCode = EXIT_FAILED;
+    if (letters.length === 0) return;
+    if (!options.yes) {
+      for (const line of letterTable(letters)) report(line);
+      const question = `Drop ${count(letters.length, "dead letter")}? Their events are not tried again.`;
+      if (!(await confirm(question, signal))) throw new DeadLetterError("nothing was dropped");
+    }
+    let dropped = 0;
+    for (const { number } of letters) {
+      signal.throwIfAborted();
+      if (await dropLetter(jetStream, number)) dropped++;
+      progress(`${dropped} of ${letters.length} dropped`);
+    }
+    endProgress();
+    print(`${count(dropped, "dead letter")} dropped.`);
+  });
+}
+
+/** The letters, and how many numbers name none, which is told. */
+async function chosen(jetStream: JetStream, numbers: readonly number[], options: Chosen, signal: AbortSignal) {
+  if (options.all) {
+    const letters = await selectLetters(jetStream, options, signal);
+    if (letters.length === 0) report("There are no such dead letters.");
+    return { letters, absent: 0 };
+  }
+  const letters: StoredLetter[] = [];
+  let absent = 0;
+  for (const number of new Set(numbers)) {
+    const letter = await findLetter(jetStream, number);
+    if (letter !== undefined) letters.push(letter);
+    else {
+      absent++;
+      report(missing(number));
+    }
+  }
+  return { letters, absent };
+}
+
+/** Resolves to why it cannot be tried again; `undefined` when it is ordered, now or before. */
+async function orderOne(jetStream: JetStream, stored: StoredLetter): Promise<string | undefined> {
+  const { number, letter } = stored;
+  if (letter.payloadOmitted) {
+    const whole = await findLetter(jetStream, number);
+    if (whole === undefined) return missing(number);
+    if ((await eventOf(jetStream, whole)) === undefined)
+      return `dead letter ${number} cannot be tried again: its event was too large to be kept with it, and the log has it no more`;
+  }
+  await orderRetry(jetStream, stored);
+  return undefined;
+}
+
+interface Results {
+  readonly lines: readonly string[];
+  readonly failed: number;
+  readonly waiting: readonly StoredLetter[];
+}
+
+/** Waits until every order is carried out, or nobody is there to do it, or the time is up; then looks what became of the letters. */
+async function resultsOf(
+  jetStream: JetStream,
+  ordered: readonly StoredLetter[],
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<Results> {
+  const deadlineMs = performance.now() + waitMs;
+  let waiting = ordered;
+  for (;;) {
+    waiting = await stillOrdered(jetStream, waiting);
+    progress(`${ordered.length - waiting.length} of ${ordered.length} tried again`);
+    if (waiting.length === 0 || performance.now() > deadlineMs || !(await isAnybodyThere(jetStream, waiting))) break;
+    await sleep(LOOK_MS, undefined, { signal });
+  }
+  endProgress();
+  const open = new Set(waiting.map(({ number }) => number));
+  const again = await lettersAfter(jetStream, ordered, signal);
+  const lines: string[] = [];
+  let failed = 0;
+  for (const { number } of ordered) {
+    if (open.has(number)) continue;
+    const next = again.get(number);
+    const isGone = (await findLetter(jetStream, number)) === undefined;
+    if (next === undefined && isGone) lines.push(`${paint("green", "✔")} ${number}: succeeded`);
+    else {
+      failed++;
+      const what = next
+        ? `failed again, and is dead letter ${next.number} now: ${next.letter.reason}`
+        : "stays: its event does not match the subscription any more";
+      lines.push(`${paint("red", "✖")} ${number}: ${what}`);
+    }
+  }
+  return { lines, failed, waiting };
+}
+
+async function stillOrdered(jetStream: JetStream, letters: readonly StoredLetter[]): Promise<readonly StoredLetter[]> {
+  const open = new Map<string, ReadonlySet<number>>();
+  for (const subscription of subscriptionsOf(letters))
+    open.set(subscription, await orderedRetries(jetStream, subscription));
+  return letters.filter(({ number, letter }) => open.get(letter.subscription)?.has(number));
+}
+
+async function isAnybodyThere(jetStream: JetStream, letters: readonly StoredLetter[]): Promise<boolean> {
+  for (const subscription of subscriptionsOf(letters)) if (await isRetryDeskOpen(jetStream, subscription)) return true;
+  return false;
+}
+
+/** The letters that name others as the ones they are the retry of. */
+async function lettersAfter(
+  jetStream: JetStream,
+  letters: readonly StoredLetter[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<number, StoredLetter>> {
+  const found = new Map<number, StoredLetter>();
+  const [first] = letters;
+  if (first === undefined) return found;
+  for await (const each of readLetters(jetStream, { fromNumber: first.number + 1 }, signal)) {
+    if (each.letter.retryOf !== undefined) found.set(each.letter.retryOf, each);
+  }
+  return found;
+}
+
+async function waitingText(jetStream: JetStream, letters: readonly StoredLetter[]): Promise<string> {
+  const idle: string[] = [];
+  for (const subscription of subscriptionsOf(letters))
+    if (!(await isRetryDeskOpen(jetStream, subscription))) idle.push(subscription);
+  const waiting = `${count(letters.length, "order")} not carried out yet: kept for 30 days`;
+  return idle.length === 0 ? `${waiting}.` : `${waiting}; no process runs ${idle.join(", ")} now (cr-reactor run).`;
+}
+
+function subscriptionsOf(letters: readonly StoredLetter[]): ReadonlySet<string> {
+  return new Set(letters.map(({ letter }) => letter.subscription));
+}
+
+/** On a terminal, how far it is. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${paint("dim", `… ${text}`, process.stderr)}`);
+}
+
+function endProgress(): void {
+  if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
+}

@@ -1,0 +1,188 @@
+/**
+ * The dead letters that are stored: looking at them, ordering another try, dropping one. A letter's number is its sequence in
+ * CR_DEAD_LETTERS. A retry is an order in CR_RETRIES, which the processes of the letter's subscription carry out; the letter stays until
+ * that has succeeded, or has ended in another letter that names it.
+ *
+ *     crretry.<subscription>.<number of the letter>.<subject of the event>
+ */
+import { z } from "zod";
+import {
+  DEAD_LETTERS_ROOT,
+  DEAD_LETTERS_STREAM,
+  EVENTS_STREAM,
+  encodeToken,
+  ensureStream,
+  getStored,
+  type JetStream,
+  JetStreamApiError,
+  type NatsMessage,
+  RETRIES_ROOT,
+  RETRIES_STREAM,
+  read,
+  retriesStream,
+  type StoredMessage,
+  StreamSettings,
+  unlessMissing,
+  WRONG_LAST_SEQUENCE,
+} from "#contract";
+import { findLogSettings } from "../log-settings.ts";
+import { type DeadLetter, readDeadLetter } from "./dead-letter.ts";
+
+/** A letter, and when it was stored (epoch milliseconds). */
+export interface StoredLetter {
+  readonly number: number;
+  readonly storedAtMs: number;
+  readonly letter: DeadLetter;
+}
+
+/** A letter with its event's bytes; empty when they were omitted. */
+export interface WholeLetter extends StoredLetter {
+  readonly payload: Uint8Array;
+}
+
+/** Which letters: of any subscription, and stored since a time (epoch milliseconds), or from a number on. */
+export interface LetterSelection {
+  readonly subscription?: string | undefined;
+  readonly sinceMs?: number | undefined;
+  readonly fromNumber?: number;
+}
+
+/** What an order says: which letter, and when that was stored, because the stream may be another one by now. */
+const RetryOrder = z.object({
+  letter: z.coerce.number().int().positive(),
+  letterStoredMs: z.coerce.number().int().nonnegative(),
+});
+export type RetryOrder = z.infer<typeof RetryOrder>;
+
+/** Reads all letters, oldest first, without their events; what is no letter of ours is left out. Throws JetStreamApiError without a stream. */
+export async function* readLetters(
+  jetStream: JetStream,
+  { subscription, ...start }: LetterSelection,
+  signal: AbortSignal,
+): AsyncGenerator<StoredLetter, void, void> {
+  const reading = {
+    filter_subjects: [`${DEAD_LETTERS_ROOT}.${subscription === undefined ? "*" : encodeToken(subscription)}.>`],
+    headers_only: true,
+    ...startOf(start),
+  };
+  for await (const each of read(jetStream, reading, signal, false, DEAD_LETTERS_STREAM)) {
+    const letter = letterIn(each.message);
+    if (letter !== undefined) yield { number: each.streamSequence, storedAtMs: each.storedAtMs, letter };
+  }
+}
+
+function startOf({ sinceMs, fromNumber }: Omit<LetterSelection, "subscription">) {
+  if (fromNumber !== undefined) return { deliver_policy: "by_start_sequence", opt_start_seq: fromNumber } as const;
+  if (sinceMs === undefined) return { deliver_policy: "all" } as const;
+  return { deliver_policy: "by_start_time", opt_start_time: new Date(sinceMs).toISOString() } as const;
+}
+
+/** `undefined` when there is none of this number. */
+export async function findLetter(jetStream: JetStream, number: number): Promise<WholeLetter | undefined> {
+  const stored = await getStored(jetStream, DEAD_LETTERS_STREAM, { seq: number });
+  const letter = stored && letterIn(stored);
+  return letter && { number, storedAtMs: stored.storedAtMs, letter, payload: stored.data };
+}
+
+function letterIn(message: Pick<NatsMessage, "subject" | "header">): DeadLetter | undefined {
+  try {
+    return readDeadLetter(message);
+  } catch (error) {
+    if (error instanceof z.ZodError) return undefined;
+    throw error;
+  }
+}
+
+/** The event of a letter as it was delivered; `undefined` when it was too large to be kept with the letter, and the log has it no more. */
+export async function eventOf(
+  jetStream: JetStream,
+  { letter, payload }: WholeLetter,
+): Promise<NatsMessage | undefined> {
+  const { subject, contentType, messageId, streamSequence } = letter;
+  if (!letter.payloadOmitted)
+    return messageOf(subject, payload, { "content-type": contentType, "Nats-Msg-Id": messageId });
+  const stored = await getStored(jetStream, EVENTS_STREAM, { seq: streamSequence });
+  return stored !== undefined && isEventOf(stored, letter) ? { ...NO_REPLY, ...stored } : undefined;
+}
+
+/** A log that was restored may have another event there. */
+function isEventOf(stored: StoredMessage, { subject, messageId }: DeadLetter): boolean {
+  return stored.subject === subject && (messageId === undefined || stored.header("Nats-Msg-Id") === messageId);
+}
+
+const NO_REPLY = { reply: undefined, status: 0, description: "" } as const;
+
+function messageOf(
+  subject: string,
+  data: Uint8Array,
+  headers: Readonly<Record<string, string | undefined>>,
+): NatsMessage {
+  return { ...NO_REPLY, subject, data, header: (name) => headers[name] };
+}
+
+/** What the server says of a message that was removed before. */
+const NO_MESSAGE = 10_057;
+
+/** Removes a letter. Resolves to whether it was there. */
+export async function dropLetter(jetStream: JetStream, number: number): Promise<boolean> {
+  const dropping = jetStream.api(`STREAM.MSG.DELETE.${DEAD_LETTERS_STREAM}`, { seq: number, no_erase: true });
+  try {
+    return (await unlessMissing("sequence", dropping)) !== undefined;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.errCode === NO_MESSAGE) return false;
+    throw error;
+  }
+}
+
+/** Makes CR_RETRIES when it is missing, with as many copies as the log has. */
+export async function ensureRetries(jetStream: JetStream, settings?: StreamSettings): Promise<void> {
+  const chosen = settings ?? (await findLogSettings(jetStream)) ?? StreamSettings.parse({});
+  await ensureStream(jetStream, retriesStream(chosen));
+}
+
+/** Orders another try. Resolves to false when one is ordered already. Throws JetStreamApiError and RequestLostError. */
+export async function orderRetry(jetStream: JetStream, { number, storedAtMs, letter }: StoredLetter): Promise<boolean> {
+  const headers = {
+    "Cr-Letter": String(number),
+    "Cr-Letter-Stored": String(Math.floor(storedAtMs)),
+    "Nats-Expected-Last-Subject-Sequence": "0",
+  };
+  try {
+    await jetStream.publish(retrySubject(number, letter), "", headers);
+    return true;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.errCode === WRONG_LAST_SEQUENCE) return false;
+    throw error;
+  }
+}
+
+/** The numbers of the letters for which an order of a subscription waits or is being carried out. */
+export async function orderedRetries(jetStream: JetStream, subscription: string): Promise<ReadonlySet<number>> {
+  const root = `${RETRIES_ROOT}.${encodeToken(subscription)}`;
+  const asked = jetStream.api<{ state: { subjects?: Readonly<Record<string, number>> } }>(
+    `STREAM.INFO.${RETRIES_STREAM}`,
+    { subjects_filter: `${root}.>` },
+  );
+  const subjects = Object.keys((await unlessMissing("stream", asked))?.state.subjects ?? {});
+  return new Set(subjects.map((subject) => Number(subject.slice(root.length + 1).split(".", 1)[0])));
+}
+
+/** Whether a process of the subscription waits for orders at this moment. */
+export async function isRetryDeskOpen(jetStream: JetStream, subscription: string): Promise<boolean> {
+  const call = `CONSUMER.INFO.${RETRIES_STREAM}.cr-${subscription}`;
+  const asked = unlessMissing("consumer", jetStream.api<{ num_waiting: number; num_ack_pending: number }>(call));
+  const consumer = await unlessMissing("stream", asked);
+  return consumer !== undefined && consumer.num_waiting + consumer.num_ack_pending > 0;
+}
+
+/** What an order says; `undefined` for what is none. */
+export function readRetryOrder(message: Pick<NatsMessage, "header">): RetryOrder | undefined {
+  return RetryOrder.safeParse({
+    letter: message.header("Cr-Letter"),
+    letterStoredMs: message.header("Cr-Letter-Stored"),
+  }).data;
+}
+
+function retrySubject(number: number, { subscription, subject }: DeadLetter): string {
+  return `${RETRIES_ROOT}.${encodeToken(subscription)}.${number}.${subject}`;
+}
