@@ -10,8 +10,8 @@ import {
   DEAD_LETTERS_STREAM,
   EVENTS_STREAM,
   type JetStream,
-  SCHEMAS_BUCKET,
   RETRIES_STREAM,
+  SCHEMAS_BUCKET,
   STEPS_BUCKET,
 } from "#contract";
 import {

@@ -70,7 +70,6 @@ export async function settle(
   let taken = slotsTaken;
   try {
     const backoff = createBackoff(options.retry, options.random);
-    const backoff = createBackoff(options.retry);
     const firstTriedMs = Date.now();
     let judgement: Judgement | undefined;
     for (let number = deliveryCount; ; number++) {
