@@ -33,6 +33,8 @@ export interface SchemaPublishing {
 /** A kind, whatever namespaces are watched. */
 interface WatchedKind extends Pick<KindSchema, "apiVersion" | "kind" | "plural" | "namespaced" | "phases"> {}
 
+/** Looks are ten seconds apart: about ten minutes. */
+const LOOKS_PASSED_MAX = 63;
 /** For the headers and the subject, whose length is that of the names. */
 const MESSAGE_FRAME_BYTES = 4 * 1024;
 
@@ -44,11 +46,16 @@ export function createSchemaPublishing(options: SchemaPublishingOptions): Schema
   const told = new Set<string>();
   let hasBucket = false;
   let isBusy = false;
+  /** After a failure so many looks are passed over, and each time twice as many: a user without the permission must not ask for ever. */
+  let pause = 0;
+  let hasFailed = false;
+  let looksToPass = 0;
   // Another server, or the same one restored: what it has is asked for again.
   const stopListening = jetStream.onConnection(({ type }) => {
     if (type !== "connected") return;
     done.clear();
     hasBucket = false;
+    looksToPass = 0;
   });
   signal.addEventListener("abort", stopListening, { once: true });
   const tellOnce = (level: "info" | "warn", sentence: string) => {
@@ -72,6 +79,7 @@ export function createSchemaPublishing(options: SchemaPublishingOptions): Schema
     } catch (error) {
       if (error instanceof RequestLostError) throw error;
       signal.throwIfAborted();
+      hasFailed = true;
       tellOnce("warn", `a schema is not published, trying again; capture goes on: ${(error as Error).message}`);
     }
   };
@@ -101,15 +109,20 @@ export function createSchemaPublishing(options: SchemaPublishingOptions): Schema
   };
   return {
     follow(catalog, watches) {
-      if (isBusy || signal.aborted) return;
+      if (isBusy || signal.aborted || looksToPass-- > 0) return;
+      looksToPass = 0;
       isBusy = true;
+      hasFailed = false;
       publishAll(catalog, watches)
         .catch((error: unknown) => {
           hasBucket = false;
+          hasFailed = true;
           if (!signal.aborted)
             tellOnce("warn", `schemas are not published, trying again; capture goes on: ${(error as Error).message}`);
         })
         .finally(() => {
+          pause = hasFailed ? Math.min(2 * pause + 1, LOOKS_PASSED_MAX) : 0;
+          looksToPass = pause;
           isBusy = false;
         });
     },

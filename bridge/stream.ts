@@ -80,6 +80,8 @@ const SCHEMAS_BYTES_MAX = 256 * 1024 ** 2;
 const RETRIES_BYTES_MAX = 16 * 1024 ** 2;
 /** Two million steps of a usual size. */
 const STEPS_BYTES_MAX = 1024 ** 3;
+/** Some thousand kinds of usual size: 30 KB, compressed to a fifth. The server sets it aside, so it is no more than that. */
+const SCHEMAS_BYTES_MAX = 64 * 1024 ** 2;
 
 /** CR_EVENTS. No age limit: once an object's events are gone, its fence would accept a replay. */
 export function eventsStream(settings: StreamSettings): StreamDefinition {

@@ -120,6 +120,10 @@ function natsParts({ bridge, subscriptions }: Files, { server }: DoctorOptions):
     resolveNatsSettings({ ...nats, ...(server !== undefined && { servers: [...server] }) });
   const part = (name: string, title: string, target: NatsTarget) => ({ name, title, findings: checkNats(target) });
   const ofBridge = bridge && { cluster: bridge.value?.cluster, streams: bridge.value?.streams };
+  const filters = subscriptions?.value && {
+    fileName: subscriptions.fileName,
+    selections: subscriptions.value.subscriptions,
+  };
   const [forBridge, forFunctions] = [settingsOf(bridge?.nats), settingsOf(subscriptions?.nats)];
   if (bridge === undefined && subscriptions === undefined)
     return [
@@ -142,12 +146,14 @@ function natsParts({ bridge, subscriptions }: Files, { server }: DoctorOptions):
         settings: forFunctions,
         bridge: undefined,
         functions: true,
+        filters,
         certain: true,
       }),
     ];
   }
   const settings = bridge === undefined ? forFunctions : forBridge;
-  return [part("nats", "NATS", { settings, bridge: ofBridge, functions: subscriptions !== undefined, certain: true })];
+  const target = { settings, bridge: ofBridge, functions: subscriptions !== undefined, filters, certain: true };
+  return [part("nats", "NATS", target)];
 }
 
 /** Functions need no cluster: with their file alone it is looked at only when it is named. */

@@ -23,6 +23,7 @@ import {
   NATS_VERSION_MIN,
 } from "../../bridge/nats-requirement.ts";
 import { DeadlineError, type Finding, failed, inTime, passed, reasonOf, sentences, skipped, warning } from "./check.ts";
+import { type CheckedFilters, checkFilters } from "./filter.ts";
 import { type Greeting, greet } from "./greeting.ts";
 import {
   askUser,
@@ -42,6 +43,8 @@ export interface NatsTarget {
   /** Its cluster's name and its streams' settings, as far as they are known. */
   readonly bridge: { readonly cluster: string | undefined; readonly streams: StreamSettings | undefined } | undefined;
   readonly functions: boolean;
+  /** What is checked against the schemas of kinds. */
+  readonly filters?: CheckedFilters | undefined;
   /** Whether configurations were given; without, it is only known what could be. */
   readonly certain: boolean;
 }
@@ -117,6 +120,7 @@ async function checkSignedIn(target: NatsTarget, { info }: Greeted): Promise<rea
     findings.push(...(await checkStreams(reading, streamsOf(target), info.cluster)));
     if (target.bridge !== undefined) findings.push(checkPayload(jetStream.payloadBytesMax));
     findings.push(...(await checkPermissions(reading, user, roles)));
+    if (target.filters !== undefined) findings.push(...(await checkFilters(reading, target.filters)));
   } catch (error) {
     findings.push(streamsUnknown(error));
   } finally {

@@ -19,7 +19,7 @@ export class WouldWriteError extends Error {
   override readonly name = "WouldWriteError";
 }
 
-const READING_CALL = /^(INFO|(STREAM|CONSUMER)\.INFO\..+)$/;
+const READING_CALL = /^(INFO|(STREAM|CONSUMER)\.INFO\..+|STREAM\.MSG\.GET\..+)$/;
 const READING_SUBJECT = /^\$SYS\.REQ\.USER\.INFO$/;
 
 /** The same connection without its ways to write. What it asks rejects with NotPermittedError or DeadlineError as well. */

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { connectJetStream, type JetStream } from "../../../bridge/jetstream.ts";
-import { ensureStream, eventsStream, StreamSettings } from "../../../bridge/stream.ts";
+import { reduceSchema } from "../../../bridge/kind-schema-reduction.ts";
+import { ensureStream, eventsStream, StreamSettings, schemasStream } from "../../../bridge/stream.ts";
+import { databaseCrd } from "../../kit/database-crd.ts";
 import type { NatsOptions } from "../../kit/nats-server.ts";
 import { needNats } from "../../kit/shared-kube.ts";
 import { AS_BRIDGE, bridgeText, doctor, file, NOWHERE, restricted, SECRET, subscriptionText } from "./doctor-run.ts";
@@ -133,7 +135,7 @@ const natsCases: readonly NatsCase[] = [
     settings: AS_BRIDGE,
     expected: [
       /ok: signed in as bridge \(account A\)/,
-      /failed: this user lacks what the bridge needs: publish cr\.dev\.>, publish \$KV\.CR_CHECKPOINTS\.>, publish \$O\.CR_BLOBS\.> → for this user in nats-server\.conf: permissions: \{ publish: \["cr\.dev\.>", /,
+      /failed: this user lacks what the bridge needs: publish cr\.dev\.>, publish \$KV\.CR_CHECKPOINTS\.>, publish \$O\.CR_BLOBS\.>, publish \$KV\.CR_SCHEMAS\.dev\.> → for this user in nats-server\.conf: permissions: \{ publish: \["cr\.dev\.>", /,
     ],
   },
   {
@@ -192,6 +194,40 @@ function streamsIn(answer: unknown): unknown {
   const { streams } = answer as { streams: { config: unknown; state: unknown }[] | null };
   return streams?.map(({ config, state }) => ({ config, state }));
 }
+
+describe("doctor about filters", () => {
+  const subscriptions = `subscriptions:
+  - { name: mistaken, function: notify-slack, apiVersion: demo.example.com/v1, kind: Database, when: { field: { path: spec.replcas } }, config: { webhookUrl: { env: SECRET } } }
+  - { name: right, function: notify-slack, apiVersion: demo.example.com/v1, kind: Database, when: { field: { path: spec.replicas } }, config: { webhookUrl: { env: SECRET } } }
+`;
+
+  test("tells what the kind does not have, as soon as a bridge has published its schema", async (t) => {
+    const nats = await needNats(t);
+    if (nats === undefined) return;
+    const subs = file(t, "subs.yaml", subscriptions);
+    const look = () => doctor(["--subscriptions", subs], { NATS_URL: nats.url });
+    assert.match((await look()).text, /nats skipped: filters: no bridge has published a schema of their kinds/);
+    const jetStream = await connectJetStream({ servers: [nats.url] }, "t");
+    t.after(() => jetStream.close());
+    await ensureStream(jetStream, schemasStream({ replicas: 1 }));
+    const schema = reduceSchema(databaseCrd.spec.versions[0]?.schema.openAPIV3Schema);
+    const kind = {
+      version: 1,
+      cluster: "dev",
+      apiVersion: "demo.example.com/v1",
+      kind: "Database",
+      plural: "databases",
+    };
+    const value = { ...kind, namespaced: true, phases: ["status.phase"], schema };
+    await jetStream.publish("$KV.CR_SCHEMAS.dev.demo_example_com.v1.Database", JSON.stringify(value), {});
+    const { text } = await look();
+    assert.match(
+      text,
+      /nats warning: subscription mistaken: when\.field: spec\.replcas is not in .*\(did you mean "spec\.replicas"\?\).* → cr-reactor explain mistaken --subscriptions /,
+    );
+    assert.doesNotMatch(text, /subscription right/);
+  });
+});
 
 describe("doctor about the bridge's and the functions' own users", () => {
   test("looks at NATS as each of them", async (t) => {
