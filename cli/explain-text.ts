@@ -1,10 +1,28 @@
 /** What `explain` found, as text: the filter, what NATS decides of it, what is mistaken, and why events matched or did not. */
 import { stringify } from "yaml";
-import type { Explanation } from "#kit";
+import type { Explanation, Plan, Selection } from "#kit";
 import { plain, renderChange } from "./change-text.ts";
-import type { Explained } from "./explain.ts";
 import type { ExplainedEvent, Scan } from "./explain-events.ts";
 import { paint } from "./terminal.ts";
+
+/** All that there is to say about one subscription. */
+export interface Explained {
+  readonly name: string;
+  readonly functionName: string;
+  readonly selection: Selection;
+  readonly plan: Plan;
+  readonly schema: {
+    /** Those whose schemas were asked. */
+    readonly clusters: readonly string[];
+    readonly mistakes: readonly string[];
+    /** Why it was not checked. */
+    readonly problem?: string;
+  };
+  /** Why the log was not asked. */
+  readonly nats?: string;
+  readonly scan?: Scan;
+  readonly event?: ExplainedEvent;
+}
 
 /** Longer lists of subjects are for machines. */
 const SUBJECTS_SHOWN_MAX = 10;

@@ -5,7 +5,6 @@
 import { connectJetStream, type JetStream, NatsSettings, NatsUnreachableError, resolveNatsSettings } from "#contract";
 import {
   checkSelection,
-  type Plan,
   parseSubscriptions,
   patternOf,
   planSelection,
@@ -14,8 +13,8 @@ import {
   type Subscription,
 } from "#kit";
 import { findSubscriptions } from "../functions/main.ts";
-import { type ExplainedEvent, explainSequence, type Scan, scanEvents } from "./explain-events.ts";
-import { renderExplained } from "./explain-text.ts";
+import { type ExplainedEvent, explainSequence, scanEvents } from "./explain-events.ts";
+import { type Explained, renderExplained } from "./explain-text.ts";
 import { readTextFile } from "./file.ts";
 import { print, stopSignal } from "./terminal.ts";
 
@@ -29,25 +28,6 @@ export interface ExplainOptions {
   readonly event?: string;
   readonly json?: true;
   readonly offline?: true;
-}
-
-/** All that there is to say about one subscription. */
-export interface Explained {
-  readonly name: string;
-  readonly functionName: string;
-  readonly selection: Selection;
-  readonly plan: Plan;
-  readonly schema: {
-    /** Those whose schemas were asked. */
-    readonly clusters: readonly string[];
-    readonly mistakes: readonly string[];
-    /** Why it was not checked. */
-    readonly problem?: string;
-  };
-  /** Why the log was not asked. */
-  readonly nats?: string;
-  readonly scan?: Scan;
-  readonly event?: ExplainedEvent;
 }
 
 /** There is no such event in the log. */
