@@ -74,8 +74,6 @@ const DUPLICATE_WINDOW_NS = 120 * 1e9;
 /** Dead letters wait for a person: a month, and little room. Their steps are kept as long. */
 const DEAD_LETTERS_AGE_NS = 30 * DAY_NS;
 const DEAD_LETTERS_BYTES_MAX = 256 * 1024 ** 2;
-/** Thousands of kinds of usual size (30 KB), compressed, from tens of clusters. */
-const SCHEMAS_BYTES_MAX = 256 * 1024 ** 2;
 /** An order has no payload: fifty thousand of them, more than there is room for dead letters of a usual size. */
 const RETRIES_BYTES_MAX = 16 * 1024 ** 2;
 /** Two million steps of a usual size. */
