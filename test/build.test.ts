@@ -29,7 +29,7 @@ describe("the bundles", () => {
 
   test("start, and each command tells about itself", async () => {
     assert.equal((await cli("--version")).stdout, `${VERSION}\n`);
-    for (const command of ["bridge", "run", "tail", "schema", "demo"])
+    for (const command of ["bridge", "run", "serve", "tail", "new", "schema", "demo"])
       assert.match((await cli(command, "--help")).stdout, new RegExp(`^Usage: cr-reactor ${command} `));
   });
 
@@ -52,6 +52,16 @@ describe("the bundles", () => {
       file: "functions.js",
       has: /^functions\/main\.ts$/,
       not: /^bridge\/(main|reflector|api-server)\.ts$|node_modules\/(@kubernetes\/client-node|undici|cloudevents|prom-client)\//,
+    },
+    {
+      file: "serving.js",
+      has: /^functions\/kit\/serve\/receiver\.ts$/,
+      not: /^bridge\/(main|reflector|api-server)\.ts$|node_modules\/(@kubernetes\/client-node|undici|cloudevents|prom-client|jose)\//,
+    },
+    {
+      file: "testing.js",
+      has: /^functions\/kit\/testing\/test-function\.ts$/,
+      not: /^(cli\/|bridge\/main|functions\/main)|node_modules\/(@kubernetes|undici)\//,
     },
     { file: "index.js", has: /^functions\/kit\/define\.ts$/, not: /^(cli|bridge\/main|functions\/main)|client-node\// },
     {

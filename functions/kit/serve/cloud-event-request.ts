@@ -106,7 +106,8 @@ function withTypes(event: Record<string, unknown>): Record<string, unknown> {
   for (const [name, schema] of Object.entries(Envelope.shape)) {
     const value = event[name];
     if (typeof value !== "string" || !/^(true|false|-?\d{1,10})$/.test(value)) continue;
-    if (!schema.safeParse(value).success) typed[name] = JSON.parse(value);
+    if (schema.safeParse(value).success) continue;
+    typed[name] = value === "true" || value === "false" ? value === "true" : Number(value);
   }
   return typed;
 }

@@ -33,6 +33,9 @@ export function unauthorized(detail: string, error = "invalid_token"): RequestRe
 /** Long enough for a sentence; Knative keeps 1,024 bytes of an answer with its dead letter. */
 const DETAIL_LENGTH_MAX = 800;
 
+/** No sender waits longer; and infinity is no number of seconds. */
+const RETRY_AFTER_MS_MAX = 86_400_000;
+
 /** A problem, as JSON. */
 export function problem(status: number, detail: string, headers: Readonly<Record<string, string>> = {}): Answer {
   const cut = detail.length > DETAIL_LENGTH_MAX ? `${detail.slice(0, DETAIL_LENGTH_MAX - 1).toWellFormed()}…` : detail;
@@ -47,5 +50,7 @@ export function through(outcome: "done" | "skipped"): Answer {
 
 /** Try again, after this time if it is known. */
 export function tryAgain(detail: string, afterMs?: number): Answer {
-  return problem(503, detail, afterMs === undefined ? {} : { "retry-after": String(Math.ceil(afterMs / 1_000)) });
+  if (afterMs === undefined) return problem(503, detail);
+  const seconds = Math.ceil(Math.min(afterMs, RETRY_AFTER_MS_MAX) / 1_000);
+  return problem(503, detail, { "retry-after": String(seconds) });
 }

@@ -43,7 +43,9 @@ export async function handle(service: Service, request: IncomingMessage, respons
   request.on("error", () => undefined);
   service.inHand++;
   try {
-    const answer = await answerTo(service, request, gone.signal, taken).catch((error) => refusal(service.log, error));
+    const answer = await answerTo(service, request, gone.signal, taken).catch((error) =>
+      refusal(gone.signal.aborted ? undefined : service.log, error),
+    );
     await send(service, request, response, answer);
   } finally {
     service.inHand--;
@@ -68,7 +70,8 @@ async function answerTo(
   if (service.inHand > service.inHandMax) return tryAgain("too much is being handled", BUSY_MS);
   await service.authenticate(request.headersDistinct);
   const mode = modeOf(request.headersDistinct);
-  const event = readCloudEvent(mode, request.headersDistinct, await readBody(request, service.room, taken));
+  const body = await readBody(request, service.room, taken);
+  const event = readEvent(() => readCloudEvent(mode, request.headersDistinct, body));
   if (event.type === "foreign") return foreign(service, event.eventType);
   return answerOf(await reception.receive(event.sent, gone));
 }
@@ -86,6 +89,16 @@ function receptionAt(receptions: ReadonlyMap<string, Reception>, path: string): 
   if (found !== undefined) return found;
   const paths = [...receptions.keys()].map((name) => `/${name}`);
   throw new RequestRefusedError(404, `nothing is subscribed here: send to ${paths.join(" or ")}`);
+}
+
+/** What is too deep for the stack is no event either, and would not be one the next time. */
+function readEvent<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof RangeError) throw new MalformedEventError("the event is nested too deeply", { cause });
+    throw cause;
+  }
 }
 
 /** Somebody else's event is no mistake where many kinds share a broker. */
@@ -114,13 +127,14 @@ function answerOf(received: Received): Answer {
   }
 }
 
-function refusal(log: Logger, error: Error): Answer {
+/** Without a log: the sender broke off, and nobody reads the answer. */
+function refusal(log: Logger | undefined, error: Error): Answer {
   if (error instanceof MalformedEventError) return problem(400, error.message);
   if (error instanceof RequestRefusedError) {
-    if (error.cause !== undefined) log.error({ err: error.cause }, error.message);
+    if (error.cause !== undefined) log?.error({ err: error.cause }, error.message);
     return problem(error.status, error.message, error.headers);
   }
-  log.error({ err: error }, "a request could not be handled");
+  log?.error({ err: error }, "a request could not be handled");
   return tryAgain("the request could not be handled");
 }
 

@@ -114,6 +114,11 @@ describe("the CloudEvent of a request", () => {
       expected: { ...full, knativearrivaltime: "2026-01-01T00:00:00Z", subscriptionid: "17", data },
     },
     {
+      name: "binary, with a number that has leading zeros",
+      headers: { ...binary(full), "ce-severitynumber": "0018" },
+      body,
+    },
+    {
       name: "binary, with a text that only looks like a number",
       headers: { ...binary(full), "ce-phase": "17", "ce-manager": "true" },
       body,

@@ -109,6 +109,22 @@ describe("the outcome of a function is the status of the answer", () => {
     assert.ok(answer.status === 422 || answer.outcome === "skipped", String(answer.status));
   });
 
+  test("JSON that is nested beyond measure: 400, or what the function says; the process goes on", async (t) => {
+    const { url, lines } = await startServing(t, { test: async () => "" });
+    const deep = `${'{"a":'.repeat(500_000)}1${"}".repeat(500_000)}`;
+    const patch = `[{"op":"replace","path":"/spec/a","value":${deep},"oldValue":1}]`;
+    const sent = [
+      event.payload.replace(/"patch":\[.*?\](?=,"transitions")/, `"patch":${patch}`),
+      event.payload.replace('"spec":{', `"spec":{"deep":${deep},`),
+    ];
+    for (const body of sent) {
+      assert.notEqual(body, event.payload);
+      assert.ok([204, 400, 422].includes((await post(url, body)).status));
+    }
+    assert.ok(!lines.some(({ msg }) => /could not be handled/.test(msg)));
+    assert.equal((await post(url, event.payload)).status, 204);
+  });
+
   test("data that is in NATS, for a process without NATS: 400 that says so", async (t) => {
     const { url } = await startServing(t, { test: () => assert.fail("it ran") });
     const { data: _, ...attributes } = event.envelope;
