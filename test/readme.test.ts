@@ -43,6 +43,13 @@ describe("the README", () => {
     const filters = blocks.filter(({ language, text }) => language === "yaml" && text.startsWith("when:"));
     assert.ok(filters.length > 0);
     for (const { text } of filters) parseYamlConfig(z.strictObject({ when: Filter }), text, "README.md");
+
+  test("of functions has a serve part that is accepted", () => {
+    const functions = readFileSync(join(ROOT, "functions/README.md"), "utf8");
+    const serve = /^```yaml\n(serve:\n.*?)^```$/ms.exec(functions)?.[1] ?? "";
+    assert.equal(parseSubscriptions(yaml("subscriptions.yaml") + serve, "README.md").serve?.auth?.type, "token");
+    const other = serve.replace(/^ {2}auth:.*\n {2}# /m, "  ");
+    assert.equal(parseSubscriptions(yaml("subscriptions.yaml") + other, "README.md").serve?.auth?.type, "oidc");
   });
 
   test("names scripts that package.json has", () => {
