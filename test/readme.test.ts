@@ -43,6 +43,7 @@ describe("the README", () => {
     const filters = blocks.filter(({ language, text }) => language === "yaml" && text.startsWith("when:"));
     assert.ok(filters.length > 0);
     for (const { text } of filters) parseYamlConfig(z.strictObject({ when: Filter }), text, "README.md");
+  });
 
   test("of functions has a serve part that is accepted", () => {
     const functions = readFileSync(join(ROOT, "functions/README.md"), "utf8");
