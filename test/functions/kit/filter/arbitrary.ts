@@ -70,6 +70,7 @@ const leaves: fc.Arbitrary<Filter>[] = [
     ),
   }),
   fc.record({ diverged: fc.record({ spec: path, status: path }) }),
+  fc.constant({ diverged: { spec: "spec.size", status: "status.size" } }),
   fc.record({ names: orMore(fc.oneof(name, fc.constantFrom("o*", "*"))) }),
   fc.record({ namespaces: orMore(fc.oneof(namespace, fc.constantFrom("p*", "**"))) }),
   fc.record({ manager: orMore(fc.constantFrom("kubectl", "k*", "*")) }),
@@ -108,14 +109,17 @@ export const selection: fc.Arbitrary<Selection> = fc.record(
   { requiredKeys: ["apiVersion", "kind", "when"] },
 );
 
+const pair = fc.tuple(fc.oneof(...leaves), fc.oneof(...leaves));
 /** Filters of which NATS can decide much: without those that it knows nothing of. */
 export const tellingSelection: fc.Arbitrary<Selection> = fc.record({
   apiVersion: fc.constant(KIND.apiVersion),
   kind: fc.constant(KIND.kind),
   when: fc.oneof(
-    { weight: 2, arbitrary: fc.oneof(...leaves) },
-    fc.tuple(fc.oneof(...leaves), fc.oneof(...leaves)).map(([a, b]) => ({ any: [a, b] })),
-    fc.tuple(fc.oneof(...leaves), fc.oneof(...leaves)).map(([a, b]) => ({ ...a, ...b })),
+    { weight: 3, arbitrary: fc.oneof(...leaves) },
+    fc.oneof(...leaves).map((a) => ({ not: a })),
+    pair.map(([a, b]) => ({ any: [a, b] })),
+    pair.map(([a, b]) => ({ ...a, ...b })),
+    pair.map(([a, b]) => ({ not: { ...a, ...b } })),
   ),
   includeExisting: fc.boolean(),
 });

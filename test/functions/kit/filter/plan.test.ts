@@ -5,16 +5,27 @@ import { z } from "zod";
 import { connectJetStream, type JetStream } from "../../../../bridge/jetstream.ts";
 import { pull } from "../../../../bridge/pull.ts";
 import { EVENTS_STREAM, ensureStream, eventsStream, StreamSettings } from "../../../../bridge/stream.ts";
+import { encodePhase } from "../../../../bridge/subject.ts";
 import {
   all,
   any,
+  cel,
+  condition,
   created,
   deleted,
+  diverged,
+  exact,
   field,
   labels,
+  manager,
+  names,
   namespaces,
   not,
+  op,
   phase,
+  sql,
+  suffix,
+  terminating,
 } from "../../../../functions/kit/filter/builder.ts";
 import { scopeOf } from "../../../../functions/kit/filter/compile.ts";
 import type { Filter, Selection } from "../../../../functions/kit/filter/filter.ts";
@@ -26,7 +37,7 @@ import { happened, type SealedSample, selection, tellingSelection } from "./arbi
 const kind = { apiVersion: "demo.example.com/v1", kind: "Database" };
 const D = "cr.*.demo_example_com.Database";
 
-const rows: { name: string; when?: Filter; over?: Partial<Selection>; expected: string[] }[] = [
+const rows: { name: string; when?: Filter; over?: Partial<Selection>; expected: string[]; exact?: true }[] = [
   {
     name: "no filter: one pattern for whatever happens",
     expected: [`${D}.*.*.*.*.*.*.*`],
@@ -36,11 +47,13 @@ const rows: { name: string; when?: Filter; over?: Partial<Selection>; expected: 
     when: created(),
     over: { includeExisting: true },
     expected: [`${D}.*.*.created.*.*.*.*`, `${D}.*.*.existing.*.*.*.*`],
+    exact: true,
   },
   {
     name: "a phase: one pattern, because only creations and updates have a phase token",
     when: phase({ to: "Failed" }),
     expected: [`${D}.*.*.*.*.*.Failed.*`],
+    exact: true,
   },
   {
     name: "a phase, and what was already there: its subject does not tell its phase",
@@ -80,6 +93,7 @@ const rows: { name: string; when?: Filter; over?: Partial<Selection>; expected: 
     when: deleted(),
     over: { apiVersion: "v1", kind: "Pod" },
     expected: ["cr.*.=.Pod.*.*.deleted.*.*.*.*"],
+    exact: true,
   },
   {
     name: "what another pattern covers is left out",
@@ -91,7 +105,81 @@ const rows: { name: string; when?: Filter; over?: Partial<Selection>; expected: 
     when: { ...labels({ a: "b" }), ...not(created()), ...deleted() },
     expected: [`${D}.*.*.deleted.*.*.*.*`],
   },
-  { name: "what excludes itself can never match", when: all(created(), deleted()), expected: [] },
+  {
+    name: "names and namespaces without globs",
+    when: all(names("orders", "o.x"), namespaces("prod"), op("updated")),
+    expected: [`${D}.prod.o_x.updated.*.*.*.*`, `${D}.prod.orders.updated.*.*.*.*`],
+    exact: true,
+  },
+  { name: "any name", when: all(names("x*", "*"), deleted()), expected: [`${D}.*.*.deleted.*.*.*.*`], exact: true },
+  { name: "names with globs", when: all(names("x*"), deleted()), expected: [`${D}.*.*.deleted.*.*.*.*`] },
+  {
+    name: "not what happened: everything else that can happen",
+    when: not(any(created(), deleted())),
+    expected: [`${D}.*.*.updated.*.*.*.*`],
+    exact: true,
+  },
+  {
+    name: "not of more than what happened stays for the process",
+    when: not(all(created(), names("orders"))),
+    expected: [`${D}.*.*.*.*.*.*.*`],
+  },
+  {
+    name: "what left the bridge's selection",
+    when: op("unselected", "deleted"),
+    expected: [`${D}.*.*.deleted.*.*.*.*`, `${D}.*.*.unselected.*.*.*.*`],
+    exact: true,
+  },
+  {
+    name: "a first sight that is asked for but not considered can never match",
+    when: op("existing"),
+    expected: [],
+    exact: true,
+  },
+  {
+    name: "a phase that is cut may stand for another one",
+    when: all(phase({ to: "L".repeat(70) }), op("updated")),
+    expected: [`${D}.*.*.updated.*.*.${encodePhase("L".repeat(70))}.*`],
+  },
+  {
+    name: "a condition: the status changed",
+    when: condition({ type: "Ready", to: "False" }),
+    expected: [`${D}.*.*.*.*.status.*.*`],
+  },
+  {
+    name: "a divergence: the spec changed or the status did; a birth needs a spec that asks",
+    when: diverged({ spec: "spec.replicas", status: "status.replicas" }),
+    expected: [`${D}.*.*.*.spec.*.*.*`, `${D}.*.*.updated.*.status.*.*`],
+  },
+  {
+    name: "a beginning deletion, which is told in the metadata",
+    when: terminating(),
+    expected: [`${D}.*.*.created.*.*.*.*`, `${D}.*.*.updated.*.*.*.*`],
+  },
+  {
+    name: "a field manager is told of creations and updates",
+    when: manager("kubectl*"),
+    expected: [`${D}.*.*.created.*.*.*.*`, `${D}.*.*.updated.*.*.*.*`],
+  },
+  {
+    name: "attributes that are in the subject",
+    when: exact({ type: "dev.cr-reactor.resource.deleted", name: "orders", source: "/clusters/eu", kind: "Database" }),
+    expected: ["cr.eu.demo_example_com.Database.*.orders.deleted.*.*.*.*"],
+    exact: true,
+  },
+  {
+    name: "the end of a type",
+    when: suffix({ type: "eated" }),
+    expected: [`${D}.*.*.created.*.*.*.*`],
+    exact: true,
+  },
+  { name: "another kind can never match", when: exact({ kind: "Cache" }), expected: [], exact: true },
+  {
+    name: "expressions are for the process",
+    when: all(cel("object.spec.replicas > 3"), sql("phase = 'x'"), field({ path: "spec.replicas" })),
+    expected: [`${D}.*.*.updated.spec.*.*.*`],
+  },
+  { name: "what excludes itself can never match", when: all(created(), deleted()), expected: [], exact: true },
   {
     name: "too many phases are widened",
     when: phase({ from: "a", to: Array.from({ length: 5000 }, (_, i) => `p${i}`) }),
@@ -105,10 +193,11 @@ const rows: { name: string; when?: Filter; over?: Partial<Selection>; expected: 
 ];
 
 describe("planSelection", () => {
-  for (const { name, when, over, expected } of rows) {
-    test(name, () => {
-      const { subjects } = planSelection({ ...kind, ...over, ...(when && { when }) });
-      assert.deepEqual(subjects, expected);
+  for (const { name, when, over, expected, exact = false } of rows) {
+    test(`${name}${exact ? ", which decides" : ""}`, () => {
+      const plan = planSelection({ ...kind, ...over, ...(when && { when }) });
+      assert.deepEqual(plan.subjects, expected);
+      assert.equal(plan.exact, exact);
     });
   }
 });
