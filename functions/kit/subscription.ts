@@ -116,7 +116,7 @@ export function bind<Schema extends z.ZodType>(
   const { subjects } = planSelection(subscription);
   if (subjects.length === 0) {
     throw new SubscriptionError(
-      `subscription "${name}": when: no event can ever match, because its parts exclude each other`,
+      `subscription "${name}": when: no event can ever match, because its parts exclude each other (existing needs includeExisting: true)`,
     );
   }
   return {

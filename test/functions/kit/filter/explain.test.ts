@@ -40,7 +40,7 @@ describe("explaining", () => {
       assert.equal(distanceOf(explanation) === 0, type === "matched");
       for (const line of explanationText(explanation)) assert.match(line, /^ *[✔✖?] \S/);
     });
-    fc.assert(agrees, { numRuns: 5000 });
+    fc.assert(agrees, { numRuns: 3000 });
     for (const [what, count] of Object.entries(seen)) assert.ok(count > 20, `${what}: only ${count}`);
   });
 
