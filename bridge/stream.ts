@@ -148,7 +148,7 @@ export function deadLettersStream(settings: StreamSettings): StreamDefinition {
   };
 }
 
-/** CR_RETRIES: each order is for one subscription, whose consumer takes it off the stream. */
+/** CR_RETRIES: each order is for one subscription, which removes it when it is carried out. */
 export function retriesStream(settings: StreamSettings): StreamDefinition {
   return {
     config: {
@@ -156,7 +156,7 @@ export function retriesStream(settings: StreamSettings): StreamDefinition {
       description: "cr-reactor: dead letters that are to be tried again",
       subjects: [`${RETRIES_ROOT}.>`],
       storage: "file",
-      retention: "workqueue",
+      retention: "limits",
       discard: "new",
       num_replicas: settings.replicas,
       max_age: DEAD_LETTERS_AGE_NS,

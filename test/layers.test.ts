@@ -199,7 +199,8 @@ describe("imports", () => {
       reached.add(file);
       for (const { to } of imports.filter(({ from }) => from === file)) visit(to);
     };
-    for (const entry of ["functions/main.ts", "cli/run.ts", "cli/serve.ts", "cli/tail.ts"]) visit(entry);
+    const entries = ["functions/main.ts", "cli/run.ts", "cli/serve.ts", "cli/tail.ts", "cli/dead-letters.ts"];
+    for (const entry of entries) visit(entry);
     assert.ok(reached.has("nats"));
     assert.deepEqual(
       NOT_IN_FUNCTIONS.filter((name) => reached.has(name)),

@@ -22,6 +22,7 @@ import {
   retriesStream,
   type StoredMessage,
   StreamSettings,
+  SUBJECT_ROOT,
   unlessMissing,
   WRONG_LAST_SEQUENCE,
 } from "#contract";
@@ -124,10 +125,14 @@ function messageOf(
 const NO_MESSAGE = 10_057;
 
 /** Removes a letter. Resolves to whether it was there. */
-export async function dropLetter(jetStream: JetStream, number: number): Promise<boolean> {
-  const dropping = jetStream.api(`STREAM.MSG.DELETE.${DEAD_LETTERS_STREAM}`, { seq: number, no_erase: true });
+export function dropLetter(jetStream: JetStream, number: number): Promise<boolean> {
+  return removeFrom(jetStream, DEAD_LETTERS_STREAM, number);
+}
+
+async function removeFrom(jetStream: JetStream, stream: string, sequence: number): Promise<boolean> {
+  const removing = jetStream.api(`STREAM.MSG.DELETE.${stream}`, { seq: sequence, no_erase: true });
   try {
-    return (await unlessMissing("sequence", dropping)) !== undefined;
+    return (await unlessMissing("sequence", removing)) !== undefined;
   } catch (error) {
     if (error instanceof JetStreamApiError && error.errCode === NO_MESSAGE) return false;
     throw error;
@@ -169,10 +174,41 @@ export async function orderedRetries(jetStream: JetStream, subscription: string)
 
 /** Whether a process of the subscription waits for orders at this moment. */
 export async function isRetryDeskOpen(jetStream: JetStream, subscription: string): Promise<boolean> {
-  const call = `CONSUMER.INFO.${RETRIES_STREAM}.cr-${subscription}`;
-  const asked = unlessMissing("consumer", jetStream.api<{ num_waiting: number; num_ack_pending: number }>(call));
-  const consumer = await unlessMissing("stream", asked);
-  return consumer !== undefined && consumer.num_waiting + consumer.num_ack_pending > 0;
+  const root = `${RETRIES_ROOT}.${encodeToken(subscription)}.`;
+  for (let offset = 0, total = 1; offset < total; ) {
+    const asked = jetStream.api<ConsumerPage>(`CONSUMER.LIST.${RETRIES_STREAM}`, { offset });
+    const page = await unlessMissing("stream", asked);
+    const isOpen = page?.consumers.some(
+      ({ config, num_waiting, num_ack_pending }) =>
+        num_waiting + num_ack_pending > 0 &&
+        [config.filter_subject, ...(config.filter_subjects ?? [])].some((subject) => subject?.startsWith(root)),
+    );
+    if (isOpen) return true;
+    total = page?.total ?? 0;
+    offset += page?.consumers.length || total;
+  }
+  return false;
+}
+
+interface ConsumerPage {
+  readonly total: number;
+  readonly consumers: readonly {
+    readonly num_waiting: number;
+    readonly num_ack_pending: number;
+    readonly config: { readonly filter_subject?: string; readonly filter_subjects?: readonly string[] };
+  }[];
+}
+
+/** The subjects of a subscription's orders; with partition tokens, of those that are about their objects. */
+export function retrySubjects(subscription: string, partitions?: readonly string[]): readonly string[] {
+  const root = `${RETRIES_ROOT}.${encodeToken(subscription)}`;
+  if (partitions === undefined) return [`${root}.>`];
+  return partitions.map((token) => `${root}.*.${SUBJECT_ROOT}.*.*.*.*.*.*.*.*.*.${token}`);
+}
+
+/** Takes an order off the stream, once it is carried out. */
+export async function closeRetry(jetStream: JetStream, sequence: number): Promise<void> {
+  await removeFrom(jetStream, RETRIES_STREAM, sequence);
 }
 
 /** What an order says; `undefined` for what is none. */

@@ -4,25 +4,18 @@
  * when it succeeded, or ended in another letter that names this one, is the letter removed, and only then the order done; an order that a
  * process took with it comes again.
  */
-import {
-  createBackoff,
-  type Delivered,
-  encodeToken,
-  type JetStream,
-  type Logger,
-  pull,
-  RETRIES_ROOT,
-  RETRIES_STREAM,
-} from "#contract";
+import { createBackoff, type Delivered, type JetStream, type Logger, pull, RETRIES_STREAM } from "#contract";
 import { findLogSettings } from "../log-settings.ts";
-import type { Binding } from "../subscription.ts";
-import { consumerName } from "./consumer.ts";
-import { dropLetter, ensureRetries, eventOf, findLetter, readRetryOrder } from "./dead-letter-box.ts";
+import { closeRetry, dropLetter, ensureRetries, eventOf, findLetter, readRetryOrder } from "./dead-letter-box.ts";
 import type { Delivery } from "./delivery.ts";
 import type { DeliveryLimits } from "./delivery-limits.ts";
 
 /** What the desk needs. */
 export interface RetryDeskOptions {
+  readonly subscription: string;
+  /** The name of the consumer that it reads orders with, and which orders these are. */
+  readonly consumer: string;
+  readonly subjects: readonly string[];
   readonly delivery: Pick<Delivery, "redo">;
   readonly limits: Pick<DeliveryLimits, "ackWaitMs">;
   readonly log: Logger;
@@ -34,6 +27,8 @@ export interface RetryDeskOptions {
 const ORDERS_MAX = 16;
 const SIGNS_PER_ACK_WAIT = 3;
 const NANOSECONDS_PER_MS = 1_000_000;
+/** The server removes a consumer that nobody has asked for an hour: of a subscription, or a partition, that is no more. */
+const IDLE_MS_MAX = 3_600_000;
 /** What is handed back comes again soon, but not to the process that is stopping. */
 const HAND_BACK = `-NAK {"delay": ${1e9}}`;
 /** Nobody is waiting for the desk to open: the log may not be there yet, or this user may not read orders. */
@@ -47,7 +42,7 @@ interface InHand {
 }
 
 /** Opens the desk, and again when anything breaks. Resolves when `signal` aborted and what was in hand has ended. Never rejects. */
-export async function openRetryDesk(jetStream: JetStream, binding: Binding, options: RetryDeskOptions): Promise<void> {
+export async function openRetryDesk(jetStream: JetStream, options: RetryDeskOptions): Promise<void> {
   const { log, signal } = options;
   const backoff = createBackoff(OPEN_BACKOFF);
   const inHand = new Map<number, InHand>();
@@ -61,7 +56,7 @@ export async function openRetryDesk(jetStream: JetStream, binding: Binding, opti
     const { promise: ended, resolve } = Promise.withResolvers<void>();
     const taken: InHand = { ackSubject, ended };
     inHand.set(streamSequence, taken);
-    void handle(jetStream, binding, order, taken, options).finally(() => {
+    void handle(jetStream, order, taken, options).finally(() => {
       inHand.delete(streamSequence);
       resolve();
     });
@@ -69,9 +64,8 @@ export async function openRetryDesk(jetStream: JetStream, binding: Binding, opti
   const whenAnyEnded = () => Promise.race([...inHand.values()].map(({ ended }) => ended));
   while (!signal.aborted) {
     try {
-      const consumer = await ensureConsumer(jetStream, binding, options.limits);
-      if (consumer !== undefined) {
-        const pulling = { stream: RETRIES_STREAM, consumer, demandMax: 1, signal };
+      if (await isReady(jetStream, options)) {
+        const pulling = { stream: RETRIES_STREAM, consumer: options.consumer, demandMax: 1, signal };
         for await (const order of pull(jetStream, pulling)) {
           take(order);
           if (inHand.size >= ORDERS_MAX) await whenAnyEnded();
@@ -85,43 +79,43 @@ export async function openRetryDesk(jetStream: JetStream, binding: Binding, opti
   await Promise.all([...inHand.values()].map(({ ended }) => ended));
 }
 
-/** The subscription's consumer of its orders, as it should be; `undefined` as long as there is no log. */
-async function ensureConsumer(
+/** Makes stream and consumer as they should be. Resolves to false as long as there is no log. */
+async function isReady(
   jetStream: JetStream,
-  binding: Binding,
-  { ackWaitMs }: RetryDeskOptions["limits"],
-): Promise<string | undefined> {
+  { subscription, consumer, subjects, limits }: RetryDeskOptions,
+): Promise<boolean> {
   const settings = await findLogSettings(jetStream);
-  if (settings === undefined) return undefined;
+  if (settings === undefined) return false;
   await ensureRetries(jetStream, settings);
-  const name = consumerName(binding);
   const config = {
-    name,
-    durable_name: name,
-    description: `cr-reactor: dead letters of subscription ${binding.subscription.name} that are to be tried again`,
+    name: consumer,
+    durable_name: consumer,
+    description: `cr-reactor: dead letters of subscription ${subscription} that are to be tried again`,
     ack_policy: "explicit",
-    ack_wait: ackWaitMs * NANOSECONDS_PER_MS,
+    ack_wait: limits.ackWaitMs * NANOSECONDS_PER_MS,
     max_deliver: -1,
-    filter_subjects: [`${RETRIES_ROOT}.${encodeToken(binding.subscription.name)}.>`],
+    filter_subjects: subjects,
+    // An order is on the stream until it is carried out, so a consumer that is gone loses nothing.
+    inactive_threshold: IDLE_MS_MAX * NANOSECONDS_PER_MS,
   };
   const body = { stream_name: RETRIES_STREAM, config, action: "" };
-  await jetStream.api(`CONSUMER.CREATE.${RETRIES_STREAM}.${name}`, body);
-  return name;
+  await jetStream.api(`CONSUMER.CREATE.${RETRIES_STREAM}.${consumer}`, body);
+  return true;
 }
 
 /** Never rejects: an order that cannot be carried out now comes again. */
 async function handle(
   jetStream: JetStream,
-  binding: Binding,
   order: Delivered,
   taken: Pick<InHand, "ackSubject">,
-  { delivery, limits, log: parentLog, signal }: RetryDeskOptions,
+  { subscription, delivery, limits, log: parentLog, signal }: RetryDeskOptions,
 ): Promise<void> {
   const log = parentLog.child({ retrySubject: order.message.subject });
   const showLife = () => jetStream.send(taken.ackSubject, "+WPI");
   const life = setInterval(showLife, limits.ackWaitMs / SIGNS_PER_ACK_WAIT);
   try {
-    const isDone = await carryOut(jetStream, binding, order, delivery, log);
+    const isDone = await carryOut(jetStream, subscription, order, delivery, log);
+    if (isDone) await closeRetry(jetStream, order.streamSequence);
     await jetStream.request(taken.ackSubject, isDone ? "+ACK" : HAND_BACK);
   } catch (error) {
     if (!signal.aborted) log.warn({ err: error }, "the order to try a dead letter again comes back later");
@@ -133,7 +127,7 @@ async function handle(
 /** Resolves to whether the order is done with. */
 async function carryOut(
   jetStream: JetStream,
-  { subscription }: Binding,
+  subscription: string,
   { message, deliveryCount }: Delivered,
   delivery: RetryDeskOptions["delivery"],
   log: Logger,
@@ -144,7 +138,7 @@ async function carryOut(
     log.info("the dead letter to try again is gone: nothing to do");
     return true;
   }
-  if (found.letter.subscription !== subscription.name) return true; // no order of ours
+  if (found.letter.subscription !== subscription) return true; // no order of ours
   const event = await eventOf(jetStream, found);
   if (event === undefined) {
     log.error(

@@ -24,6 +24,7 @@ import {
   type StartAt,
 } from "./consumer.ts";
 import { ensureDeadLetters } from "./dead-letter.ts";
+import { retrySubjects } from "./dead-letter-box.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
 import { type DeliveryLimits, deliveryLimits } from "./delivery-limits.ts";
 import { createOverrunWatch, type OverrunCounts } from "./overrun.ts";
@@ -142,7 +143,8 @@ export function subscribe(
       void lookForOverrun();
       recover();
     });
-    await Promise.all([run(), openRetryDesk(jetStream, binding, { delivery, limits, log, signal })]);
+    const retries = { subscription: name, consumer, subjects: retrySubjects(name) };
+    await Promise.all([run(), openRetryDesk(jetStream, { ...retries, delivery, limits, log, signal })]);
     await drained;
     stopListening();
     state = "stopped";
