@@ -48,7 +48,6 @@ export {
   terminating,
 } from "./filter/builder.ts";
 export type { Explanation } from "./filter/clause.ts";
-export { distanceOf, explanationText, planText } from "./filter/explain-text.ts";
 export { Filter, Selection } from "./filter/filter.ts";
 export { compileFilter, explainMatch, type Matcher, type MatchResult } from "./filter/match.ts";
 export { type Plan, planSelection } from "./filter/plan.ts";
