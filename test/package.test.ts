@@ -16,6 +16,7 @@ import type { SubscriptionsFile } from "../functions/kit/kit.ts";
 import { startRig } from "./functions/kit/delivery/rig.ts";
 import { updated } from "./functions/kit/event-factory.ts";
 import { createDataFolder } from "./kit/data-folder.ts";
+import { databaseCrd } from "./kit/database-crd.ts";
 import { startServer } from "./kit/server-process.ts";
 import { until } from "./kit/until.ts";
 
@@ -32,6 +33,9 @@ const FUNCTION_TEST = block(/\btestFunction\b/) ?? assert.fail("the README shows
 const SUBSCRIPTIONS = parse(block(/^# subscriptions\.yaml\n/) ?? "") as Pick<SubscriptionsFile, "subscriptions">;
 const SUBSCRIPTION =
   SUBSCRIPTIONS.subscriptions.find((each) => each.function.startsWith("./")) ?? assert.fail("no function of one's own");
+
+const [, TYPED_FUNCTION = assert.fail("functions/README.md shows no typed function")] =
+  /^```ts\n(.*?)^```$/ms.exec(readFileSync(join(ROOT, "functions/README.md"), "utf8")) ?? [];
 
 /** A function that gives up at once. */
 const REFUSAL = `import { defineFunction, PermanentError } from "cr-reactor";
@@ -159,6 +163,17 @@ describe("the npm package", () => {
     });
     t.after(() => serving.stop());
     assert.match(serving.logTail(), /"subscriptions":\["tell-somebody"\]/);
+  });
+
+  test("writes the module of a kind, with which the function of the functions' README compiles, and a wrong path does not", async () => {
+    writeFileSync(join(user.path, "crd.yaml"), stringify(databaseCrd));
+    const args = ["--no-install", "cr-reactor", "types", "--crd", "crd.yaml", "--output", "database.ts"];
+    await run("npx", args, { cwd: user.path, env });
+    writeFileSync(join(user.path, "scaled-up.ts"), TYPED_FUNCTION);
+    writeFileSync(join(user.path, "mistaken.ts"), TYPED_FUNCTION.replace("spec.replicas", "spec.replcas"));
+    assert.equal(await tsc("--allowImportingTsExtensions", "scaled-up.ts"), "");
+    const errors = await tsc("--allowImportingTsExtensions", "mistaken.ts");
+    assert.match(errors, /^mistaken\.ts\(.*Did you mean '"spec\.replicas"'\?/m);
   });
 
   test("runs functions: each event once, and what they refuse becomes a dead letter", async (t) => {
