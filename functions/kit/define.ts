@@ -6,7 +6,7 @@
 import type { z } from "zod";
 import type { Change, Envelope, KubeObject, Logger } from "#contract";
 import type { Filter, Selection } from "./filter/filter.ts";
-import type { Kind } from "./schema/kind.ts";
+import type { KindOf } from "./schema/kind.ts";
 import type { Step } from "./step/step.ts";
 
 /** What a function is called with, once for each matching event, in order for each object. */
@@ -43,7 +43,7 @@ export interface FunctionDefinition<Schema extends z.ZodType = z.ZodType, Resour
   /** What it reacts to when no subscription says otherwise. */
   readonly subscription?: Selection;
   /** The kind that it is written for, instead of `subscription`: its objects have types, and no other kind can be bound to it. */
-  readonly resource?: Kind<Resource>;
+  readonly resource?: KindOf<Resource>;
   /** With `resource`: what must have happened to it; left out: anything. */
   readonly when?: Filter;
   /** Time for one try; default 30,000. */

@@ -78,12 +78,16 @@ export interface PhaseChange<Resource> {
 /** Whether the kind has conditions; else nothing can be said of them. */
 type ConditionOf<Resource> = "status.conditions" extends PathIn<Resource, "status.conditions"> ? PlainCondition : never;
 
-/** A kind. */
-export interface Kind<Resource = unknown> {
+/** What a function needs to know of the kind that it is written for. */
+export interface KindOf<Resource> {
   readonly apiVersion: string;
   readonly kind: string;
   /** Checks a whole object, and puts in what the definition has as defaults. */
   readonly schema: z.ZodType<Resource>;
+}
+
+/** A kind. */
+export interface Kind<Resource = unknown> extends KindOf<Resource> {
   /** As the kit's `field`; a path that the kind does not have, and a value of another type, do not compile. */
   field<const Path extends string>(change: FieldChange<Resource, Path>): Filter;
   /** As the kit's `phase`, for kinds whose phase is `status.phase`. */

@@ -6,7 +6,7 @@
 import type { z } from "zod";
 import { type Envelope, parseEnvelope } from "#contract";
 import { createFixture, createRecordingLogger, type FixtureObject } from "../../../bridge/fixture.ts";
-import type { FunctionDefinition } from "../define.ts";
+import { type FunctionDefinition, ownSelection } from "../define.ts";
 import { deliveryLimits } from "../delivery/delivery-limits.ts";
 import { settle } from "../delivery/settle.ts";
 import { createSlots } from "../delivery/slots.ts";
@@ -158,8 +158,9 @@ function subscriptionOf<Schema extends z.ZodType>(
   definition: FunctionDefinition<Schema>,
   { config, subscription, attempts }: TestFunctionOptions<Schema>,
 ): Subscription {
-  const own = { ...definition.subscription, ...subscription } as Selection;
-  const isBound = definition.subscription !== undefined || subscription !== undefined;
+  const said = ownSelection(definition as unknown as FunctionDefinition);
+  const own = { ...said, ...subscription } as Selection;
+  const isBound = said !== undefined || subscription !== undefined;
   const plain = { ...definition, ...(isBound && { subscription: own }) } as unknown as FunctionDefinition;
   return {
     ...ownSubscription(plain),

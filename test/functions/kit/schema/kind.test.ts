@@ -8,6 +8,7 @@ import { z } from "zod";
 import type { FunctionDefinition } from "../../../../functions/kit/define.ts";
 import { defineFunction } from "../../../../functions/kit/define.ts";
 import { bind, ownSubscription, Subscription, SubscriptionError } from "../../../../functions/kit/subscription.ts";
+import { testFunction } from "../../../../functions/kit/testing/test-function.ts";
 import { gadget } from "../../../kit/gadget-crd.ts";
 import { Gadget } from "./generated/gadget.ts";
 
@@ -151,7 +152,7 @@ describe("a kind's schema", () => {
 });
 
 describe("a function that is written for a kind", () => {
-  const definition = scaled as unknown as FunctionDefinition;
+  const definition: FunctionDefinition = scaled;
   const bound = (kind: string, apiVersion: string) =>
     bind(
       Subscription.parse({ name: "s", function: "scaled", apiVersion, kind, config: { unit: "gadgets" } }),
@@ -168,6 +169,13 @@ describe("a function that is written for a kind", () => {
         when: { field: { path: "spec.replicas" } },
       },
     );
+  });
+
+  test("is tested like any other", async () => {
+    const about = testFunction(scaled, { config: { unit: "gadgets" } });
+    const [before, after] = [2, 3].map((replicas) => ({ ...gadget, spec: { ...gadget.spec, replicas } }));
+    const { outcome, note } = await about.updated(before as typeof gadget, after as typeof gadget);
+    assert.deepEqual([outcome, note], ["done", "4 gadgets, was 2"]);
   });
 
   test("can be bound to it with another filter", () =>
