@@ -4,6 +4,7 @@
  * file or NATS_URL names it.
  */
 import { awaitJetStream, type JetStream, resolveNatsSettings } from "#contract";
+import { watchSchemas } from "#kit";
 import { type Receiver, receive } from "./kit/serve/receiver.ts";
 import type { ServeSettings } from "./kit/serve/serve-settings.ts";
 import { bindAll, fileOf, type RunFunctionsOptions } from "./main.ts";
@@ -19,6 +20,8 @@ export async function serveFunctions(options: ServeFunctionsOptions): Promise<Re
   const { log, signal, settings } = options;
   const bindings = await bindAll(options);
   const jetStream = await connect(options);
+  const selections = bindings.map(({ subscription }) => subscription);
+  if (jetStream !== undefined) watchSchemas(jetStream, selections, { log, signal });
   const receiver = await receive(bindings, { ...fileOf(options)?.serve, ...settings }, { log, signal, jetStream });
   return { ...receiver, done: receiver.done.then(() => jetStream?.close()) };
 }
