@@ -73,9 +73,6 @@ export function createReception(binding: Binding, parent: ReceptionOptions): Rec
     if (gone.aborted || !(await slots.take(1))) return { type: "not-begun" };
     try {
       if (gone.aborted) return { type: "not-begun" };
-      gone.addEventListener("abort", () =>
-        log.debug({ id: sent.id }, "the sender no longer waits; the function goes on"),
-      );
       const received = await run(sent);
       const keep = () => received.type === "done" && unheard.set(sent.id, received);
       if (gone.aborted) keep();
@@ -87,7 +84,12 @@ export function createReception(binding: Binding, parent: ReceptionOptions): Rec
   };
   return {
     counts,
-    receive: (sent, gone) => inOrder(sent.partitionkey, () => takeTurn(sent, gone)),
+    receive(sent, gone) {
+      const { id, subject } = sent;
+      log.debug({ id, subject }, "received");
+      gone.addEventListener("abort", () => log.debug({ id, subject }, "the sender no longer waits: what runs goes on"));
+      return inOrder(sent.partitionkey, () => takeTurn(sent, gone));
+    },
     close: () => slots.close(),
     abort(reason) {
       for (const controller of running) controller.abort(reason);

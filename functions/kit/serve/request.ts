@@ -63,12 +63,13 @@ async function answerTo(
   const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
   const isProbe = path === "/livez" || path === "/readyz";
   if (isProbe && (request.method === "GET" || request.method === "HEAD")) return health(service, path);
-  const reception = receptionAt(service.receptions, path);
   if (request.method !== "POST")
     throw new RequestRefusedError(405, `events are sent with POST, not ${request.method}`, { allow: "POST" });
   if (service.stopping.aborted) return tryAgain("this process is stopping", BUSY_MS);
   if (service.inHand > service.inHandMax) return tryAgain("too much is being handled", BUSY_MS);
   await service.authenticate(request.headersDistinct);
+  // Which paths there are is told to nobody unknown.
+  const reception = receptionAt(service.receptions, path);
   const mode = modeOf(request.headersDistinct);
   const body = await readBody(request, service.room, taken);
   const event = readEvent(() => readCloudEvent(mode, request.headersDistinct, body));

@@ -10,7 +10,9 @@ import { type FunctionDefinition, ownSelection } from "../define.ts";
 import { deliveryLimits } from "../delivery/delivery-limits.ts";
 import { settle } from "../delivery/settle.ts";
 import { createSlots } from "../delivery/slots.ts";
+import { explanationText } from "../filter/explain-text.ts";
 import type { Selection } from "../filter/filter.ts";
+import type { Matcher } from "../filter/match.ts";
 import { createProcessMemory } from "../step/process-memory.ts";
 import { bind, ownSubscription, type Subscription } from "../subscription.ts";
 import { readRecorded } from "./recorded.ts";
@@ -42,7 +44,7 @@ export interface TestResult {
   readonly outcome: "done" | "skipped" | "retry" | "dead-letter";
   /** What the function returned. */
   readonly note: string | undefined;
-  /** Why it was skipped. */
+  /** Why it was skipped: a sentence, and below it each part of the filter with what was found, as `cr-reactor explain` prints it. */
   readonly reason: string | undefined;
   /** Why it is tried again or given up: what the function threw last. */
   readonly error: Error | undefined;
@@ -103,19 +105,13 @@ export function testFunction<Schema extends z.ZodType>(
       { message: { ...NO_MESSAGE, subject: event.subject, data: Buffer.from(payload) }, deliveryCount: 1 },
       1,
       {
-        ...{
-          jetStream: undefined,
-          binding,
-          graceMs: GRACE_MS,
-          random: () => 0,
-          onUndecided: () => undefined,
-          warned: new Set<string>(),
-        },
+        ...{ jetStream: undefined, binding, graceMs: GRACE_MS, random: () => 0, warned: new Set<string>() },
         ...{ slots: createSlots(1), running: new Set<AbortController>(), stopping: new AbortController().signal },
         stepMemory: recordSteps(memory, steps),
         log: createRecordingLogger((line) => logs.push(JSON.parse(line) as Record<string, unknown>)),
         retry: deliveryLimits(subscription.concurrency).retry,
         onRetry: (error) => errors.push(error),
+        onUndecided: () => undefined,
         async wait(waitMs) {
           waitsMs.push(waitMs);
           if (retries) clockMs += waitMs;
@@ -126,7 +122,7 @@ export function testFunction<Schema extends z.ZodType>(
     return {
       outcome: settled?.type ?? "retry",
       note: settled?.type === "done" ? settled.note : undefined,
-      reason: settled?.type === "skipped" ? settled.reason : undefined,
+      reason: settled?.type === "skipped" ? [settled.reason, ...whyNot(bound.matcher, event)].join("\n") : undefined,
       error: settled === undefined ? errors.at(-1) : settled.type === "dead-letter" ? settled.error : undefined,
       attempts: settled?.attempts ?? errors.length,
       ...{ waitsMs, steps, logs, event },
@@ -149,6 +145,14 @@ export function testFunction<Schema extends z.ZodType>(
       clockMs += ms;
     },
   };
+}
+
+function whyNot(matcher: Matcher, event: Envelope): readonly string[] {
+  try {
+    return explanationText(matcher.explain(event));
+  } catch {
+    return []; // it looks at more than matching does, and something there contradicts itself
+  }
 }
 
 /** The parts of a NATS message that an event in a test has not. */

@@ -281,7 +281,7 @@ describe("a sender that goes away", () => {
   test("before its turn came has begun nothing", async (t) => {
     const gate = door();
     const runs: number[] = [];
-    const { url } = await startServing(t, {
+    const { url, lines } = await startServing(t, {
       test: async ({ object }) => {
         runs.push(replicasOf(object));
         await gate.passed;
@@ -291,13 +291,14 @@ describe("a sender that goes away", () => {
     await until(() => runs.length === 1);
     const impatient = new AbortController();
     const second = post(url, scaled("a", 2).payload, STRUCTURED, impatient.signal);
-    const third = post(url, scaled("a", 3).payload);
+    await until(() => lines.filter(({ msg }) => msg === "received").length === 2);
     impatient.abort();
     await assert.rejects(second);
+    await until(() => lines.some(({ msg }) => /no longer waits/.test(msg)));
     gate.open();
     assert.equal((await first).status, 204);
-    assert.equal((await third).status, 204);
-    assert.ok(!runs.includes(2) || runs.length === 3);
+    assert.equal((await post(url, scaled("a", 3).payload)).status, 204);
+    assert.deepEqual(runs, [1, 3]);
   });
 
   test("an event that was answered runs again when it is sent again", async (t) => {
@@ -405,6 +406,17 @@ describe("who may send", () => {
     const { url } = await startServing(t, { test: async () => "" }, { auth });
     assert.equal((await post(url, event.payload, { ...STRUCTURED, "x-webhook-token": token })).status, 204);
     assert.equal((await post(url, event.payload, { ...STRUCTURED, authorization: `Bearer ${token}` })).status, 401);
+  });
+
+  test("a stranger is not told which paths there are", async (t) => {
+    const auth = { type: "token", token: source } as const;
+    const { url } = await startServing(t, { one: async () => "", two: async () => "" }, { auth });
+    const answer = await post(`${url}/three`, event.payload);
+    assert.deepEqual([answer.status, /one|two/.test(answer.detail ?? "")], [401, false]);
+    assert.equal(
+      (await post(`${url}/three`, event.payload, { ...STRUCTURED, authorization: `Bearer ${token}` })).status,
+      404,
+    );
   });
 
   test("a large body of a stranger is not taken, and the stranger is told", async (t) => {

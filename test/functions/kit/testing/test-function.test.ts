@@ -125,8 +125,10 @@ describe("a function in its test", () => {
       await failed.created({ ...orders("Failed"), apiVersion: "demo.example.com/v2" }),
     ]) {
       assert.deepEqual([result.outcome, result.attempts], ["skipped", 0]);
-      assert.ok(result.reason);
+      assert.match(result.reason ?? "", /^.+\n✖ /);
     }
+    const { reason } = await failed.updated(orders("Failed"), orders("Ready"));
+    assert.match(reason ?? "", /✖ phase to Failed: .*Ready/);
   });
 
   test("reacts to what the test says instead", async () => {
