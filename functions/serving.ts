@@ -5,6 +5,7 @@
  */
 import { awaitJetStream, type JetStream, resolveNatsSettings } from "#contract";
 import { watchSchemas } from "#kit";
+import { awaitJetStream, type JetStream, type NatsSettings, resolveNatsSettings } from "#contract";
 import { type Receiver, receive } from "./kit/serve/receiver.ts";
 import type { ServeSettings } from "./kit/serve/serve-settings.ts";
 import { bindAll, fileOf, type RunFunctionsOptions } from "./main.ts";
@@ -23,12 +24,16 @@ export async function serveFunctions(options: ServeFunctionsOptions): Promise<Re
   const selections = bindings.map(({ subscription }) => subscription);
   if (jetStream !== undefined) watchSchemas(jetStream, selections, { log, signal });
   const receiver = await receive(bindings, { ...fileOf(options)?.serve, ...settings }, { log, signal, jetStream });
+  const file = fileOf(options);
+  const jetStream = await connect(options.nats ?? file?.nats, options);
+  const receiver = await receive(bindings, { ...file?.serve, ...settings }, { log, signal, jetStream });
   return { ...receiver, done: receiver.done.then(() => jetStream?.close()) };
 }
 
-async function connect(options: ServeFunctionsOptions): Promise<JetStream | undefined> {
-  const { log, signal } = options;
-  const settings = options.nats ?? fileOf(options)?.nats;
+async function connect(
+  settings: NatsSettings | undefined,
+  { log, signal }: ServeFunctionsOptions,
+): Promise<JetStream | undefined> {
   if (settings?.servers === undefined && process.env["NATS_URL"] === undefined) return undefined;
   const onWait = (error: Error) => log.warn(error.message);
   return await awaitJetStream(resolveNatsSettings(settings ?? {}), "cr-reactor serve", { signal, onWait });

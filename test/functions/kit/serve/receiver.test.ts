@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
+import { pino } from "pino";
 import { PermanentError, RetryAfterError } from "../../../../functions/kit/outcome.ts";
+import { receive } from "../../../../functions/kit/serve/receiver.ts";
 import { BODY_BYTES_MAX } from "../../../../functions/kit/serve/request-body.ts";
 import { until } from "../../../kit/until.ts";
 import { door } from "../delivery/rig.ts";
@@ -509,6 +511,16 @@ test("a port that is taken is told with what to do", async (t) => {
     code: "LISTEN_FAILED",
     message: /choose another with --host and --port/,
   });
+});
+
+test("PORT names the port where nothing else does, as Knative sets it", async (t) => {
+  const { url } = await startServing(t, { test: async () => "" });
+  const { port } = new URL(url);
+  process.env["PORT"] = port;
+  t.after(() => delete process.env["PORT"]);
+  const options = { log: pino({ enabled: false }), signal: AbortSignal.abort() };
+  await assert.rejects(receive([], {}, options), new RegExp(`port ${port} `));
+  await (await receive([], { port: 0 }, options)).done;
 });
 
 test("creations and deletions come through as well", async (t) => {
