@@ -52,6 +52,8 @@ const ignored = pathSet(ALWAYS_IGNORED);
 /** Remembers each object's phase, so that the next event tells how long it held. */
 export function createFixture(options: FixtureOptions): Fixture {
   const states = new Map<string, ObservedState>();
+  /** Who was deleted and comes again under the same name is another object. */
+  const deaths = new Map<string, number>();
   let resourceVersion = 1;
 
   const complete = (object: FixtureObject, atMs: number, known?: ObservedState): KubeObject => {
@@ -61,7 +63,7 @@ export function createFixture(options: FixtureOptions): Fixture {
       kind: options.kind,
       ...object,
       metadata: {
-        uid: `uid-of-${namespace === "" ? "" : `${namespace}-`}${name}`,
+        uid: ["uid-of", namespace, name, deaths.get(keyOf(object)) ?? ""].filter(String).join("-"),
         resourceVersion: String(++resourceVersion),
         creationTimestamp: known?.object.metadata.creationTimestamp ?? new Date(atMs).toISOString(),
         ...object.metadata,
@@ -73,8 +75,7 @@ export function createFixture(options: FixtureOptions): Fixture {
   };
   return {
     event(change, atMs) {
-      const { metadata } = change.object;
-      const key = `${metadata?.namespace}/${metadata?.name}`;
+      const key = keyOf(change.object);
       const known = states.get(key);
       const before = change.op === "updated" ? complete(change.before, atMs, known) : undefined;
       const object = complete(change.object, atMs, known);
@@ -101,11 +102,17 @@ export function createFixture(options: FixtureOptions): Fixture {
         throw new FixtureError(
           "before and after are the same (what is ignored does not count): nothing is told of that",
         );
-      if (change.op === "deleted") states.delete(key);
-      else states.set(key, sealed.after);
+      if (change.op === "deleted") {
+        states.delete(key);
+        deaths.set(key, (deaths.get(key) ?? 0) + 1);
+      } else states.set(key, sealed.after);
       return parseEnvelope(sealed.payload);
     },
   };
+}
+
+function keyOf({ kind = "", metadata }: FixtureObject): string {
+  return [kind, metadata?.namespace ?? "", metadata?.name ?? ""].join("/");
 }
 
 /** As Kubernetes guesses it where nobody tells. Source: apimachinery, `meta.UnsafeGuessKindToResource`. */

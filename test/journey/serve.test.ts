@@ -17,6 +17,8 @@ import { type Receiver, startReceiver } from "../kit/webhook-server.ts";
 
 const CLI = join(import.meta.dirname, "../../cli/main.ts");
 const STRUCTURED = { "content-type": "application/cloudevents+json" };
+/** A process that was killed in a step holds its claim for a while. */
+const PATIENCE = { waitMsMax: 120_000 };
 const scaled = (name: string, replicas: number) =>
   updated({ name, spec: { replicas: replicas - 1 } }, { name, spec: { replicas } });
 
@@ -72,7 +74,7 @@ async function startScene(t: TestContext): Promise<Scene> {
       const file = join(folder.path, "subscriptions.yaml");
       const subscriptions = command === "run" ? [entry("call")] : [entry("call"), entry("other")];
       writeFileSync(file, stringify({ subscriptions, ...settings }));
-      const process_ = await startServer({
+      const started = await startServer({
         name: `cr-reactor ${command}`,
         command: process.execPath,
         args: () => [CLI, command, "--subscriptions", file],
@@ -80,9 +82,9 @@ async function startScene(t: TestContext): Promise<Scene> {
         isReady: command === "run" ? /"msg":"consumer / : /"listening for CloudEvents"/,
         stopMsMax: 20_000,
       });
-      t.after(() => process_.stop());
-      return Object.defineProperty(process_, "url", {
-        get: () => [...process_.logTail().matchAll(/"url":"([^"]+)"/g)].at(-1)?.[1],
+      t.after(() => started.stop());
+      return Object.defineProperty(started, "url", {
+        get: () => [...started.logTail().matchAll(/"url":"([^"]+)"/g)].at(-1)?.[1],
       }) as ServerProcess & { readonly url: string };
     },
   };
@@ -98,7 +100,7 @@ async function sendUntilThrough(url: () => string, event: TestEvent): Promise<vo
   await until(async () => {
     const answer = await post(`${url()}/call`, event).catch(() => undefined);
     return answer?.status === 204;
-  });
+  }, PATIENCE);
 }
 
 describe("functions over HTTP", () => {
@@ -180,7 +182,7 @@ describe("functions over HTTP", () => {
       isOver = true;
     })();
     for (let calls = 1; calls <= 3 && !isOver; calls++) {
-      await until(() => isOver || scene.endpoint.requests.length >= calls);
+      await until(() => isOver || scene.endpoint.requests.length >= calls, PATIENCE);
       await serving.kill();
       await serving.restart();
     }

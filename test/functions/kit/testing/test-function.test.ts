@@ -150,6 +150,12 @@ describe("a function in its test", () => {
     assert.deepEqual([note, event.time], ["600", "2026-01-01T00:10:00.000Z"]);
   });
 
+  test("has another object before it when one that was deleted comes again", async () => {
+    const ids = tested(async ({ event }) => event.id, { subscription: { when: { deleted: true } } });
+    const [first, second] = [await ids.deleted(orders()), await ids.deleted(orders())];
+    assert.deepEqual([first.note, second.note], ["uid-of-prod-orders.deleted", "uid-of-prod-orders-1.deleted"]);
+  });
+
   test("keeps the results of its steps for the next try, and for the same event sent again", async () => {
     let opened = 0;
     const steps = tested(
