@@ -3,9 +3,8 @@
  * file, the same checks at start, the same functions. NATS is needed only by what is kept there, so it is connected to only where the
  * file or NATS_URL names it.
  */
-import { awaitJetStream, type JetStream, resolveNatsSettings } from "#contract";
-import { watchSchemas } from "#kit";
 import { awaitJetStream, type JetStream, type NatsSettings, resolveNatsSettings } from "#contract";
+import { watchSchemas } from "#kit";
 import { type Receiver, receive } from "./kit/serve/receiver.ts";
 import type { ServeSettings } from "./kit/serve/serve-settings.ts";
 import { bindAll, fileOf, type RunFunctionsOptions } from "./main.ts";
@@ -20,12 +19,10 @@ export interface ServeFunctionsOptions extends RunFunctionsOptions {
 export async function serveFunctions(options: ServeFunctionsOptions): Promise<Receiver> {
   const { log, signal, settings } = options;
   const bindings = await bindAll(options);
-  const jetStream = await connect(options);
-  const selections = bindings.map(({ subscription }) => subscription);
-  if (jetStream !== undefined) watchSchemas(jetStream, selections, { log, signal });
-  const receiver = await receive(bindings, { ...fileOf(options)?.serve, ...settings }, { log, signal, jetStream });
   const file = fileOf(options);
   const jetStream = await connect(options.nats ?? file?.nats, options);
+  const selections = bindings.map(({ subscription }) => subscription);
+  if (jetStream !== undefined) watchSchemas(jetStream, selections, { log, signal });
   const receiver = await receive(bindings, { ...file?.serve, ...settings }, { log, signal, jetStream });
   return { ...receiver, done: receiver.done.then(() => jetStream?.close()) };
 }

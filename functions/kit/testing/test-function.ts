@@ -10,7 +10,7 @@ import { type FunctionDefinition, ownSelection } from "../define.ts";
 import { deliveryLimits } from "../delivery/delivery-limits.ts";
 import { settle } from "../delivery/settle.ts";
 import { createSlots } from "../delivery/slots.ts";
-import { explanationText } from "../filter/explain-text.ts";
+import type { Explanation } from "../filter/clause.ts";
 import type { Selection } from "../filter/filter.ts";
 import type { Matcher } from "../filter/match.ts";
 import { createProcessMemory } from "../step/process-memory.ts";
@@ -149,10 +149,18 @@ export function testFunction<Schema extends z.ZodType>(
 
 function whyNot(matcher: Matcher, event: Envelope): readonly string[] {
   try {
-    return explanationText(matcher.explain(event));
+    return explained(matcher.explain(event));
   } catch {
     return []; // it looks at more than matching does, and something there contradicts itself
   }
+}
+
+const MARKS = { true: "✔", false: "✖", undecided: "?" } as const;
+
+/** A line for each part of the filter, with what was found where something was asked. */
+function explained({ holds, wanted, found, parts }: Explanation): string[] {
+  const below = parts.flatMap(explained).map((line) => `  ${line}`);
+  return [`${MARKS[`${holds}`]} ${wanted}${found && `: ${found}`}`, ...below];
 }
 
 /** The parts of a NATS message that an event in a test has not. */
