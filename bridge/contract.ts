@@ -56,7 +56,9 @@ export {
   SCHEMAS_BUCKET,
   STEPS_BUCKET,
   StreamSettings,
+  SUBSCRIPTIONS_BUCKET,
   stepsStream,
+  subscriptionsStream,
 } from "./stream.ts";
 export { encodePhase, encodeToken, objectPart, parseObjectSubject, SUBJECT_ROOT } from "./subject.ts";
 export { ConfigError, type ConfigProblem, parseYamlConfig } from "./yaml-config.ts";

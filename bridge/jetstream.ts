@@ -65,8 +65,8 @@ export interface JetStream {
   publish(subject: string, payload: string | Uint8Array, headers: Readonly<Record<string, string>>): Promise<PubAck>;
   /** Sends without an answer: it may be lost. For pull requests and signs of life, never for what must arrive. */
   send(subject: string, payload?: string, reply?: string): void;
-  /** Calls `receive` for each message until the returned function is called. */
-  subscribe(subject: string, receive: (message: NatsMessage) => void): () => void;
+  /** Calls `receive` for each message until the returned function is called; with `true` also for what is on its way then. */
+  subscribe(subject: string, receive: (message: NatsMessage) => void): (receiveRest?: boolean) => void;
   newInbox(): string;
   onConnection(listener: (event: ConnectionEvent) => void): () => void;
   close(): Promise<void>;
@@ -279,7 +279,10 @@ function overConnection(connection: NatsConnection, serverVersion: string): JetS
       const subscription = connection.subscribe(subject, {
         callback: (error, msg) => error ?? receive(toMessage(msg)),
       });
-      return () => subscription.unsubscribe();
+      return (receiveRest = false) => {
+        if (receiveRest && self.connected) subscription.drain().catch(() => undefined);
+        else subscription.unsubscribe();
+      };
     },
     newInbox: () => createInbox(),
     onConnection(listener) {

@@ -28,7 +28,11 @@ export interface PullOptions {
   readonly consumer: string;
   /** At most this many messages requested and not yet read; default 256. */
   readonly demandMax?: number;
+  /** The server forgets a request after this time, whatever became of who sent it; default 30,000. */
+  readonly expiresMs?: number;
   readonly signal: AbortSignal;
+  /** Gets what was delivered and not read when the reading ended, also what was on its way then. */
+  readonly onLeft?: (delivered: Delivered) => void;
 }
 
 /** The consumer was deleted, or its stream was: create it again. */
@@ -45,14 +49,15 @@ const NANOSECONDS_PER_MS = 1_000_000;
 
 /** Yields the consumer's messages until `signal` aborts. Throws ConsumerGoneError. */
 export async function* pull(jetStream: JetStream, options: PullOptions): AsyncGenerator<Delivered, void, void> {
-  const { stream, consumer, signal, demandMax = 256 } = options;
+  const { stream, consumer, signal, demandMax = 256, expiresMs = EXPIRES_MS } = options;
   const buffer: Delivered[] = [];
   let requested = 0;
   let failure: Error | undefined;
   let lastSignMs = Date.now();
   let wake = Promise.withResolvers<void>();
-  let unsubscribe: () => void = () => undefined;
+  let unsubscribe: (receiveRest?: boolean) => void = () => undefined;
   let inbox = "";
+  let ended = false;
 
   const receive = (message: NatsMessage) => {
     lastSignMs = Date.now();
@@ -60,7 +65,8 @@ export async function* pull(jetStream: JetStream, options: PullOptions): AsyncGe
     if (message.status === 0) {
       requested = Math.max(0, requested - 1);
       const delivered = toDelivered(message);
-      if (delivered !== undefined) buffer.push(delivered);
+      if (delivered !== undefined && ended) options.onLeft?.(delivered);
+      else if (delivered !== undefined) buffer.push(delivered);
     } else if (isGone(message)) {
       failure = new ConsumerGoneError(
         `consumer ${consumer} of stream ${stream} is gone: ${message.description || message.status}`,
@@ -101,8 +107,9 @@ export async function* pull(jetStream: JetStream, options: PullOptions): AsyncGe
         requested = demandMax;
         const request = {
           batch: demandMax,
-          expires: EXPIRES_MS * NANOSECONDS_PER_MS,
-          idle_heartbeat: HEARTBEAT_MS * NANOSECONDS_PER_MS,
+          expires: expiresMs * NANOSECONDS_PER_MS,
+          // The server wants at least two of them in a request.
+          idle_heartbeat: Math.min(HEARTBEAT_MS, expiresMs / 2) * NANOSECONDS_PER_MS,
         };
         jetStream.send(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), inbox);
       }
@@ -112,7 +119,9 @@ export async function* pull(jetStream: JetStream, options: PullOptions): AsyncGe
     signal.removeEventListener("abort", onAbort);
     clearInterval(watchdog);
     stopListening();
-    unsubscribe();
+    ended = true;
+    unsubscribe(options.onLeft !== undefined);
+    for (const delivered of buffer.splice(0)) options.onLeft?.(delivered);
   }
 }
 

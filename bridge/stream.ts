@@ -20,6 +20,8 @@ export const CHECKPOINTS_BUCKET = "CR_CHECKPOINTS";
 export const SCHEMAS_BUCKET = "CR_SCHEMAS";
 /** The key-value bucket of what steps of functions gave. */
 export const STEPS_BUCKET = "CR_STEPS";
+/** The key-value bucket of who runs which part of a subscription, and which events it asks for. */
+export const SUBSCRIPTIONS_BUCKET = "CR_SUBSCRIPTIONS";
 /** The object store's bucket for the data of events that are larger than a message may be. */
 export const BLOBS_BUCKET = "CR_BLOBS";
 /** What the subjects of dead letters begin with: `crdead.<subscription>.<subject of the event>`. */
@@ -237,6 +239,31 @@ export function stepsStream(settings: StreamSettings): StreamDefinition {
       allow_direct: true,
     },
     guarded: ["subjects", "retention", "max_msgs_per_subject"],
+  };
+}
+
+/**
+ * The subscriptions' key-value bucket, as ADR-8 lays it out. Signs of life have a time to live of their own, so that processes that are
+ * gone leave nothing behind.
+ */
+export function subscriptionsStream(settings: StreamSettings): StreamDefinition {
+  return {
+    config: {
+      name: `KV_${SUBSCRIPTIONS_BUCKET}`,
+      description: "cr-reactor: which process runs which part of a subscription, and since when with which filter",
+      subjects: [`$KV.${SUBSCRIPTIONS_BUCKET}.>`],
+      storage: "file",
+      retention: "limits",
+      discard: "new",
+      num_replicas: settings.replicas,
+      max_age: 0,
+      max_msgs_per_subject: 1,
+      allow_rollup_hdrs: true,
+      allow_msg_ttl: true,
+      deny_delete: true,
+      allow_direct: true,
+    },
+    guarded: ["subjects", "max_age", "max_msgs_per_subject", "allow_msg_ttl"],
   };
 }
 

@@ -10,6 +10,7 @@ import { awaitJetStream, didYouMean, type Logger, NatsSettings, parseYamlConfig,
 import {
   type Binding,
   bind,
+  createMembership,
   type FunctionDefinition,
   ownSubscription,
   parseSubscriptions,
@@ -70,12 +71,14 @@ export async function runFunctions(options: RunFunctionsOptions): Promise<Runnin
   const nats = resolveNatsSettings(options.nats ?? fileOf(options)?.nats ?? NatsSettings.parse({}));
   const onWait = (error: Error) => log.warn(error.message);
   const jetStream = await awaitJetStream(nats, "cr-reactor functions", { signal, onWait });
-  const subscriptions = bindings.map((binding) => subscribe(jetStream, binding, { log, signal }));
+  const membership = createMembership(jetStream, { log });
+  const subscriptions = bindings.map((binding) => subscribe(jetStream, binding, { log, signal, membership }));
   const selections = bindings.map(({ subscription }) => subscription);
   const schemas = watchSchemas(jetStream, selections, { log, signal });
   const statusOf = (status: SubscriptionStatus) => ({ ...status, mistakes: schemas.mistakesOf(status.name) });
   const drained = async () => {
     await Promise.all(subscriptions.map(({ done }) => done));
+    await membership.close();
     await jetStream.close();
   };
   return {

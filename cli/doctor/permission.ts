@@ -13,6 +13,7 @@ import {
   RETRIES_STREAM,
   SCHEMAS_BUCKET,
   STEPS_BUCKET,
+  SUBSCRIPTIONS_BUCKET,
 } from "#contract";
 import {
   EVERYBODY,
@@ -49,7 +50,7 @@ export interface NatsUser {
   readonly subscribe: NatsPermission;
 }
 
-/** What the functions need; used in functions/kit: consumer, overrun, acknowledgement, delivery, dead-letter, schema-watch, nats-memory. */
+/** What the functions need; used in functions/kit: bucket, consumer, overrun, acknowledgement, delivery, dead-letter, schema-watch, nats-memory. */
 export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
   publish: [
     `${DEAD_LETTERS_ROOT}.>`,
@@ -61,6 +62,16 @@ export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
     `$JS.API.CONSUMER.INFO.${EVENTS_STREAM}.*`,
     `$JS.API.CONSUMER.CREATE.${EVENTS_STREAM}.*`,
     `$JS.API.CONSUMER.MSG.NEXT.${EVENTS_STREAM}.*`,
+    `$JS.API.CONSUMER.LIST.${EVENTS_STREAM}`,
+    `$JS.API.CONSUMER.DELETE.${EVENTS_STREAM}.*`,
+    // Who runs what, and since when with which filter.
+    `$KV.${SUBSCRIPTIONS_BUCKET}.>`,
+    `$JS.API.STREAM.INFO.KV_${SUBSCRIPTIONS_BUCKET}`,
+    `$JS.API.STREAM.CREATE.KV_${SUBSCRIPTIONS_BUCKET}`,
+    `$JS.API.STREAM.MSG.GET.KV_${SUBSCRIPTIONS_BUCKET}`,
+    `$JS.API.CONSUMER.CREATE.KV_${SUBSCRIPTIONS_BUCKET}`,
+    `$JS.API.CONSUMER.MSG.NEXT.KV_${SUBSCRIPTIONS_BUCKET}.*`,
+    `$JS.API.CONSUMER.DELETE.KV_${SUBSCRIPTIONS_BUCKET}.*`,
     // The data of very large events.
     `$JS.API.STREAM.MSG.GET.OBJ_${BLOBS_BUCKET}`,
     // Filters are checked against the schemas of their kinds.

@@ -52,6 +52,7 @@ export { Filter, Selection } from "./filter/filter.ts";
 export { compileFilter, explainMatch, type Matcher, type MatchResult } from "./filter/match.ts";
 export { type Plan, planSelection } from "./filter/plan.ts";
 export { type Outcome, PermanentError, RetryAfterError } from "./outcome.ts";
+export { createMembership, type Membership } from "./ownership/membership.ts";
 export { type RunningCall, runningCall } from "./running-call.ts";
 export { checkSelection, type Mistake, schemasOf } from "./schema/check.ts";
 export { defineKind, type Kind } from "./schema/kind.ts";

@@ -9,6 +9,7 @@ import { type FunctionContext, type FunctionDefinition, ownSelection } from "./d
 import { Selection } from "./filter/filter.ts";
 import { compileFilter, type Matcher } from "./filter/match.ts";
 import { planSelection } from "./filter/plan.ts";
+import { PartitionCount } from "./ownership/partition.ts";
 import { asCall } from "./running-call.ts";
 import { ServeSettings } from "./serve/serve-settings.ts";
 import { createSteps, type Steps } from "./step/step.ts";
@@ -24,8 +25,17 @@ export const Subscription = z.strictObject({
   /** The name of a built-in function, or the path of a module (`./my-function.ts`, from the file that says so). */
   function: z.string().min(1, "expected the name of a function, or a path such as ./my-function.ts"),
   ...Selection.shape,
-  /** Where a consumer that does not exist yet begins: at what comes, or at all that is retained; default `now`. */
-  start: z.enum(["now", "all"]).default("now"),
+  /**
+   * Where a subscription that is new begins: at what comes, at all that is retained, or at what was stored from a time on (RFC 3339);
+   * default `now`.
+   */
+  start: z
+    .union([z.enum(["now", "all"]), z.iso.datetime({ offset: true })], {
+      error: "expected now, all, or a time such as 2026-11-20T08:00:00Z",
+    })
+    .default("now"),
+  /** How many processes can work on it at the same time, 1 to 64; default 1: one works, the others stand by. */
+  partitions: PartitionCount.default(1),
   /** The function's own settings, checked by its schema. */
   config: z.record(z.string(), z.json()).default({}),
   /** Objects whose events are handled at the same time, 1 to 256; default 16. */

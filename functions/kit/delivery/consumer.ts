@@ -1,12 +1,14 @@
 /**
- * The durable consumer of a subscription on CR_EVENTS: made when it is missing, brought up to date when the subscription changed.
- * Where it stands in the log is the server's to know; only when somebody deleted it does this process say where to go on.
- * Source: JetStream API, `$JS.API.CONSUMER.CREATE` (an empty action creates or updates) and `.INFO`, `$JS.API.STREAM.INFO`.
+ * The durable consumer of a partition on CR_EVENTS: made when it is missing. Where it stands in the log is the server's to know; only
+ * when it is missing does this process say where to go on. Its filter is never changed in place: nats-server then delivers nothing old
+ * of a widened filter while it runs and all of it after a restart, and once more what was out and is outside of a narrowed one. A
+ * consumer with another filter is deleted and made again, where it was or, for a new generation, where that begins.
+ * Source: JetStream API, `$JS.API.CONSUMER.CREATE` (an empty action creates or updates), `.DELETE`, `.LIST` and `.INFO`, `$JS.API.STREAM.INFO`.
  */
-import { hash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { EVENTS_STREAM, type JetStream, unlessMissing } from "#contract";
-import type { Binding } from "../subscription.ts";
+import { EVENTS_STREAM, type JetStream, RequestLostError, unlessMissing } from "#contract";
+import { partitionIn } from "../ownership/partition.ts";
 
 /** Where a consumer that is made anew begins. */
 export type StartAt =
@@ -14,7 +16,18 @@ export type StartAt =
   | { readonly type: "all" }
   | { readonly type: "after"; readonly streamSequence: number };
 
-/** How a consumer delivers, apart from what the subscription says. */
+/** Which events it delivers, and whose it is. */
+export interface ConsumerIdentity {
+  readonly name: string;
+  readonly subscription: string;
+  readonly functionName: string;
+  /** Which edit of the subscription it belongs to. */
+  readonly generation: number;
+  readonly digest: string;
+  readonly subjects: readonly string[];
+}
+
+/** How a consumer delivers. */
 export interface ConsumerSettings {
   readonly ackWaitMs: number;
   /** Events that may be delivered and not acknowledged. */
@@ -39,7 +52,7 @@ export interface ConsumerProgress {
 
 /** What was done to the consumer, and how far it is. */
 export interface EnsuredConsumer {
-  readonly action: "created" | "updated" | "kept";
+  readonly action: "created" | "remade" | "updated" | "kept";
   readonly progress: ConsumerProgress;
 }
 
@@ -47,6 +60,8 @@ export interface EnsuredConsumer {
 export interface EventsLog {
   readonly createdAt: string;
   readonly lastSequence: number;
+  /** When the server answered, by its clock. */
+  readonly answeredAtMs: number;
   readonly replicas: number;
   /** How many events of each exact subject are kept; below 1: all. */
   readonly perSubjectMax: number;
@@ -67,6 +82,7 @@ const PROBE_IDLE_NS = 1_000 * NANOSECONDS_PER_MS;
 
 type ConsumerConfig = Readonly<Record<string, unknown>>;
 interface ConsumerInfo {
+  readonly name: string;
   readonly created: string;
   readonly ts: string;
   readonly config: ConsumerConfig;
@@ -77,22 +93,19 @@ interface ConsumerInfo {
 }
 interface StreamInfo {
   readonly created: string;
+  readonly ts: string;
   readonly state: { readonly last_seq: number };
   readonly config: { readonly num_replicas: number; readonly max_msgs_per_subject: number };
-}
-
-/** The name of a subscription's consumer. */
-export function consumerName({ subscription }: Binding): string {
-  return `cr-${subscription.name}`;
 }
 
 /** CR_EVENTS, or `undefined` as long as no bridge has made it. */
 export async function findEventsLog(jetStream: JetStream): Promise<EventsLog | undefined> {
   const info = await unlessMissing("stream", jetStream.api<StreamInfo>(`STREAM.INFO.${EVENTS_STREAM}`));
   if (info === undefined) return undefined;
-  const { created, state, config } = info;
+  const { created, ts, state, config } = info;
   return {
     createdAt: created,
+    answeredAtMs: Date.parse(ts),
     lastSequence: state.last_seq,
     replicas: config.num_replicas,
     perSubjectMax: config.max_msgs_per_subject,
@@ -122,28 +135,96 @@ export async function findPlace(
   return { afterSequence: info.delivered.stream_seq, messageCount: info.num_pending };
 }
 
+/** A consumer that exists, and whose it says it is; generation and digest are unknown where it was made by an older cr-reactor. */
+export interface FoundConsumer {
+  readonly name: string;
+  readonly generation: number | undefined;
+  readonly digest: string | undefined;
+  readonly subjects: readonly string[];
+  readonly progress: ConsumerProgress;
+}
+
+/** The consumers of a subscription, whatever their partitions and generation. */
+export async function findConsumers(jetStream: JetStream, subscription: string): Promise<readonly FoundConsumer[]> {
+  const found: FoundConsumer[] = [];
+  for (let offset = 0, total = 1; offset < total; ) {
+    const page = await jetStream.api<{
+      total: number;
+      consumers?: readonly ConsumerInfo[];
+      missing?: readonly string[];
+    }>(`CONSUMER.LIST.${EVENTS_STREAM}`, { offset });
+    const { consumers = [], missing = [] } = page;
+    if (missing.length > 0) throw new RequestLostError(`consumers did not answer: ${missing.join(", ")}`);
+    const own = consumers.filter(({ name }) => partitionIn(name, subscription) !== undefined);
+    found.push(...own.map((info) => ({ name: info.name, ...identityIn(info.config), progress: progressOf(info) })));
+    offset += consumers.length;
+    total = consumers.length === 0 ? offset : page.total;
+  }
+  return found;
+}
+
+/** How the consumer is, or `undefined` when there is none. */
+export async function findConsumer(jetStream: JetStream, name: string): Promise<FoundConsumer | undefined> {
+  const info = await infoOf(jetStream, name);
+  return info && { name, ...identityIn(info.config), progress: progressOf(info) };
+}
+
+/** Deletes the consumer, if it is there. */
+export async function deleteConsumer(jetStream: JetStream, name: string): Promise<void> {
+  await unlessMissing("consumer", jetStream.api(`CONSUMER.DELETE.${EVENTS_STREAM}.${name}`));
+}
+
 /**
- * Makes the consumer, or gives it today's settings; `startAt` is asked only when it is missing. Throws ConsumerMismatchError,
- * JetStreamApiError, RequestLostError.
+ * Makes the consumer, or gives it today's settings; `startAt` is asked only when it is missing, or of an older generation. Throws
+ * ConsumerMismatchError, JetStreamApiError, RequestLostError.
  */
 export async function ensureConsumer(
   jetStream: JetStream,
-  binding: Binding,
+  identity: ConsumerIdentity,
   settings: ConsumerSettings,
   startAt: () => Promise<StartAt>,
 ): Promise<EnsuredConsumer> {
-  const name = consumerName(binding);
-  const found = await unlessMissing("consumer", jetStream.api<ConsumerInfo>(`CONSUMER.INFO.${EVENTS_STREAM}.${name}`));
-  const wanted = wantedConfig(binding, settings);
-  if (found === undefined) {
-    const config = { name, durable_name: name, ack_policy: "explicit", ...startConfig(await startAt()), ...wanted };
-    return { action: "created", progress: progressOf(await put(jetStream, name, config)) };
-  }
+  const { name } = identity;
+  const found = await infoOf(jetStream, name);
+  const wanted = wantedConfig(identity, settings);
+  const make = async (start: StartAt) => {
+    const config = { name, durable_name: name, ack_policy: "explicit", ...startConfig(start), ...wanted };
+    return progressOf(await put(jetStream, name, config));
+  };
+  if (found === undefined) return { action: "created", progress: await make(await startAt()) };
   refuseUnfit(name, found.config);
+  const { generation, subjects } = identityIn(found.config);
+  if (generation !== undefined && generation > identity.generation)
+    throw new ConsumerMismatchError(
+      `consumer ${name} is of a newer edit of the subscription than this process knows of`,
+    );
+  if (generation !== undefined && generation < identity.generation) {
+    const start = await startAt();
+    await deleteConsumer(jetStream, name);
+    return { action: "created", progress: await make(start) };
+  }
+  if (!isDeepStrictEqual(subjects, [...identity.subjects])) {
+    await deleteConsumer(jetStream, name);
+    const streamSequence = found.ack_floor.stream_seq;
+    return { action: "remade", progress: await make({ type: "after", streamSequence }) };
+  }
   if (isUpToDate(found.config, wanted)) return { action: "kept", progress: progressOf(found) };
   const kept = Object.entries(found.config).filter(([key]) => !UNWANTED.includes(key));
   const updated = await put(jetStream, name, { ...Object.fromEntries(kept), ...wanted });
   return { action: "updated", progress: progressOf(updated) };
+}
+
+function infoOf(jetStream: JetStream, name: string): Promise<ConsumerInfo | undefined> {
+  return unlessMissing("consumer", jetStream.api<ConsumerInfo>(`CONSUMER.INFO.${EVENTS_STREAM}.${name}`));
+}
+
+/** One filter subject may stand alone, in another field. */
+function identityIn(config: ConsumerConfig): Pick<FoundConsumer, "generation" | "digest" | "subjects"> {
+  const metadata = (config["metadata"] ?? {}) as Readonly<Record<string, string | undefined>>;
+  const generation = Number(metadata["cr-generation"]);
+  const alone = config["filter_subject"];
+  const subjects = (config["filter_subjects"] ?? (alone ? [alone] : [])) as readonly string[];
+  return { generation: generation > 0 ? generation : undefined, digest: metadata["cr-digest"], subjects };
 }
 
 function progressOf(info: ConsumerInfo): ConsumerProgress {
@@ -162,19 +243,17 @@ function put(jetStream: JetStream, name: string, config: ConsumerConfig): Promis
   return jetStream.api<ConsumerInfo>(`CONSUMER.CREATE.${EVENTS_STREAM}.${name}`, body);
 }
 
-/** The part of the configuration that can be changed later. */
-function wantedConfig({ subscription, subjects, functionName }: Binding, settings: ConsumerSettings) {
+/** The part of the configuration that can be changed later, apart from the filter. */
+function wantedConfig(identity: ConsumerIdentity, settings: ConsumerSettings) {
+  const { subscription, functionName, subjects, generation, digest } = identity;
   return {
-    description: `cr-reactor: subscription ${subscription.name} of function ${functionName}`,
+    description: `cr-reactor: subscription ${subscription} of function ${functionName}`,
     filter_subjects: subjects,
     ack_wait: settings.ackWaitMs * NANOSECONDS_PER_MS,
     max_ack_pending: settings.heldMax,
     // Without end: giving up is ours to do, because the server would do it silently.
     max_deliver: -1,
-    metadata: {
-      "cr-subscription": subscription.name,
-      "cr-plan": hash("sha256", subjects.join(" "), "hex").slice(0, 16),
-    },
+    metadata: { "cr-subscription": subscription, "cr-generation": String(generation), "cr-digest": digest },
   };
 }
 

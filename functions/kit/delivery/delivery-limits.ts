@@ -14,6 +14,10 @@ export interface DeliveryLimits {
   /** How long running tries may take to end when the process stops. */
   readonly drainMs: number;
   readonly retry: BackoffOptions;
+  /** Between two looks at how far an edit is, and at who runs what; changes are heard of at once. */
+  readonly reconcileMs: number;
+  /** A request for events is forgotten by the server after this time: sooner than a silent process is declared gone. */
+  readonly requestExpiresMs: number;
   /** Between two looks at whether the log dropped events that were not read yet. */
   readonly overrunLookMs: number;
 }
@@ -28,6 +32,8 @@ export function deliveryLimits(concurrency: number): DeliveryLimits {
     drainMs: 10_000,
     // Eight tries take three to six minutes: long enough for a restart of the other side.
     retry: { firstMs: 1_000, maxMs: 60_000, resetAfterMs: Number.POSITIVE_INFINITY },
+    reconcileMs: 5_000,
+    requestExpiresMs: 10_000,
     // A look at 100,000 objects takes the server 0.4 s.
     overrunLookMs: 60_000,
   };

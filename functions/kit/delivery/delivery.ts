@@ -1,25 +1,43 @@
 /**
- * Delivers a subscription's events to its function: of one object one at a time and in the order of the log, of different objects
+ * Delivers a partition's events to its function: of one object one at a time and in the order of the log, of different objects
  * in parallel. An event is acknowledged, and the server confirms it, when it is done, skipped, or stored as a dead letter, never
  * before; until then the server is told that it is being worked on. Deliveries count as tries, so that an event that kills its
  * process ends as a dead letter too: after its last try it gets one more alone, since it may only have been near the one to blame.
  * A log that was restored gives sequences once more, so an event is known by its sequence and when it was stored.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Delivered, type JetStream, type Logger, objectPart } from "#contract";
+import { type Delivered, type Envelope, type JetStream, type Logger, objectPart } from "#contract";
+import type { Place, Verdict } from "../ownership/subscription-record.ts";
 import { createNatsMemory } from "../step/nats-memory.ts";
 import type { Binding } from "../subscription.ts";
-import { createAcknowledgements } from "./acknowledgement.ts";
+import type { Acknowledgements, StoredEvent } from "./acknowledgement.ts";
 import { type GivenUp, letterOf, publishDeadLetter, sealDeadLetter } from "./dead-letter.ts";
 import type { DeliveryLimits } from "./delivery-limits.ts";
-import { type Finished, finishedBefore, givesAgain, oldestSuspect, suspected, untilAllInHand } from "./recovery.ts";
-import { type DeliveryCounts, newCounts, report } from "./report.ts";
+import { finishedBefore, givesAgain, oldestSuspect, suspected, untilAllInHand } from "./recovery.ts";
+import { type DeliveryCounts, report } from "./report.ts";
 import { type Settled, settle } from "./settle.ts";
-import { createSlots } from "./slots.ts";
+import type { Slots } from "./slots.ts";
 
-/** The delivery of one subscription. */
+/** What a delivery works with. */
+export interface DeliveryOptions {
+  readonly jetStream: JetStream;
+  readonly binding: Binding;
+  readonly log: Logger;
+  readonly limits: DeliveryLimits;
+  /** These three are the subscription's, in this process: its partitions share them. */
+  readonly counts: DeliveryCounts;
+  readonly acknowledgements: Acknowledgements;
+  readonly slots: Slots;
+  /** What becomes of an event, asked when it would begin. */
+  readonly verdict: (event: StoredEvent) => Verdict;
+  /** Whether an edit that is pending lets the event be run. */
+  readonly isWanted: (event: Envelope) => boolean;
+  /** Of events that are out: how many of their deliveries were no tries. */
+  readonly excused: Readonly<Record<string, number>>;
+}
+
+/** The delivery of one partition. */
 export interface Delivery {
-  readonly counts: Readonly<DeliveryCounts>;
   /** Takes an event in hand; resolves when there is room for another. */
   accept(delivered: Delivered): Promise<void>;
   /**
@@ -31,12 +49,15 @@ export interface Delivery {
   recover(unacknowledged: () => Promise<number>): void;
   /** Tells the server now that the events in hand are being worked on. */
   showLife(): void;
-  /** The log is another one: what is in hand and not begun is no longer of it, and its sequences mean nothing. */
-  forget(): void;
+  /** What was held back may be begun by now. */
+  reconsider(): void;
   /** Up to where nothing needs to be delivered again; `undefined` when nothing is known. */
-  finished(): Finished | undefined;
-  /** Stops: running tries may end, what is left goes back to the server. */
-  drain(): Promise<void>;
+  finished(): Place | undefined;
+  /**
+   * Stops: running tries may end within this time, what is left goes back to the server. Resolves to how many deliveries of what is left
+   * were no tries.
+   */
+  drain(drainMs: number): Promise<Record<string, number>>;
 }
 
 /** Three signs of life within ack_wait: one may be lost. */
@@ -44,13 +65,17 @@ const SIGNS_PER_ACK_WAIT = 3;
 /** Beyond ack_wait: the server looks for overdue events about once a second. */
 const RECOVERY_MARGIN_MS = 5_000;
 /** What is handed back comes again soon, but not to the process that is stopping. */
-const HAND_BACK = `-NAK {"delay": ${1e9}}`;
+export const HAND_BACK = `-NAK {"delay": ${1e9}}`;
 /** A stopping process waits no longer for the server to take events back; they come again after ack_wait anyway. */
 const HAND_BACK_MS_MAX = 2_000;
 
 interface Held {
+  /** Its deliveries are those that count as tries. */
   readonly delivered: Delivered;
   readonly sequence: number;
+  /** All of them, by the newest one. */
+  deliveries: number;
+  begun: boolean;
   /** The newest one, when the server delivered it again meanwhile. */
   ackSubject: string;
   acknowledging: boolean;
@@ -63,13 +88,11 @@ interface Lane {
 }
 
 /** Starts delivering what `accept` takes in hand. */
-export function createDelivery(jetStream: JetStream, binding: Binding, log: Logger, limits: DeliveryLimits): Delivery {
+export function createDelivery(options: DeliveryOptions): Delivery {
+  const { jetStream, binding, log, limits, counts, acknowledgements, slots, verdict } = options;
   const { concurrency, attempts } = binding.subscription;
-  const counts = newCounts();
   const held = new Map<number, Held>();
   const lanes = new Map<string, Lane>();
-  const acknowledgements = createAcknowledgements(jetStream, log);
-  const slots = createSlots(concurrency);
   const running = new Set<AbortController>();
   const stopping = new AbortController();
   const ended = new AbortController();
@@ -100,6 +123,7 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
       running,
       retry: limits.retry,
       graceMs: limits.graceMs,
+      isWanted: options.isWanted,
       stopping: stopping.signal,
     },
     onRetry: (error: Error) => {
@@ -129,24 +153,33 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
     slots.give(slotsTaken);
     return suspected(delivered);
   };
-  const handle = async (event: Held, slotsTaken: number) => {
-    const settled = await settleHeld(event, slotsTaken);
-    const { delivered, sequence } = event;
-    if (settled === undefined || !(await conclude(delivered, settled))) return;
+  const finish = async (event: Held) => {
+    const { sequence, delivered, ackSubject } = event;
     if (held.get(sequence) !== event) return;
     event.acknowledging = true;
-    await acknowledgements.finish(delivered, event.ackSubject);
+    await acknowledgements.finish(delivered, ackSubject);
     if (held.get(sequence) === event) held.delete(sequence);
     tell();
   };
+  const handle = async (event: Held, slotsTaken: number) => {
+    event.begun = true;
+    const settled = await settleHeld(event, slotsTaken);
+    if (settled !== undefined && (await conclude(event.delivered, settled))) await finish(event);
+  };
+  /** The next generation's consumers deliver it too, so here it is only acknowledged. */
+  const pass = (event: Held) => finish(event);
   const follow = async (object: string, lane: Lane) => {
     lane.active = true;
     for (let next = lane.waiting[0]; next !== undefined; next = lane.waiting[0]) {
+      if (verdict(next.delivered) === "hold") break;
       const slotsWanted = next.delivered.deliveryCount > attempts ? concurrency : 1;
       if (!(await slots.take(slotsWanted))) break;
-      const event = lane.waiting.shift();
-      if (event === undefined) slots.give(slotsWanted);
-      else await handle(event, slotsWanted);
+      const event = lane.waiting[0];
+      const decided = event && verdict(event.delivered);
+      if (decided !== "hold") lane.waiting.shift();
+      if (decided === "run" && event !== undefined) await handle(event, slotsWanted);
+      else slots.give(slotsWanted);
+      if (decided === "pass" && event !== undefined) await pass(event);
     }
     lane.active = false;
     if (lane.waiting.length === 0) lanes.delete(object);
@@ -171,28 +204,31 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
     log.warn({ streamSequence }, "the log gives its sequences again: it was restored from an older copy");
     dropFrom(streamSequence);
   };
-  const resume = () => {
-    recovery = undefined;
-    if (!recoveredOnce) suspect = oldestSuspect(inHand().map(eventOf), attempts);
-    recoveredOnce = true;
-    slots.resume();
+  const begin = () => {
     const first = ([, lane]: [string, Lane]) => lane.waiting[0]?.sequence ?? 0;
     for (const [object, lane] of [...lanes].sort((a, b) => first(a) - first(b))) {
       if (!lane.active) void follow(object, lane);
     }
   };
+  const resume = () => {
+    recovery = undefined;
+    if (!recoveredOnce) suspect = oldestSuspect(inHand().map(eventOf), attempts);
+    recoveredOnce = true;
+    slots.resume();
+    begin();
+  };
 
   return {
-    counts,
     showLife,
-    async accept(delivered) {
-      const { streamSequence: sequence, ackSubject, message } = delivered;
+    async accept(raw) {
+      const { streamSequence: sequence, ackSubject, message, deliveryCount: deliveries } = raw;
+      const delivered = { ...raw, deliveryCount: Math.max(1, deliveries - (options.excused[sequence] ?? 0)) };
       const known = held.get(sequence);
-      if (known?.delivered.storedAtMs === delivered.storedAtMs) known.ackSubject = ackSubject;
+      if (known?.delivered.storedAtMs === delivered.storedAtMs) Object.assign(known, { ackSubject, deliveries });
       else if (acknowledgements.hasFinished(delivered)) await acknowledgements.finish(delivered, ackSubject);
       else {
         noticeRestoredLog(delivered);
-        const event: Held = { delivered, sequence, ackSubject, acknowledging: false };
+        const event: Held = { delivered, sequence, ackSubject, deliveries, begun: false, acknowledging: false };
         held.set(sequence, event);
         if (sequence > (furthest?.streamSequence ?? 0)) furthest = delivered;
         const object = objectPart(message.subject);
@@ -236,23 +272,27 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
         () => undefined,
       );
     },
-    forget: () => dropFrom(0),
+    reconsider() {
+      if (recovery === undefined && !stopping.signal.aborted) begin();
+    },
     finished() {
       // What is out may be older than anything here.
       return furthest && !recovery ? finishedBefore(furthest, [...held.values()].map(eventOf)) : undefined;
     },
-    async drain() {
+    async drain(drainMs) {
       stopping.abort();
       recovery?.abort();
       slots.close();
       tell();
-      const deadline = setTimeout(() => {
+      const endTries = () => {
         for (const controller of running) controller.abort(new Error("the process stops"));
-      }, limits.drainMs);
+      };
+      const deadline = setTimeout(endTries, drainMs);
+      if (drainMs <= 0) endTries();
       const allIdle = async () => {
         while (!ended.signal.aborted && [...lanes.values()].some((lane) => lane.active)) await changed.promise;
       };
-      await within(limits.drainMs + limits.graceMs, allIdle());
+      await within(drainMs + limits.graceMs, allIdle());
       clearTimeout(deadline);
       clearInterval(life);
       ended.abort();
@@ -260,8 +300,18 @@ export function createDelivery(jetStream: JetStream, binding: Binding, log: Logg
       if (left.length > 0) log.info({ left: left.length }, "events that are not done go back and are delivered again");
       const handedBack = left.map((event) => jetStream.request(event.ackSubject, HAND_BACK));
       await within(HAND_BACK_MS_MAX, Promise.allSettled(handedBack));
+      return excusedOf(left);
     },
   };
+}
+
+/** What was not begun here had no try by its delivery to this process. */
+function excusedOf(left: readonly Held[]): Record<string, number> {
+  const counted = left.map(({ delivered, deliveries, begun, sequence }) => {
+    const tries = delivered.deliveryCount - (begun ? 0 : 1);
+    return [String(sequence), deliveries - tries] as const;
+  });
+  return Object.fromEntries(counted.filter(([, count]) => count > 0));
 }
 
 /** Keeps a lane's events in the order of the log: what is delivered again may come behind newer ones. */

@@ -5,7 +5,6 @@
  * at the log now and then, and only while more events are pending than are kept of one subject.
  */
 import { type JetStream, type Logger, objectPart, parseObjectSubject } from "#contract";
-import type { Binding } from "../subscription.ts";
 import { type ConsumerProgress, findEventsLog } from "./consumer.ts";
 import { droppedBetween, fullSubjects, type Overrun, overrunOf } from "./overrun-search.ts";
 
@@ -17,7 +16,7 @@ export interface OverrunCounts {
   readonly overrunEventsMax: number;
 }
 
-/** Watches one subscription. */
+/** Watches one partition of a subscription. */
 export interface OverrunWatch {
   counts(): OverrunCounts;
   /** Looks once, from where the consumer is. Does nothing while another look is under way. Never rejects. */
@@ -40,7 +39,7 @@ interface Loss {
 }
 
 /** Starts with nothing told. */
-export function createOverrunWatch(jetStream: JetStream, binding: Binding, log: Logger): OverrunWatch {
+export function createOverrunWatch(jetStream: JetStream, subjects: readonly string[], log: Logger): OverrunWatch {
   const past = { objects: 0, eventsMax: 0 };
   let loss: Loss | undefined;
   let cursor = 0;
@@ -61,7 +60,7 @@ export function createOverrunWatch(jetStream: JetStream, binding: Binding, log: 
     if (loss && (deliveredSequence >= loss.upToSequence || lastSequence < loss.upToSequence)) closeLoss();
     // All that is kept of an overrun subject is pending.
     if (perSubjectMax < 1 || pendingCount < perSubjectMax) return;
-    const full = await fullSubjects(jetStream, binding.subjects, perSubjectMax);
+    const full = await fullSubjects(jetStream, subjects, perSubjectMax);
     if (full.subjects.length <= SUBJECTS_MAX || cursor >= full.subjects.length) cursor = 0;
     const looked = full.subjects.slice(cursor, cursor + SUBJECTS_MAX);
     cursor += looked.length;

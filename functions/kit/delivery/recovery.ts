@@ -6,6 +6,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Delivered, JetStream } from "#contract";
+import type { Place } from "../ownership/subscription-record.ts";
 import type { StoredEvent } from "./acknowledgement.ts";
 import { findPlace, type StartAt } from "./consumer.ts";
 import type { Settled } from "./settle.ts";
@@ -19,12 +20,6 @@ export interface RecoveryOptions {
   /** After this, what has not come again is in the hands of another process. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-}
-
-/** Everything up to this sequence is finished, and was stored at this time (epoch milliseconds) or before it. */
-export interface Finished {
-  readonly upToSequence: number;
-  readonly storedUntilMs: number;
 }
 
 /** The server takes its time anyway; a short one is for what comes at once. */
@@ -52,7 +47,7 @@ export async function untilAllInHand(options: RecoveryOptions): Promise<"all" | 
  */
 export async function resumeAfter(
   jetStream: JetStream,
-  { upToSequence, storedUntilMs }: Finished,
+  { upToSequence, storedUntilMs }: Place,
 ): Promise<StartAt & { type: "after" }> {
   // Behind that millisecond, else what is finished and was stored within it would be delivered again.
   const { afterSequence } = await findPlace(jetStream, { fromMs: storedUntilMs + 1 });
@@ -60,7 +55,7 @@ export async function resumeAfter(
 }
 
 /** What is finished when these are in hand, and `furthest` is the one furthest in the log of all that came. */
-export function finishedBefore(furthest: StoredEvent, inHand: readonly StoredEvent[]): Finished {
+export function finishedBefore(furthest: StoredEvent, inHand: readonly StoredEvent[]): Place {
   const before = { upToSequence: furthest.streamSequence, storedUntilMs: furthest.storedAtMs };
   return inHand.reduce(
     (finished, { streamSequence, storedAtMs }) =>

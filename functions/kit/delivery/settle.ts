@@ -39,6 +39,8 @@ export interface SettleOptions {
   readonly retry: BackoffOptions;
   readonly graceMs: number;
   readonly running: Set<AbortController>;
+  /** Whether an edit that is pending lets the event be run. */
+  readonly isWanted?: (event: Envelope) => boolean;
   /** Aborts when no further try is to be begun. */
   readonly stopping: AbortSignal;
   readonly onRetry: (error: Error) => void;
@@ -126,7 +128,9 @@ export function tryOnce(
 /** What is no event can only become a dead letter. */
 async function judge(payload: Uint8Array, options: SettleOptions): Promise<Judgement> {
   try {
-    return await judgeSent(parseSent(payload), options);
+    const judgement = await judgeSent(parseSent(payload), options);
+    if (judgement.type !== "run" || (options.isWanted?.(judgement.event) ?? true)) return judgement;
+    return skipped("the filter before the edit does not match");
   } catch (thrown) {
     return { type: "ended", outcome: { type: "dead-letter", error: asMalformed(thrown) } };
   }

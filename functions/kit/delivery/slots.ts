@@ -1,55 +1,71 @@
 /**
- * How many tries may run at once, granted in the order they were asked for. One that must be alone asks for all the slots. While
- * paused nothing is granted; once closed everybody who waits is sent away.
+ * How many tries of a subscription may run at once in this process, granted in the order they were asked for. One that must be alone asks
+ * for all the slots. Its partitions share them; while one of them is paused, nothing is granted to it; once it is closed everybody who
+ * waits there is sent away.
  */
 
-/** The slots of one subscription. */
+/** The slots of one subscription, as one partition sees them. */
 export interface Slots {
   /** Resolves to true when `count` slots are yours (give them back), to false when the slots were closed. */
   take(count: number): Promise<boolean>;
   give(count: number): void;
   pause(): void;
   resume(): void;
-  /** For good: nobody gets a slot any more. */
+  /** For good: nobody gets a slot here any more. */
   close(): void;
 }
 
-/** Makes that many slots. */
-export function createSlots(slotsMax: number): Slots {
-  const waiting: { readonly count: number; readonly grant: (granted: boolean) => void }[] = [];
-  let free = slotsMax;
-  let paused = false;
-  let closed = false;
+interface Waiting {
+  readonly count: number;
+  readonly isPaused: () => boolean;
+  readonly grant: (granted: boolean) => void;
+}
 
+/** Makes that many slots; each call of the result is one more that shares them. */
+export function createSlots(slotsMax: number): () => Slots {
+  const waiting: Waiting[] = [];
+  let free = slotsMax;
   const grantNext = () => {
-    while (!paused && waiting[0] !== undefined && waiting[0].count <= free) {
-      const next = waiting.shift();
-      free -= next?.count ?? 0;
-      next?.grant(true);
+    for (;;) {
+      const position = waiting.findIndex(({ isPaused }) => !isPaused());
+      const next = waiting[position];
+      if (next === undefined || next.count > free) return;
+      waiting.splice(position, 1);
+      free -= next.count;
+      next.grant(true);
     }
   };
-  return {
-    take(count) {
-      if (closed) return Promise.resolve(false);
-      const { promise, resolve } = Promise.withResolvers<boolean>();
-      waiting.push({ count: Math.min(count, slotsMax), grant: resolve });
-      grantNext();
-      return promise;
-    },
-    give(count) {
-      free += Math.min(count, slotsMax);
-      grantNext();
-    },
-    pause() {
-      paused = true;
-    },
-    resume() {
-      paused = false;
-      grantNext();
-    },
-    close() {
-      closed = true;
-      for (const { grant } of waiting.splice(0)) grant(false);
-    },
+  return () => {
+    let paused = false;
+    let closed = false;
+    const isPaused = () => paused;
+    return {
+      take(count) {
+        if (closed) return Promise.resolve(false);
+        const { promise, resolve } = Promise.withResolvers<boolean>();
+        waiting.push({ count: Math.min(count, slotsMax), isPaused, grant: resolve });
+        grantNext();
+        return promise;
+      },
+      give(count) {
+        free += Math.min(count, slotsMax);
+        grantNext();
+      },
+      pause() {
+        paused = true;
+      },
+      resume() {
+        paused = false;
+        grantNext();
+      },
+      close() {
+        closed = true;
+        for (const own of waiting.filter((each) => each.isPaused === isPaused)) {
+          waiting.splice(waiting.indexOf(own), 1);
+          own.grant(false);
+        }
+        grantNext();
+      },
+    };
   };
 }

@@ -1,45 +1,41 @@
 /**
- * Keeps one subscription going until it is told to stop: makes its consumer, pulls and delivers, and begins again when anything
- * breaks. It waits for a log that no bridge has made yet, and takes everything in it then; a consumer that was deleted is made again
- * behind the last event that this process has finished; a log that was replaced by a new one is read from its beginning. At the
- * start, after a reconnect and while it is behind, it looks whether the log dropped events that it had not read.
+ * Keeps one subscription going until it is told to stop, together with the other processes that run it: each works on its share of the
+ * partitions, and one without any stands by. Which events it asks for, and since when, is in the subscription's record; it waits for a
+ * log that no bridge has made yet, and takes everything in it then; a log that was replaced by a new one is read from its beginning.
  */
-import {
-  ConsumerGoneError,
-  createBackoff,
-  EVENTS_STREAM,
-  type JetStream,
-  type Logger,
-  pull,
-  RequestLostError,
-} from "#contract";
+import { createBackoff, EVENTS_STREAM, type JetStream, type Logger, RequestLostError } from "#contract";
+import { createHoldings, type Taken } from "../ownership/holdings.ts";
+import type { Membership } from "../ownership/membership.ts";
+import { consumerName, partitionSubjects, partitionTokens } from "../ownership/partition.ts";
+import { createRecordKeeper } from "../ownership/record-keeper.ts";
+import { newestOf, type SubscriptionRecord, verdictOn } from "../ownership/subscription-record.ts";
 import type { Binding } from "../subscription.ts";
-import {
-  type ConsumerProgress,
-  consumerName,
-  consumerProgress,
-  type EnsuredConsumer,
-  ensureConsumer,
-  findEventsLog,
-  type StartAt,
-} from "./consumer.ts";
-import { ensureDeadLetters } from "./dead-letter.ts";
+import { createAcknowledgements } from "./acknowledgement.ts";
+import { type EventsLog, findConsumer, findEventsLog } from "./consumer.ts";
 import { retrySubjects } from "./dead-letter-box.ts";
-import { createDelivery, type Delivery } from "./delivery.ts";
 import { type DeliveryLimits, deliveryLimits } from "./delivery-limits.ts";
-import { createOverrunWatch, type OverrunCounts } from "./overrun.ts";
-import { type Finished, resumeAfter } from "./recovery.ts";
-import type { DeliveryCounts } from "./report.ts";
-import { openRetryDesk } from "./retry-desk.ts";
+import type { OverrunCounts } from "./overrun.ts";
+import { type DeliveryCounts, newCounts } from "./report.ts";
+import { createSlots } from "./slots.ts";
+import { startWorker, type Worker } from "./worker.ts";
 
-/** `waiting`: for the log; `failing`: it is tried again, and `lastError` says what is wrong. */
-export type SubscriptionState = "starting" | "waiting" | "running" | "failing" | "draining" | "stopped";
+/**
+ * `waiting`: for the log; `standby`: other processes do the work, or have a newer configuration; `failing`: it is tried again, and
+ * `lastError` says what is wrong.
+ */
+export type SubscriptionState = "starting" | "waiting" | "standby" | "running" | "failing" | "draining" | "stopped";
 
-/** How a subscription is doing. */
+/** How a subscription is doing in this process. */
 export interface SubscriptionStatus extends Readonly<DeliveryCounts>, OverrunCounts {
   readonly name: string;
   readonly function: string;
   readonly state: SubscriptionState;
+  /** Those that this process works on, of how many. */
+  readonly partitions: { readonly held: readonly number[]; readonly count: number };
+  /** Processes that share the work. */
+  readonly members: number;
+  /** One that is not in force yet. */
+  readonly edit?: { readonly generation: number; readonly afterSequence?: number; readonly waitsFor: string };
 }
 
 /** A subscription that runs. */
@@ -54,165 +50,213 @@ export interface SubscribeOptions {
   readonly log: Logger;
   /** Aborts to stop. */
   readonly signal: AbortSignal;
+  /** This process among the others: one for all its subscriptions. */
+  readonly membership: Membership;
   /** For tests. */
   readonly limits?: Partial<DeliveryLimits>;
 }
 
 /** Between two tries to get going: soon at first, because a bridge or a server that starts is there in seconds. */
 const START_BACKOFF = { firstMs: 250, maxMs: 5_000, resetAfterMs: 120_000 };
-
-/** What is known about the log between two consumers. */
-interface Position {
-  /** Tells one log from another of the same name. */
-  logCreatedAt: string | undefined;
-  /** There was no log when we came: everything in it is new. */
-  waitedForLog: boolean;
-  /** By the consumer's own account. */
-  finished: Finished | undefined;
-}
+/** While an edit is pending. */
+const EDIT_LOOK_MS = 500;
+/** A partition has room for at least so many events. */
+const HELD_MIN = 16;
 
 /** Starts a subscription. */
 export function subscribe(
   jetStream: JetStream,
   binding: Binding,
-  { log: parentLog, signal, limits: overrides }: SubscribeOptions,
+  { log: parentLog, signal, membership, limits: overrides }: SubscribeOptions,
 ): RunningSubscription {
   const { name, concurrency } = binding.subscription;
   const log = parentLog.child({ subscription: name });
   const limits = { ...deliveryLimits(concurrency), ...overrides };
-  const delivery = createDelivery(jetStream, binding, log, limits);
-  const overrun = createOverrunWatch(jetStream, binding, log);
-  const position: Position = { logCreatedAt: undefined, waitedForLog: false, finished: undefined };
+  const keeper = createRecordKeeper({ jetStream, binding, log, membership });
+  const counts = newCounts();
+  const acknowledgements = createAcknowledgements(jetStream, log);
+  const shareSlots = createSlots(concurrency);
   let state: SubscriptionState = "starting";
   let trouble: string | undefined;
-  const consumer = consumerName(binding);
-  const recover = () =>
-    delivery.recover(async () => {
-      const progress = await consumerProgress(jetStream, consumer);
-      position.finished = finishedOf(progress);
-      return progress.unacknowledged;
-    });
-  const lookForOverrun = () => overrun.look(() => consumerProgress(jetStream, consumer));
+  let logCreatedAt: string | undefined;
+  let logIsNew = false;
+  let changed = Promise.withResolvers<void>();
+  const poke = () => changed.resolve();
 
-  const deliverAll = async ({ action, progress }: EnsuredConsumer) => {
-    // Before anything is read: where it stood is forgotten then.
-    if (action !== "created") await overrun.look(async () => progress);
-    if (signal.aborted) return;
-    state = "running";
-    trouble = undefined;
-    recover();
-    const looking = setInterval(lookForOverrun, limits.overrunLookMs);
-    const options = { stream: EVENTS_STREAM, consumer, demandMax: limits.heldMax, signal };
-    try {
-      for await (const delivered of pull(jetStream, options)) await delivery.accept(delivered);
-    } finally {
-      clearInterval(looking);
-    }
+  const members = (record: SubscriptionRecord) =>
+    [...membership.runners(name)].filter(([, { digest }]) => digest === newestOf(record).digest).map(([id]) => id);
+  /** Of each partition the newest worker; what those before counted is in `past`. */
+  const workers = new Map<number, Worker>();
+  const past = { overrunObjects: 0, overrunEventsMax: 0 };
+  const addUp = (counted: Iterable<Worker>): OverrunCounts =>
+    [...counted].reduce((sum, worker) => {
+      const { overrunObjects, overrunEventsMax } = worker.overrun();
+      return {
+        overrunObjects: sum.overrunObjects + overrunObjects,
+        overrunEventsMax: sum.overrunEventsMax + overrunEventsMax,
+      };
+    }, past);
+  const start = ({ index, generation, lease, isHeld, left }: Taken): Worker => {
+    const record = keeper.record as SubscriptionRecord;
+    const { current } = record;
+    const partition = { index, count: current.partitions };
+    if (index === 0) keeper.retire().catch((error: unknown) => log.warn({ err: error }, "old consumers are left over"));
+    const heldMax = Math.max(HELD_MIN, Math.ceil(limits.heldMax / current.partitions));
+    const worker = startWorker({
+      ...{ jetStream, log, counts, acknowledgements },
+      binding: {
+        ...binding,
+        run: (call) =>
+          isHeld() ? binding.run(call) : Promise.reject(new Error("this process holds the partition no more")),
+      },
+      limits: current.partitions === 1 ? limits : { ...limits, heldMax },
+      slots: shareSlots(),
+      verdict: (event) => (keeper.record === undefined ? "hold" : verdictOn(keeper.record, event)),
+      isWanted: (event) => keeper.isWanted(event),
+      excused: lease.excused,
+      consumer: {
+        name: consumerName(name, partition),
+        subscription: name,
+        functionName: binding.functionName,
+        generation,
+        digest: current.digest,
+        subjects: partitionSubjects(current.subjects, partition),
+      },
+      orders: retrySubjects(name, partitionTokens(partition)),
+      logCreatedAt: record.logCreatedAt,
+      from: [current.from, lease.finished, left?.finished].filter((place) => place !== undefined),
+      onNews: poke,
+      requestExpiresMs: limits.requestExpiresMs,
+    });
+    const before = workers.get(index);
+    if (before !== undefined) Object.assign(past, addUp([before]));
+    workers.set(index, worker);
+    return worker;
   };
-  const tellTrouble = (error: unknown) => {
-    trouble = error instanceof Error ? error.message : String(error);
-    state = "failing";
-    if (error instanceof ConsumerGoneError) log.warn({ reason: trouble }, "the consumer is gone; it is made again");
-    else log.error({ err: error }, "the subscription cannot run; trying again");
+  const holdings = createHoldings({
+    ...{ subscription: name, membership, log, drainMs: limits.drainMs, start },
+    async hasConsumer(index) {
+      const { generation, partitions: count = 1 } = keeper.record?.current ?? {};
+      const found = await findConsumer(jetStream, consumerName(name, { index, count }));
+      return found !== undefined && (found.generation === undefined || found.generation === generation);
+    },
+  });
+
+  const noticeLog = (eventsLog: EventsLog | undefined) => {
+    if (eventsLog === undefined) {
+      if (state !== "waiting") log.info(`there is no stream ${EVENTS_STREAM} yet: waiting for a bridge to start`);
+      state = "waiting";
+      logIsNew = true;
+      return;
+    }
+    if (state === "waiting") state = "starting";
+    if (logCreatedAt !== undefined && logCreatedAt !== eventsLog.createdAt) logIsNew = true;
+    logCreatedAt = eventsLog.createdAt;
+  };
+  const stateOf = (record: SubscriptionRecord | undefined): SubscriptionState => {
+    const states = [...holdings.workers().values()].map((worker) => worker.state());
+    trouble = states.find(({ trouble: found }) => found !== undefined)?.trouble;
+    if (trouble !== undefined) return "failing";
+    if (states.some(({ type }) => type === "running")) return "running";
+    return states.length > 0 || record === undefined || membership.tenure === undefined ? "starting" : "standby";
+  };
+  const look = async () => {
+    const eventsLog = await findEventsLog(jetStream);
+    noticeLog(eventsLog);
+    if (eventsLog === undefined) return;
+    membership.open(eventsLog.replicas);
+    const { bucket, tenure } = membership;
+    if (bucket?.syncBegunMs === undefined || tenure === undefined) return;
+    await keeper.look(bucket, { eventsLog, isNew: logIsNew });
+    for (const worker of holdings.workers().values()) worker.reconsider();
+    const { record } = keeper;
+    if (record !== undefined) {
+      const { generation, partitions } = record.current;
+      await holdings.approach({ bucket, tenure, generation, partitions, members: members(record) });
+    }
+    tellState(stateOf(record));
+  };
+  const tellState = (next: SubscriptionState) => {
+    if (next === "standby" && state !== "standby") log.info("standing by: other processes do the work");
+    state = next;
+  };
+  /** What a look would see; most changes of the bucket are other subscriptions' business. */
+  const outlook = () => {
+    const { bucket, tenure } = membership;
+    const entries = [...(bucket?.entries ?? [])].filter(
+      ([key]) => key === `subscription.${name}` || key.startsWith(`lease.${name}.`),
+    );
+    const revisions = entries.map(([key, { revision }]) => `${key}=${revision}`);
+    const runners = [...membership.runners(name)].map(([id, { digest, seen }]) => `${id}=${digest}/${seen}`);
+    return [tenure?.id, bucket?.syncBegunMs, ...revisions, ...runners.sort()].join(" ");
   };
   const run = async () => {
     const backoff = createBackoff(START_BACKOFF);
+    const stops = [
+      membership.onChange(() => {
+        if (outlook() !== seen) poke();
+      }),
+      jetStream.onConnection(({ type }) => {
+        if (type === "connected") poke();
+      }),
+    ];
+    let seen = "";
+    signal.addEventListener("abort", poke, { once: true });
     while (!signal.aborted) {
+      changed = Promise.withResolvers<void>();
+      seen = outlook();
       try {
-        const begun = await begin(jetStream, binding, { log, limits, delivery, position });
-        if (begun === undefined) state = "waiting";
-        else await deliverAll(begun);
+        await look();
+        if (state === "waiting") await backoff.wait(signal).catch(() => undefined);
+        else await within(keeper.record?.next === undefined ? limits.reconcileMs : EDIT_LOOK_MS, changed.promise);
       } catch (error) {
-        if (signal.aborted) return;
-        tellTrouble(error);
+        if (signal.aborted) break;
+        trouble = error instanceof Error ? error.message : String(error);
+        state = "failing";
+        if (jetStream.connected) log.error({ err: error }, "the subscription cannot run; trying again");
         if (error instanceof RequestLostError) await jetStream.whenConnected(signal).catch(() => undefined);
+        await backoff.wait(signal).catch(() => undefined);
       }
-      await backoff.wait(signal).catch(() => undefined);
     }
+    for (const stop of stops) stop();
   };
   const follow = async () => {
-    const drained = aborted(signal).then(() => {
+    const draining = aborted(signal).then(async () => {
       state = "draining";
-      return delivery.drain();
+      await holdings.releaseAll(membership.bucket);
     });
-    const stopListening = jetStream.onConnection((event) => {
-      if (event.type !== "connected") return;
-      delivery.showLife();
-      if (state !== "running") return;
-      // Asked before anything is pulled on the new connection, so the answer is from before it.
-      void lookForOverrun();
-      recover();
-    });
-    const retries = { subscription: name, consumer, subjects: retrySubjects(name) };
-    await Promise.all([run(), openRetryDesk(jetStream, { ...retries, delivery, limits, log, signal })]);
-    await drained;
-    stopListening();
+    await run();
+    await draining;
+    // What was taken in the last moment.
+    await holdings.releaseAll(membership.bucket);
+    membership.announce(name, undefined);
     state = "stopped";
     log.info("stopped");
   };
   return {
     done: follow(),
-    status: () => ({
-      ...delivery.counts,
-      ...overrun.counts(),
-      lastError: trouble ?? delivery.counts.lastError,
-      name,
-      function: binding.functionName,
-      state,
-    }),
+    status: () => {
+      const { record } = keeper;
+      return {
+        ...counts,
+        ...addUp(workers.values()),
+        lastError: trouble ?? counts.lastError,
+        name,
+        function: binding.functionName,
+        state,
+        partitions: {
+          held: [...holdings.workers().keys()].sort((a, b) => a - b),
+          count: record?.current.partitions ?? binding.subscription.partitions,
+        },
+        members: record === undefined ? 0 : members(record).length,
+        ...(record?.next && { edit: editOf(record.next, keeper.waitsFor) }),
+      };
+    },
   };
 }
 
-interface BeginOptions {
-  readonly log: Logger;
-  readonly limits: DeliveryLimits;
-  readonly delivery: Delivery;
-  readonly position: Position;
-}
-
-/** Makes what a subscription needs. Resolves to `undefined` when there is no log yet. */
-async function begin(
-  jetStream: JetStream,
-  binding: Binding,
-  { log, limits, delivery, position }: BeginOptions,
-): Promise<EnsuredConsumer | undefined> {
-  const eventsLog = await findEventsLog(jetStream);
-  if (eventsLog === undefined) {
-    if (!position.waitedForLog) log.info(`there is no stream ${EVENTS_STREAM} yet: waiting for a bridge to start`);
-    position.waitedForLog = true;
-    return undefined;
-  }
-  if (position.logCreatedAt !== undefined && position.logCreatedAt !== eventsLog.createdAt) {
-    log.warn(`the stream ${EVENTS_STREAM} is another one than before: it is read from its beginning`);
-    delivery.forget();
-    position.finished = { upToSequence: 0, storedUntilMs: 0 };
-  }
-  position.logCreatedAt = eventsLog.createdAt;
-  for (const remark of await ensureDeadLetters(jetStream, eventsLog.replicas)) log.debug(remark);
-  /** A consumer is new in the life of the subscription, or anew in that of this process. */
-  const startAt = async (): Promise<StartAt> => {
-    const known = furthest(position.finished, delivery.finished());
-    if (known !== undefined) return await resumeAfter(jetStream, known);
-    return { type: position.waitedForLog || binding.subscription.start === "all" ? "all" : "new" };
-  };
-  const ensured = await ensureConsumer(jetStream, binding, limits, startAt);
-  position.finished = finishedOf(ensured.progress);
-  const afterSequence = position.finished.upToSequence;
-  log.info(
-    { consumer: consumerName(binding), subjects: binding.subjects, afterSequence },
-    `consumer ${ensured.action}`,
-  );
-  return ensured;
-}
-
-/** What a consumer has finished was stored before it says so. */
-function finishedOf({ floorSequence, answeredAtMs }: ConsumerProgress): Finished {
-  return { upToSequence: floorSequence, storedUntilMs: answeredAtMs };
-}
-
-function furthest(one: Finished | undefined, other: Finished | undefined): Finished | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  return one.upToSequence > other.upToSequence ? one : other;
+function editOf({ generation, from }: NonNullable<SubscriptionRecord["next"]>, waitsFor: string) {
+  return { generation, ...(from && { afterSequence: from.upToSequence }), waitsFor };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -220,4 +264,13 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
+}
+
+async function within(timeMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeMs);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }

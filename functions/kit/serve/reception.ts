@@ -44,7 +44,7 @@ export function createReception(binding: Binding, parent: ReceptionOptions): Rec
   const counts = newCounts();
   const onUndecided = () => counts.undecided++;
   const options = { ...parent, log, binding, running, onUndecided, warned: new Set<string>() };
-  const slots = createSlots(binding.subscription.concurrency);
+  const slots = createSlots(binding.subscription.concurrency)();
   const inOrder = createLanes();
   const tries = createMemory<number>();
   /** Of events that ended when nobody waited for the answer any more. */

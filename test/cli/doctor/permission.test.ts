@@ -80,6 +80,7 @@ describe("the permissions that doctor prints", () => {
             start: "all",
             config: {},
             concurrency: 1,
+            partitions: 1,
             attempts: 1,
           },
         ],

@@ -30,6 +30,7 @@ describe("subscriptions.yaml", () => {
           config: {},
           concurrency: 16,
           attempts: 8,
+          partitions: 1,
         },
       ],
     });

@@ -105,7 +105,16 @@ describe("a process that is killed", () => {
     const rig = await startRig(t);
     if (rig === undefined) return;
     await rig.publish(scaled("killer", 1), scaled("near", 1));
-    await rig.start(never, { limits: { drainMs: 0, graceMs: 0 }, attempts: 2 }).stop();
+    let begun = 0;
+    const first = rig.start(
+      () => {
+        begun++;
+        return never();
+      },
+      { limits: { drainMs: 0, graceMs: 0 }, attempts: 2 },
+    );
+    await until(() => begun === 2);
+    await first.stop();
     // Two events that were delivered four times: three processes died with both in hand.
     while ((await deliverAndLose(rig)) < 3);
     const ran: string[] = [];

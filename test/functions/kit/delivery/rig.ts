@@ -11,6 +11,11 @@ import type { FunctionContext } from "../../../../functions/kit/define.ts";
 import { defineFunction } from "../../../../functions/kit/define.ts";
 import type { DeliveryLimits } from "../../../../functions/kit/delivery/delivery-limits.ts";
 import { type RunningSubscription, subscribe } from "../../../../functions/kit/delivery/subscribe.ts";
+import {
+  createMembership,
+  type Membership,
+  type MembershipLimits,
+} from "../../../../functions/kit/ownership/membership.ts";
 import { bind, Subscription } from "../../../../functions/kit/subscription.ts";
 import { needNats } from "../../../kit/shared-kube.ts";
 import type { TestEvent } from "../event-factory.ts";
@@ -25,9 +30,11 @@ export interface LogLine {
 export interface StartOptions extends Partial<z.input<typeof Subscription>> {
   readonly limits?: Partial<DeliveryLimits>;
   readonly jetStream?: JetStream;
+  readonly membershipLimits?: Partial<MembershipLimits>;
 }
 export interface Started extends RunningSubscription {
   readonly lines: readonly LogLine[];
+  readonly membership: Membership;
   /** As a process that gets SIGTERM. */
   stop(): Promise<void>;
 }
@@ -45,7 +52,10 @@ export const QUICK: Partial<DeliveryLimits> = {
   graceMs: 50,
   drainMs: 1_000,
   retry: { firstMs: 5, maxMs: 20, resetAfterMs: Number.POSITIVE_INFINITY },
+  reconcileMs: 500,
+  requestExpiresMs: 2_000,
 };
+const QUICK_MEMBERSHIP: MembershipLimits = { heartbeatMs: 300, renewDeadlineMs: 3_000, leaseMs: 4_000 };
 
 /** Starts the server; `undefined` where there is none. */
 export async function startRig(t: TestContext, { withLog = true } = {}) {
@@ -74,7 +84,10 @@ export async function startRig(t: TestContext, { withLog = true } = {}) {
       for (const { subject, payload } of events)
         await jetStream.publish(subject, payload, { "content-type": "application/cloudevents+json" });
     },
-    start(run: Run, { limits, jetStream: other = jetStream, ...subscription }: StartOptions = {}): Started {
+    start(
+      run: Run,
+      { limits, membershipLimits, jetStream: other = jetStream, ...subscription }: StartOptions = {},
+    ): Started {
       const definition = defineFunction({ name: "test-function", description: "A test's.", config: z.any(), run });
       const parsed = Subscription.parse({
         ...{
@@ -89,17 +102,21 @@ export async function startRig(t: TestContext, { withLog = true } = {}) {
       const stopping = new AbortController();
       const lines: LogLine[] = [];
       const log = pino({ level: "debug" }, { write: (line: string) => lines.push(JSON.parse(line)) });
+      const membership = createMembership(other, { log, limits: { ...QUICK_MEMBERSHIP, ...membershipLimits } });
       const running = subscribe(other, bind(parsed, definition), {
         log,
+        membership,
         signal: stopping.signal,
         limits: { ...QUICK, ...limits },
       });
       const self = {
         ...running,
         lines,
+        membership,
         async stop() {
           stopping.abort();
           await running.done;
+          await membership.close();
         },
       };
       started.push(self);

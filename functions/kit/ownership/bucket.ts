@@ -1,0 +1,145 @@
+/**
+ * CR_SUBSCRIPTIONS as a process sees it: a copy of all its entries, kept up to date by a watch, and writes that the server refuses when
+ * the entry has changed since it was read. After every reconnect, and whenever the watch breaks, the copy is read anew, so that it is
+ * right again after NATS was wiped or restored from an older copy too.
+ * Source: NATS ADR-8 (key-value: a stream with one message per subject; `Nats-Expected-Last-Subject-Sequence` is its compare-and-set).
+ */
+import {
+  createBackoff,
+  ensureStream,
+  type JetStream,
+  JetStreamApiError,
+  read,
+  StreamSettings,
+  SUBSCRIPTIONS_BUCKET,
+  subscriptionsStream,
+  unlessMissing,
+  WRONG_LAST_SEQUENCE,
+} from "#contract";
+
+/** One entry; its revision changes with every write. */
+export interface Entry {
+  readonly revision: number;
+  /** As it was written; `undefined` when it was deleted, or is no JSON. */
+  readonly value: unknown;
+}
+
+/**
+ * The copy, and the way to write. The copy is what the bucket was at one moment: it has everything up to some revision, and nothing of
+ * later ones, this process' own writes included.
+ */
+export interface Bucket {
+  readonly entries: ReadonlyMap<string, Entry>;
+  /** When (monotonic milliseconds) the reading began that the copy is from; `undefined` before the first is complete. */
+  readonly syncBegunMs: number | undefined;
+  /** The entry as the server has it now. */
+  fetch(key: string): Promise<Entry | undefined>;
+  /**
+   * Writes if the entry still has that revision (0: if there is none), and answers the new one. `ttl` as NATS takes it, such as `1h`. Throws
+   * RequestLostError when nobody knows whether it was written, and JetStreamApiError; `isConflict` tells that somebody else was faster.
+   */
+  write(key: string, value: unknown, revision: number, ttl?: string): Promise<number>;
+  /** Calls back after every change of the copy, with the key, or without one when all of it was read anew. */
+  onChange(listener: (key: string | undefined) => void): () => void;
+}
+
+const STREAM = `KV_${SUBSCRIPTIONS_BUCKET}`;
+const ROOT = `$KV.${SUBSCRIPTIONS_BUCKET}.`;
+const RETRY = { firstMs: 100, maxMs: 5_000, resetAfterMs: 60_000 };
+
+/** Opens the bucket, made with so many replicas when it is missing, and follows it until `signal` aborts. */
+export function openBucket(jetStream: JetStream, replicas: number, signal: AbortSignal): Bucket {
+  const listeners = new Set<(key: string | undefined) => void>();
+  let entries = new Map<string, Entry>();
+  let syncBegunMs: number | undefined;
+  const tell = (key: string | undefined) => {
+    for (const listener of [...listeners]) listener(key);
+  };
+  const apply = (key: string, entry: Entry) => {
+    if ((entries.get(key)?.revision ?? 0) >= entry.revision) return;
+    entries.set(key, entry);
+    tell(key);
+  };
+  const followOnce = async (round: AbortSignal) => {
+    await ensureStream(jetStream, subscriptionsStream(settingsFor(replicas)));
+    const begunMs = performance.now();
+    const { state } = await jetStream.api<{ state: { messages: number } }>(`STREAM.INFO.${STREAM}`);
+    let fresh: Map<string, Entry> | undefined = new Map();
+    const complete = (all: Map<string, Entry>) => {
+      entries = all;
+      syncBegunMs = begunMs;
+      fresh = undefined;
+      tell(undefined);
+    };
+    if (state.messages === 0) complete(fresh);
+    const reading = { filter_subjects: [`${ROOT}>`], deliver_policy: "last_per_subject" } as const;
+    for await (const { message, streamSequence, pendingCount } of read(jetStream, reading, round, true, STREAM)) {
+      const entry = { revision: streamSequence, value: parse(message.data) };
+      const key = message.subject.slice(ROOT.length);
+      if (fresh === undefined) apply(key, entry);
+      else fresh.set(key, entry);
+      if (fresh !== undefined && pendingCount === 0) complete(fresh);
+    }
+  };
+  const follow = async () => {
+    const backoff = createBackoff(RETRY);
+    while (!signal.aborted) {
+      const round = new AbortController();
+      const stopListening = jetStream.onConnection(({ type }) => {
+        if (type === "connected") round.abort();
+      });
+      // Whatever breaks it, the next round reads everything anew.
+      await followOnce(AbortSignal.any([signal, round.signal])).catch(() => undefined);
+      stopListening();
+      if (!round.signal.aborted) await backoff.wait(signal).catch(() => undefined);
+      await jetStream.whenConnected(signal).catch(() => undefined);
+    }
+  };
+  void follow();
+  return {
+    get entries() {
+      return entries;
+    },
+    get syncBegunMs() {
+      return syncBegunMs;
+    },
+    async fetch(key) {
+      const asked = jetStream.api<{ message: { seq: number; data?: string } }>(`STREAM.MSG.GET.${STREAM}`, {
+        last_by_subj: ROOT + key,
+      });
+      const found = (await unlessMissing("message", asked))?.message;
+      return found && { revision: found.seq, value: parse(Buffer.from(found.data ?? "", "base64")) };
+    },
+    async write(key, value, revision, ttl) {
+      const { seq } = await jetStream.publish(ROOT + key, value === undefined ? "" : JSON.stringify(value), {
+        "Nats-Expected-Last-Subject-Sequence": String(revision),
+        ...(value === undefined && { "KV-Operation": "DEL" }),
+        ...(ttl !== undefined && { "Nats-TTL": ttl }),
+      });
+      return seq;
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** Somebody else wrote first. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.errCode === WRONG_LAST_SEQUENCE;
+}
+
+function settingsFor(replicas: number): StreamSettings {
+  const parsed = StreamSettings.safeParse({ replicas });
+  return parsed.success ? parsed.data : StreamSettings.parse({});
+}
+
+function parse(data: Uint8Array): unknown {
+  if (data.length === 0) return undefined;
+  try {
+    return JSON.parse(Buffer.from(data).toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
