@@ -58,7 +58,7 @@ export const QUICK: Partial<DeliveryLimits> = {
 const QUICK_MEMBERSHIP: MembershipLimits = { heartbeatMs: 300, renewDeadlineMs: 3_000, leaseMs: 4_000 };
 
 /** Starts the server; `undefined` where there is none. */
-export async function startRig(t: TestContext, { withLog = true } = {}) {
+export async function startRig(t: TestContext, { withLog = true, eventsPerSubjectMax = 32 } = {}) {
   const nats = await needNats(t);
   if (nats === undefined) return undefined;
   const started: Started[] = [];
@@ -73,7 +73,7 @@ export async function startRig(t: TestContext, { withLog = true } = {}) {
     await Promise.all(started.map((each) => each.stop()));
     await Promise.all(connections.map((each) => each.close()));
   });
-  const createLog = () => ensureStream(jetStream, eventsStream(StreamSettings.parse({})));
+  const createLog = () => ensureStream(jetStream, eventsStream(StreamSettings.parse({ eventsPerSubjectMax })));
   if (withLog) await createLog();
   return {
     nats,
