@@ -26,6 +26,12 @@ export function shownChoice(wanted: unknown): string {
   return wanted.length > VALUES_MAX ? `${some} or ${wanted.length - VALUES_MAX} others` : some;
 }
 
+/** Several things that all have to be. */
+export function shownList(all: readonly string[]): string {
+  const some = all.slice(0, VALUES_MAX).join(", ");
+  return all.length > VALUES_MAX ? `${some} and ${all.length - VALUES_MAX} others` : some;
+}
+
 /** From one value to another: `Running → Failed`. */
 export function shownStep(from: unknown, to: unknown): string {
   return `${shown(from)} → ${shown(to)}`;

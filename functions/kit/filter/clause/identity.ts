@@ -6,7 +6,7 @@ import { encodeToken, type Json, valueAt } from "#contract";
 import type { Clause } from "../clause.ts";
 import { compileGlobs, isPlain } from "../glob.ts";
 import { type Net, opsNet, UNDECIDED } from "../subject-net.ts";
-import { shown, shownChoice } from "../wording.ts";
+import { shown, shownChoice, shownList } from "../wording.ts";
 
 type Globs = string | readonly string[];
 
@@ -53,7 +53,7 @@ export function metadataClause(part: "labels" | "annotations", wish: Readonly<Re
   const textAt = (object: unknown, key: string) => valueAt(object, ["metadata", part, key]);
   return {
     type: "clause",
-    wanted: `${part} ${entries.map(({ key, globs }) => `${key}=${shownChoice(globs)}`).join(", ")}`,
+    wanted: `${part} ${shownList(entries.map(({ key, globs }) => `${key}=${shownChoice(globs)}`))}`,
     holds: ({ object }) => entries.every(({ key, fits }) => fits(textAt(object, key))),
     found({ object }) {
       const wrong = entries.find(({ key, fits }) => !fits(textAt(object, key)));
@@ -89,7 +89,7 @@ export function ownerClause({ apiVersion, kind, name }: OwnerWish): Clause {
       const owners = ownersOf(object).map(
         (owner) => `${shown(valueAt(owner, ["kind"]))} ${shown(valueAt(owner, ["name"]))}`,
       );
-      return owners.length === 0 ? "it has no owner" : `its owner is ${shownChoice(owners)}`;
+      return owners.length === 0 ? "it has no owner" : `its owners are ${shownList(owners)}`;
     },
     net: () => UNDECIDED,
   };

@@ -10,6 +10,7 @@ import {
   labels,
   names,
   not,
+  ownedBy,
   phase,
 } from "../../../../functions/kit/filter/builder.ts";
 import type { Explanation } from "../../../../functions/kit/filter/clause.ts";
@@ -89,6 +90,23 @@ describe("explaining", () => {
         "    false phase, any transition: there is no phase",
         "    true not",
         "      false labels tier=gold: tier is silver",
+      ],
+    },
+    {
+      name: "owners, and long lists in short",
+      when: all(ownedBy({ kind: "Cart" }), labels(Object.fromEntries([..."abcdefg"].map((key) => [key, "1"])))),
+      on: event.created({
+        metadata: {
+          ownerReferences: [
+            { kind: "Shop", name: "eu" },
+            { kind: "Shop", name: "us" },
+          ],
+        },
+      }),
+      expected: [
+        "false all",
+        "  false owned by Cart: its owners are Shop eu, Shop us",
+        '  false labels a="1", b="1", c="1", d="1", e="1" and 2 others: a is absent',
       ],
     },
     {
