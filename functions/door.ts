@@ -30,6 +30,7 @@ export {
   namespaces,
   not,
   op,
+  opOf,
   ownedBy,
   PermanentError,
   phase,

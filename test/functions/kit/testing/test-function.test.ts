@@ -10,6 +10,7 @@ import { PermanentError, RetryAfterError } from "../../../../functions/kit/outco
 import { type TestFunctionOptions, testFunction } from "../../../../functions/kit/testing/test-function.ts";
 import { createDataFolder } from "../../../kit/data-folder.ts";
 import * as real from "../event-factory.ts";
+import { Gadget } from "../schema/generated/gadget.ts";
 
 type Run = (context: FunctionContext<{ word: string }>) => Promise<string | undefined>;
 
@@ -64,6 +65,22 @@ describe("a function in its test", () => {
     assert.deepEqual(Object.keys(event), Object.keys(made));
     for (const key of ["type", "subject", "changed", "phase", "phasefrom", "dataschema"] as const)
       assert.equal(event[key], made[key], key);
+  });
+
+  test("may be written for a kind, whose objects have types", async () => {
+    const definition = defineFunction({
+      ...{ name: "watch-gadget", description: "A test's.", config: z.object({}), resource: Gadget },
+      when: phase({ to: "Failed" }),
+      run: async ({ object }) => `${object.spec.replicas + 1} replicas`,
+    });
+    const gadget = { metadata: { name: "one" }, spec: { mode: "fast", replicas: 3 }, status: { phase: "Failed" } };
+    assert.equal((await testFunction(definition).created(gadget)).note, "4 replicas");
+    assert.equal((await testFunction(definition).deleted(gadget)).outcome, "skipped");
+    const deletions = testFunction(definition, { subscription: { when: { deleted: true } } });
+    assert.equal((await deletions.deleted(gadget)).note, "4 replicas");
+    assert.throws(() => testFunction(definition, { subscription: { kind: "Other" } }), {
+      code: "SUBSCRIPTION_INVALID",
+    });
   });
 
   const outcomes: readonly {
