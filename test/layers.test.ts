@@ -76,8 +76,9 @@ const ROOMS: readonly { readonly room: RegExp; readonly opens: RegExp; readonly 
   },
   {
     room: /^functions\/serving\.ts$/,
-    opens: /^(functions\/main\.ts$|functions\/kit\/serve\/(receiver|serve-settings)\.ts$|bridge\/contract\.ts$)/,
-    rule: "serving opens main, the receiver and the contract",
+    opens:
+      /^(functions\/main\.ts$|functions\/kit\/kit\.ts$|functions\/kit\/serve\/(receiver|serve-settings)\.ts$|bridge\/contract\.ts$)/,
+    rule: "serving opens main, the receiver, the kit and the contract",
   },
   {
     room: /^functions\/main\.ts$/,
