@@ -1,6 +1,9 @@
 /** Dead letters that are tried again, on a real nats-server: what happens to the letter, to its steps, and to what comes meanwhile. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
+import { openEventLog } from "../../../../bridge/event-log.ts";
+import type { JetStream } from "../../../../bridge/jetstream.ts";
+import { blobsStream, ensureStream, StreamSettings } from "../../../../bridge/stream.ts";
 import {
   dropLetter,
   ensureRetries,
@@ -10,6 +13,7 @@ import {
   readLetters,
 } from "../../../../functions/kit/delivery/dead-letter-box.ts";
 import { PermanentError } from "../../../../functions/kit/outcome.ts";
+import { eventAbout, filler, keyOf, largeObject } from "../../../bridge/large-event.ts";
 import { until } from "../../../kit/until.ts";
 import * as event from "../event-factory.ts";
 import { replicasOf } from "../event-factory.ts";
@@ -237,4 +241,53 @@ describe("a dead letter that is tried again", () => {
     await scene.untilRetried(1);
     assert.deepEqual([attempts, (await scene.letters()).length], [[2], 0]);
   });
+
+  test("that ended its processes is given up without being run once more", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    await scene.publish(scaled("a", 1));
+    await scene.bury(refuse, 1);
+    await scene.retry(1);
+    while ((await takeAndLose(scene.jetStream)) < 2);
+    let runs = 0;
+    scene.start(async () => void runs++, { attempts: 2 });
+    await scene.untilRetried(1);
+    const letters = await scene.letters();
+    assert.deepEqual(
+      letters.map(({ number, letter }) => [number, letter.retryOf, letter.reason]),
+      [[2, 1, "the process ended 2 times while it handled this event"]],
+    );
+    assert.equal(runs, 0);
+  });
+
+  test("whose data is in the object store gets it whole", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    await ensureStream(scene.jetStream, blobsStream(StreamSettings.parse({})));
+    const large = eventAbout("created", largeObject("1", filler(1_400_000, "one")));
+    await openEventLog(scene.jetStream).append(keyOf(large), large, 0);
+    await scene.bury(refuse, 1);
+    const letter = await findLetter(scene.jetStream, 1);
+    assert.match(Buffer.from(letter?.payload ?? "").toString(), /"dataref":/);
+    await scene.retry(1);
+    const seen: unknown[] = [];
+    scene.start(async ({ object }) => void seen.push(object["spec"]));
+    await scene.untilRetried(1);
+    assert.deepEqual(seen, [large.after.object["spec"]]);
+  });
 });
+
+/** Takes an order and lets go of it, as a process does that dies; answers how often it was delivered. */
+async function takeAndLose(jetStream: JetStream): Promise<number> {
+  const inbox = jetStream.newInbox();
+  let reply: string | undefined;
+  const unsubscribe = jetStream.subscribe(inbox, (message) => {
+    if (message.status === 0) reply = message.reply;
+  });
+  const request = JSON.stringify({ batch: 1, expires: 5e9 });
+  jetStream.send("$JS.API.CONSUMER.MSG.NEXT.CR_RETRIES.cr-test", request, inbox);
+  await until(() => reply !== undefined);
+  unsubscribe();
+  await jetStream.request(reply ?? "", '-NAK {"delay": 1000000}');
+  return Number(reply?.split(".")[4]);
+}

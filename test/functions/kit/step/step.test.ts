@@ -29,6 +29,19 @@ describe("a step", () => {
     assert.equal(runs, 1);
   });
 
+  test("gives what its function gives, as the compiler sees it too", async () => {
+    const { step } = tryWith();
+    const ticket = await step("open", async () => ({ id: "T-1", labels: ["a"] }));
+    const id: string = ticket.id;
+    assert.equal(id, "T-1");
+    // @ts-expect-error a Date would be text on the next try
+    const date = step("date", () => new Date(0));
+    // @ts-expect-error a Map is no JSON
+    const map = step("map", async () => new Map());
+    await assert.rejects(date, /not JSON/);
+    await assert.rejects(map, /not JSON/);
+  });
+
   test("may give nothing", async () => {
     const memory = memoryOf();
     let runs = 0;
