@@ -10,9 +10,11 @@ import {
   type NatsSettings,
   NatsUnreachableError,
   NatsUnusableError,
+  retriesStream,
   SecretError,
   StreamSettings,
   shownServer,
+  stepsStream,
 } from "#contract";
 import { isAtLeast } from "../../bridge/dotted-version.ts";
 import {
@@ -183,6 +185,8 @@ function streamsOf({ bridge, functions }: NatsTarget): readonly ExpectedStream[]
   const log = { definition: eventsStream(settings), maker: "bridge", configured } as const;
   const blobs = { definition: blobsStream(settings), maker: "bridge", configured } as const;
   const checkpoints = { definition: checkpointsStream(settings), maker: "bridge", configured } as const;
-  const letters = { definition: deadLettersStream(settings), maker: "functions", configured: false } as const;
-  return [log, ...(bridge === undefined ? [] : [blobs, checkpoints]), ...(functions ? [letters] : [])];
+  const ofFunctions = [deadLettersStream, retriesStream, stepsStream].map(
+    (stream) => ({ definition: stream(settings), maker: "functions", configured: false }) as const,
+  );
+  return [log, ...(bridge === undefined ? [] : [blobs, checkpoints]), ...(functions ? ofFunctions : [])];
 }

@@ -128,7 +128,7 @@ function stillToMake({ definition, maker }: ExpectedStream, clusterName: string 
       "streams: { replicas: 1 } in bridge.yaml, or a cluster of three servers",
     );
   }
-  const when = maker === "bridge" ? "the bridge makes it when it starts" : "the functions make it when they start";
+  const when = maker === "bridge" ? "the bridge makes it when it starts" : "the functions make it when they need it";
   return passed(name, `${name}: not there yet, ${when}`);
 }
 
