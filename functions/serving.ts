@@ -4,7 +4,7 @@
  * file or NATS_URL names it.
  */
 import { awaitJetStream, type JetStream, type NatsSettings, resolveNatsSettings } from "#contract";
-import { watchSchemas } from "#kit";
+import { watchSchemas } from "./kit/schema/schema-watch.ts";
 import { type Receiver, receive } from "./kit/serve/receiver.ts";
 import type { ServeSettings } from "./kit/serve/serve-settings.ts";
 import { bindAll, fileOf, type RunFunctionsOptions } from "./main.ts";

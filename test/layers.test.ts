@@ -79,6 +79,8 @@ const ROOMS: readonly { readonly room: RegExp; readonly opens: RegExp; readonly 
     opens:
       /^(functions\/main\.ts$|functions\/kit\/kit\.ts$|functions\/kit\/serve\/(receiver|serve-settings)\.ts$|bridge\/contract\.ts$)/,
     rule: "serving opens main, the receiver, the kit and the contract",
+      /^(functions\/main\.ts$|functions\/kit\/(serve\/(receiver|serve-settings)|schema\/schema-watch)\.ts$|bridge\/contract\.ts$)/,
+    rule: "serving opens main, the receiver, the watch of schemas and the contract",
   },
   {
     room: /^functions\/main\.ts$/,
