@@ -37,7 +37,7 @@ export function renderTypes({ apiVersion, kind, schema, command }: TypesModule):
   };
   const name = IDENTIFIER.test(kind) && !TAKEN.test(kind) ? kind : `Kind${kind.replaceAll(/[^A-Za-z0-9]/g, "")}`;
   return `/**
- * ${kind} of ${apiVersion}, as its definition has it.
+ * ${comment(`${kind} of ${apiVersion}`)}, as its definition has it.
  * ${GENERATED_MARK}: what is changed by hand is lost when it is made again.
  *
  *     ${comment(command)}
@@ -150,7 +150,7 @@ function documentation({ description }: SchemaNode, level: number): string {
 
 /** Nothing that would end the comment, or drive a terminal. */
 function comment(text: string): string {
-  return text.replaceAll("*/", "*\\/").replaceAll(/[^\P{Cc}\s]/gu, "");
+  return text.replaceAll(/[^\P{Cc}\s]/gu, "").replaceAll("*/", "*\\/");
 }
 
 function isEmpty(node: SchemaNode): boolean {

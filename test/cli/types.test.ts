@@ -148,6 +148,7 @@ describe("a module", () => {
       expected: /export const Kinddefault = /,
     },
     { name: "whose command would end the comment", text: rendered("A", {}), expected: / \*\\\/ x\n \*\/\n/ },
+    { name: "whose kind would end it", text: rendered("*\u0001/x", {}), expected: /^\/\*\*\n \* \*\\\/x of v1,/ },
     {
       name: "with a place that contains itself",
       text: rendered("A", { type: "array" }),
