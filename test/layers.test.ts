@@ -77,8 +77,6 @@ const ROOMS: readonly { readonly room: RegExp; readonly opens: RegExp; readonly 
   {
     room: /^functions\/serving\.ts$/,
     opens:
-      /^(functions\/main\.ts$|functions\/kit\/kit\.ts$|functions\/kit\/serve\/(receiver|serve-settings)\.ts$|bridge\/contract\.ts$)/,
-    rule: "serving opens main, the receiver, the kit and the contract",
       /^(functions\/main\.ts$|functions\/kit\/(serve\/(receiver|serve-settings)|schema\/schema-watch)\.ts$|bridge\/contract\.ts$)/,
     rule: "serving opens main, the receiver, the watch of schemas and the contract",
   },

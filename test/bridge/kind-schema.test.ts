@@ -69,9 +69,9 @@ const reductions: readonly { name: string; given: object; schemas?: Record<strin
     { name: "a reference to nothing", given: { $ref: "#/components/schemas/Gone" }, expected: {} },
     {
       name: "a property with a hostile name is left out",
-    given: JSON.parse('{"type":"object","properties":{"__proto__":{"type":"string"}}}') as object,
-    expected: { type: "object", properties: {} },
-  },
+      given: JSON.parse('{"type":"object","properties":{"__proto__":{"type":"string"}}}') as object,
+      expected: { type: "object", properties: {} },
+    },
     { name: "what is no schema", given: { type: 3, enum: "a", required: {}, properties: [] }, expected: {} },
   ];
 

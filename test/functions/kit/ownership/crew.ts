@@ -79,7 +79,10 @@ export function createCrew(rig: Rig, common: StartOptions & { readonly workMs?: 
           const before = begun[i - 1];
           if (before === undefined) continue;
           const allowed = repetitions ? number >= before.number : number > before.number;
-          assert.ok(allowed, `${object} ${number} began in ${process} after ${before.number} in ${before.process}: ${begun.map((each) => `${each.process}:${each.number}`).join(" ")}`);
+          assert.ok(
+            allowed,
+            `${object} ${number} began in ${process} after ${before.number} in ${before.process}: ${begun.map((each) => `${each.process}:${each.number}`).join(" ")}`,
+          );
         }
       }
     },
