@@ -22,7 +22,7 @@ export {
 } from "./envelope.ts";
 export { FieldPath, parseFieldPath, parsePointer, toDotted, toPointer, valueAt } from "./field-path.ts";
 export type { JetStream, NatsMessage } from "./jetstream.ts";
-export { awaitJetStream, connectJetStream } from "./jetstream.ts";
+export { awaitJetStream, connectJetStream, untilAnswered } from "./jetstream.ts";
 export {
   JetStreamApiError,
   NatsUnreachableError,
@@ -40,7 +40,7 @@ export { type PatchOperation, type ValueOperation, valueOperations } from "./pat
 export { presetPhase } from "./phase-preset.ts";
 export type { Delivered } from "./pull.ts";
 export { ConsumerGoneError, pull } from "./pull.ts";
-export { follow, type Reading, read } from "./reader.ts";
+export { follow, ReadInterruptedError, type Reading, read } from "./reader.ts";
 export { readSecret, SecretError, SecretSource } from "./secret.ts";
 export { getStored, type StoredMessage } from "./stored-message.ts";
 export {
@@ -50,6 +50,8 @@ export {
   deadLettersStream,
   EVENTS_STREAM,
   ensureStream,
+  INCIDENTS_BUCKET,
+  incidentsStream,
   RETRIES_ROOT,
   RETRIES_STREAM,
   retriesStream,
@@ -60,5 +62,13 @@ export {
   stepsStream,
   subscriptionsStream,
 } from "./stream.ts";
-export { encodePhase, encodeToken, objectPart, parseObjectSubject, SUBJECT_ROOT } from "./subject.ts";
+export {
+  encodePhase,
+  encodeToken,
+  objectPart,
+  objectSubject,
+  opIn,
+  parseObjectSubject,
+  SUBJECT_ROOT,
+} from "./subject.ts";
 export { ConfigError, type ConfigProblem, parseYamlConfig } from "./yaml-config.ts";

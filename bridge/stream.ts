@@ -22,6 +22,8 @@ export const SCHEMAS_BUCKET = "CR_SCHEMAS";
 export const STEPS_BUCKET = "CR_STEPS";
 /** The key-value bucket of who runs which part of a subscription, and which events it asks for. */
 export const SUBSCRIPTIONS_BUCKET = "CR_SUBSCRIPTIONS";
+/** The key-value bucket of the incidents of objects, for functions. */
+export const INCIDENTS_BUCKET = "CR_INCIDENTS";
 /** The object store's bucket for the data of events that are larger than a message may be. */
 export const BLOBS_BUCKET = "CR_BLOBS";
 /** What the subjects of dead letters begin with: `crdead.<subscription>.<subject of the event>`. */
@@ -78,6 +80,8 @@ const DEAD_LETTERS_AGE_NS = 30 * DAY_NS;
 const DEAD_LETTERS_BYTES_MAX = 256 * 1024 ** 2;
 /** An order has no payload: fifty thousand of them, more than there is room for dead letters of a usual size. */
 const RETRIES_BYTES_MAX = 16 * 1024 ** 2;
+/** A quarter of a million objects of a usual size. */
+const INCIDENTS_BYTES_MAX = 256 * 1024 ** 2;
 /** 1.6 million steps with short results, which take the server 0.65 GB of memory (measured: 325 bytes a step, and 400 for its key). */
 const STEPS_BYTES_MAX = 512 * 1024 ** 2;
 /** Some thousand kinds of usual size: 30 KB, compressed to a fifth. The server sets it aside, so it is no more than that. */
@@ -264,6 +268,31 @@ export function subscriptionsStream(settings: StreamSettings): StreamDefinition 
       allow_direct: true,
     },
     guarded: ["subjects", "max_age", "max_msgs_per_subject", "allow_msg_ttl"],
+
+ * The incidents' key-value bucket, as ADR-8 lays it out. No age limit, because an incident may be open for years; what is resolved gets a time
+ * to live of its own (`Nats-TTL`). A full one forgets the oldest, which is found again from the log; refusing new ones would stop functions.
+ */
+export function incidentsStream(settings: Pick<StreamSettings, "replicas">): StreamDefinition {
+  return {
+    config: {
+      name: `KV_${INCIDENTS_BUCKET}`,
+      description: "cr-reactor: which objects are in trouble, by subscription, and what actions remember about it",
+      subjects: [`$KV.${INCIDENTS_BUCKET}.>`],
+      storage: "file",
+      retention: "limits",
+      discard: "old",
+      compression: "s2",
+      num_replicas: settings.replicas,
+      max_age: 0,
+      max_bytes: INCIDENTS_BYTES_MAX,
+      max_msgs_per_subject: 1,
+      duplicate_window: DUPLICATE_WINDOW_NS,
+      allow_msg_ttl: true,
+      allow_rollup_hdrs: true,
+      deny_delete: true,
+      allow_direct: true,
+    },
+    guarded: ["subjects", "retention", "max_age", "max_msgs_per_subject", "allow_msg_ttl"],
   };
 }
 

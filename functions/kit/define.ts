@@ -6,6 +6,7 @@
 import type { z } from "zod";
 import type { Change, Envelope, KubeObject, Logger } from "#contract";
 import type { Filter, Selection } from "./filter/filter.ts";
+import type { Incident } from "./incident/incident.ts";
 import type { KindOf } from "./schema/kind.ts";
 import type { Step } from "./step/step.ts";
 
@@ -25,6 +26,8 @@ export interface FunctionContext<Config, Resource = KubeObject> {
   readonly attempt: number;
   /** `<subscription>/<event id>`: the same on every try, for receivers that can tell a repetition. */
   readonly idempotencyKey: string;
+  /** What the event does to the object's incident; `undefined` when the subscription names no `resolve`. */
+  readonly incident: Incident | undefined;
   /** Runs a part of the function whose result is remembered: `await step("open", (call) => …)` is not run again by a retry. */
   readonly step: Step;
   readonly log: Logger;
@@ -46,6 +49,8 @@ export interface FunctionDefinition<Schema extends z.ZodType = z.ZodType, Resour
   readonly resource?: KindOf<Resource>;
   /** With `resource`: what must have happened to it; left out: anything. */
   readonly when?: Filter;
+  /** With `resource`: what resolves the incident that `when` opened; named, the function is told about incidents. */
+  readonly resolve?: Filter;
   /** Time for one try; default 30,000. */
   readonly timeoutMs?: number;
   /** May return a note on what it did, for the log. */
@@ -60,8 +65,8 @@ export function defineFunction<Schema extends z.ZodType, Resource = KubeObject>(
 }
 
 /** What a function says itself that it reacts to. */
-export function ownSelection({ subscription, resource, when }: FunctionDefinition): Selection | undefined {
+export function ownSelection({ subscription, resource, when, resolve }: FunctionDefinition): Selection | undefined {
   if (subscription !== undefined || resource === undefined) return subscription;
   const { apiVersion, kind } = resource;
-  return { apiVersion, kind, ...(when !== undefined && { when }) };
+  return { apiVersion, kind, ...(when !== undefined && { when }), ...(resolve !== undefined && { resolve }) };
 }

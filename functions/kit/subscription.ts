@@ -4,12 +4,15 @@
  */
 
 import { z } from "zod";
-import { beforeOf, type KubeObject, NatsSettings, opOf, parseYamlConfig } from "#contract";
+import { beforeOf, type KubeObject, NatsSettings, opIn, opOf, parseYamlConfig } from "#contract";
 import { type FunctionContext, type FunctionDefinition, ownSelection } from "./define.ts";
 import { Selection } from "./filter/filter.ts";
-import { compileFilter, type Matcher } from "./filter/match.ts";
+import { compileFilter, type Matcher, type MatchResult } from "./filter/match.ts";
 import { planSelection } from "./filter/plan.ts";
 import { PartitionCount } from "./ownership/partition.ts";
+import { followIncident, type Incident, type NoIncident } from "./incident/incident.ts";
+import type { IncidentMemory } from "./incident/incident-memory.ts";
+import type { Outcome } from "./outcome.ts";
 import { asCall } from "./running-call.ts";
 import { ServeSettings } from "./serve/serve-settings.ts";
 import { createSteps, type Steps } from "./step/step.ts";
@@ -65,14 +68,17 @@ export interface Binding {
   /** Which of what comes is asked for. */
   readonly matcher: Matcher;
   readonly timeoutMs: number;
-  /** Calls the function once. */
-  run(call: FunctionCall): Promise<string | undefined>;
+  /** Calls the function once; where the event turns out to be about no incident, it is skipped. */
+  run(call: FunctionCall): Promise<Extract<Outcome, { type: "done" | "skipped" }>>;
 }
 
 /** What differs from one call of a function to the next. */
 interface FunctionCall extends Pick<FunctionContext<unknown>, "event" | "attempt" | "log" | "signal"> {
+  /** How the event came out. */
+  readonly match: Extract<MatchResult["type"], "matched" | "resolving">;
   /** Where the results of its steps are. */
   readonly stepMemory: StepMemory;
+  readonly incidentMemory: IncidentMemory;
 }
 
 /** A subscription and its function do not fit together. The message names the subscription and the field. */
@@ -123,26 +129,25 @@ export function bind<Schema extends z.ZodType>(
     );
   }
   const config = parsed.data;
+  checkFilters(subscription);
   const { subjects } = planSelection(subscription);
-  if (subjects.length === 0) {
-    throw new SubscriptionError(
-      `subscription "${name}": when: no event can ever match, because its parts exclude each other (existing needs includeExisting: true)`,
-    );
-  }
+  const matcher = compileFilter(subscription);
   return {
     subscription,
     functionName: definition.name,
     subjects,
-    matcher: compileFilter(subscription),
+    matcher,
     timeoutMs: timeoutSeconds === undefined ? (definition.timeoutMs ?? TIMEOUT_MS_DEFAULT) : timeoutSeconds * 1_000,
     async run(call) {
       const { event, attempt, log, signal, stepMemory: memory } = call;
+      const incident = await incidentOf(subscription, matcher, call);
+      if (incident?.type === "none") return { type: "skipped", reason: incident.reason };
       const steps = createSteps({ memory, subscription: name, eventId: event.id, log, signal });
       try {
-        const context = contextOf(name, config, call, steps);
+        const context = contextOf(name, config, call, { steps, incident });
         const note = await asCall({ subscription: name, eventId: event.id, attempt }, () => definition.run(context));
         await steps.end();
-        return note ?? undefined;
+        return { type: "done", ...(typeof note === "string" && { note }) };
       } finally {
         await steps.end().catch(() => undefined); // the function's own error is the one to tell
       }
@@ -150,12 +155,38 @@ export function bind<Schema extends z.ZodType>(
   };
 }
 
+/** A filter that nothing can ever match is told before the first event. */
+function checkFilters(subscription: Subscription): void {
+  const { name, resolve, ...opening } = subscription;
+  const refuse = (field: string, problem: string) => {
+    throw new SubscriptionError(`subscription "${name}": ${field}: ${problem}`);
+  };
+  const opens = planSelection(opening).subjects;
+  const never = "no event can ever match, because its parts exclude each other (existing needs includeExisting: true)";
+  if (opens.length === 0) refuse("when", never);
+  if (resolve === undefined) return;
+  if (planSelection({ ...opening, when: resolve, includeExisting: true }).subjects.length === 0)
+    refuse("resolve", never);
+  if (opens.every((subject) => opIn(subject) === "deleted"))
+    refuse("when", "an object that is deleted is never in trouble again: leave out resolve, or say what fails");
+}
+
+/** What the event does to the incident of its object; `undefined` where the subscription has none. */
+async function incidentOf(
+  { name: subscription, resolve }: Subscription,
+  { match }: Matcher,
+  { event, match: type, incidentMemory: memory, log, signal }: FunctionCall,
+): Promise<Incident | NoIncident | undefined> {
+  if (resolve === undefined) return undefined;
+  return await followIncident(event, { memory, subscription, type, match, log, signal });
+}
+
 /** `before` costs a copy of the object, so it is computed when it is first asked for. */
 function contextOf<Config>(
   subscription: string,
   config: Config,
   { event, attempt, log, signal }: FunctionCall,
-  { step }: Steps,
+  { steps: { step }, incident }: { readonly steps: Steps; readonly incident: Incident | undefined },
 ): FunctionContext<Config> {
   let before: KubeObject | null | undefined;
   return {
@@ -164,6 +195,7 @@ function contextOf<Config>(
     log,
     signal,
     step,
+    incident,
     object: event.data.object,
     get before() {
       before ??= beforeOf(opOf(event), event.data);

@@ -23,7 +23,7 @@ export interface AttemptOptions {
 
 /** Runs the function once. Never rejects. */
 export async function attempt(
-  run: (signal: AbortSignal) => Promise<string | undefined>,
+  run: (signal: AbortSignal) => Promise<Outcome>,
   { timeoutMs, graceMs, running }: AttemptOptions,
 ): Promise<Outcome> {
   const controller = new AbortController();
@@ -47,10 +47,9 @@ export async function attempt(
 }
 
 /** A failure after the signal is told as what it is: the time was up, or the process stops. */
-async function ended(run: (signal: AbortSignal) => Promise<string | undefined>, signal: AbortSignal): Promise<Outcome> {
+async function ended(run: (signal: AbortSignal) => Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
   try {
-    const note = await run(signal);
-    return { type: "done", ...(note !== undefined && { note }) };
+    return await run(signal);
   } catch (thrown) {
     const outcome = outcomeOf(thrown);
     if (outcome.type !== "retry" || !signal.aborted) return outcome;

@@ -15,6 +15,8 @@ import {
   parseSent,
   type SentEnvelope,
 } from "#contract";
+import type { MatchResult } from "../filter/match.ts";
+import type { IncidentMemory } from "../incident/incident-memory.ts";
 import { type Outcome, PermanentError } from "../outcome.ts";
 import type { StepMemory } from "../step/step-memory.ts";
 import type { Binding } from "../subscription.ts";
@@ -34,6 +36,7 @@ export interface SettleOptions {
   readonly jetStream: JetStream | undefined;
   readonly binding: Binding;
   readonly stepMemory: StepMemory;
+  readonly incidentMemory: IncidentMemory;
   readonly log: Logger;
   readonly slots: Slots;
   readonly retry: BackoffOptions;
@@ -107,7 +110,11 @@ export type Warning =
 
 /** The event to run, the outcome that the message has without being run, or why its data could not be had this time. */
 export type Judgement =
-  | { readonly type: "run"; readonly event: Envelope }
+  | {
+      readonly type: "run";
+      readonly event: Envelope;
+      readonly match: Extract<MatchResult["type"], "matched" | "resolving">;
+    }
   | { readonly type: "ended"; readonly outcome: Outcome; readonly warning?: Warning }
   | { readonly type: "unopened"; readonly id: string; readonly error: Error };
 
@@ -116,12 +123,13 @@ export function tryOnce(
   judgement: Exclude<Judgement, { type: "ended" }>,
   number: number,
   log: Logger,
-  options: Pick<SettleOptions, "binding" | "stepMemory" | "graceMs" | "running">,
+  options: Pick<SettleOptions, "binding" | "stepMemory" | "incidentMemory" | "graceMs" | "running">,
 ): Promise<Outcome> | Outcome {
   if (judgement.type === "unopened") return { type: "retry", error: judgement.error };
-  const { binding, stepMemory } = options;
-  const { event } = judgement;
-  const call = (signal: AbortSignal) => binding.run({ event, attempt: number, log, signal, stepMemory });
+  const { binding, stepMemory, incidentMemory } = options;
+  const { event, match } = judgement;
+  const call = (signal: AbortSignal) =>
+    binding.run({ event, match, attempt: number, log, signal, stepMemory, incidentMemory });
   return attempt(call, { ...options, timeoutMs: binding.timeoutMs });
 }
 
@@ -171,7 +179,7 @@ async function open(
 function match({ subscription, matcher }: Binding, event: Envelope): Judgement {
   try {
     const result = matcher.match(event);
-    if (result.type === "matched") return { type: "run", event };
+    if (result.type === "matched" || result.type === "resolving") return { type: "run", event, match: result.type };
     if (result.type === "undecided") {
       const { reason } = result;
       return { ...skipped(reason), warning: { type: "undecided", reason } };

@@ -71,6 +71,16 @@ export function compileSelection(selection: Selection): Compiled {
 }
 
 /**
+ * What resolves the incidents of a selection, as a selection: its `resolve`, and that the object is gone. First sights count always: where the
+ * log was lost, they are how a recovery is seen. `undefined`: it has no incidents.
+ */
+export function resolvingOf(selection: Selection): Selection | undefined {
+  const { resolve, ...rest } = selection;
+  if (resolve === undefined) return undefined;
+  return { ...rest, when: { any: [resolve, { deleted: true }] }, includeExisting: true };
+}
+
+/**
  * Which events a selection considers at all: first sights only with `includeExisting`, and objects that left the bridge's selection
  * only where an `op` names them.
  */

@@ -147,6 +147,8 @@ export const Selection = z.strictObject({
     .optional(),
   /** Left out: everything that happens to such an object. */
   when: Filter.optional(),
+  /** The opposite of `when`: named, the function is told about incidents, which `when` opens and this resolves. A deletion resolves too. */
+  resolve: Filter.optional(),
   /** Whether objects that were already there when the bridge first saw them count as born now; default false. */
   includeExisting: z.boolean().default(false),
 });

@@ -4,13 +4,13 @@
  */
 import type { Envelope } from "#contract";
 import { type Explanation, evaluate, explain } from "./clause.ts";
-import { compileSelection } from "./compile.ts";
+import { compileSelection, resolvingOf } from "./compile.ts";
 import type { Selection } from "./filter.ts";
 import { occurrenceOf } from "./occurrence.ts";
 
-/** How it came out. `undecided`: an expression could not be evaluated and the rest did not settle it; that is no match either. */
+/** How it came out. `resolving`: it is what `resolve` asks for, whether or not it is what `when` asks for. `undecided`: an expression could not be evaluated and the rest did not settle it; that is no match either. */
 export type MatchResult =
-  | { readonly type: "matched" }
+  | { readonly type: "matched" | "resolving" }
   | { readonly type: "unmatched" }
   | { readonly type: "undecided"; readonly reason: string };
 
@@ -24,15 +24,35 @@ export interface Matcher {
 
 /** Compiles a selection once, for many events. Throws ExpressionError for an expression that the schema has not seen. */
 export function compileFilter(selection: Selection): Matcher {
-  const compiled = compileSelection(selection);
+  const opening = compileSelection(selection);
+  const resolving = resolvingOf(selection);
+  const recovery = resolving && compileSelection(resolving);
   return {
     match(event) {
-      const verdict = evaluate(compiled, occurrenceOf(event));
-      if (typeof verdict !== "boolean") return { type: "undecided", reason: verdict.reason };
-      return { type: verdict ? "matched" : "unmatched" };
+      const occurrence = occurrenceOf(event);
+      const isRecovery = recovery !== undefined && evaluate(recovery, occurrence);
+      if (isRecovery === true) return { type: "resolving" };
+      const verdict = evaluate(opening, occurrence);
+      if (verdict === true) return { type: "matched" };
+      const undecided = [verdict, isRecovery].find((each) => typeof each !== "boolean");
+      return undecided === undefined ? { type: "unmatched" } : { type: "undecided", reason: undecided.reason };
     },
-    explain: (event) => explain(compiled, occurrenceOf(event)),
+    explain(event) {
+      const occurrence = occurrenceOf(event);
+      if (recovery === undefined) return explain(opening, occurrence);
+      return eitherOf(explain(opening, occurrence), explain(recovery, occurrence));
+    },
   };
+}
+
+/** What opens an incident or goes on with it, and what resolves it, under one roof. */
+function eitherOf(opening: Explanation, recovery: Explanation): Explanation {
+  const parts = [
+    { ...opening, wanted: "when: opens an incident, or goes on with it" },
+    { ...recovery, wanted: "resolve: resolves the incident that is open, if one is" },
+  ];
+  const holds = [true, "undecided", false].find((each) => parts.some((part) => part.holds === each)) ?? false;
+  return { type: "any", holds: holds as Explanation["holds"], wanted: "any", found: "", parts };
 }
 
 /** Why an event matches, or why not: the selection's own shape, with what was found in each part. */

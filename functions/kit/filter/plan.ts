@@ -7,7 +7,7 @@
  */
 import { encodeToken, groupOf, Op, SUBJECT_ROOT } from "#contract";
 import type { Compiled } from "./clause.ts";
-import { compile, compileSelection, scopeOf } from "./compile.ts";
+import { compile, compileSelection, resolvingOf, scopeOf } from "./compile.ts";
 import type { Filter, Selection } from "./filter.ts";
 import { allOf, anyOf, type Net, opposite, type Scope, withoutNeedlessOps } from "./subject-net.ts";
 
@@ -23,17 +23,26 @@ export interface Plan {
 
 /** Divides a selection's work. Throws ExpressionError for an expression that the schema has not seen. */
 export function planSelection(selection: Selection): Plan {
-  const { apiVersion, kind, when } = selection;
-  const scope = scopeOf(selection);
-  const decided = netOf(compileSelection(selection), scope);
-  const { patterns, exact } = withoutNeedlessOps(decided, scope.ops, Op.options);
+  const { apiVersion, kind } = selection;
+  const resolving = resolvingOf(selection);
+  const parts = resolving === undefined ? [selection] : [selection, resolving];
+  const decided = anyOf(parts.map((part) => netOf(compileSelection(part), scopeOf(part))));
+  const considered = [...new Set(parts.flatMap((part) => scopeOf(part).ops))];
+  const { patterns, exact } = withoutNeedlessOps(decided, considered, Op.options);
   const object = [encodeToken(groupOf(apiVersion)), encodeToken(kind)];
   const subjects = patterns.map(
     ({ cluster = "*", namespace = "*", name = "*", op = "*", spec = "*", status = "*", phase = "*" }) =>
       [SUBJECT_ROOT, cluster, ...object, namespace, name, op, spec, status, phase, "*"].join("."),
   );
-  const left = when === undefined || decided.exact ? undefined : (remainderOf(when, scope) ?? when);
-  return { subjects: subjects.sort(), exact, remainder: left };
+  return { subjects: subjects.sort(), exact, remainder: decided.exact ? undefined : leftOf(selection, resolving) };
+}
+
+/** Of two filters NATS decides nothing that could be left out: which of them holds is for the process to say. */
+function leftOf(selection: Selection, resolving: Selection | undefined): Filter | undefined {
+  const { when } = selection;
+  if (when === undefined || resolving?.when === undefined)
+    return when === undefined ? undefined : (remainderOf(when, scopeOf(selection)) ?? when);
+  return { any: [when, resolving.when] };
 }
 
 function netOf(compiled: Compiled, scope: Scope): Net {

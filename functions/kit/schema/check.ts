@@ -46,10 +46,10 @@ export function schemasOf(
 /** Tells what can never hold. Without a schema of the kind nothing is told. */
 export function checkSelection(selection: Selection, schemas: Iterable<KindSchema>): readonly Mistake[] {
   const kinds = schemasOf(selection, schemas);
-  if (kinds.length === 0 || selection.when === undefined) return [];
+  if (kinds.length === 0) return [];
   const mistakes: Mistake[] = [];
   let asked = 0;
-  for (const { place, consequence, ask } of questionsOf(selection.when, "when", false)) {
+  for (const { place, consequence, ask } of questionsAbout(selection)) {
     if (++asked > QUESTIONS_MAX) break;
     const problems = kinds.map(ask);
     const [first] = problems;
@@ -59,6 +59,11 @@ export function checkSelection(selection: Selection, schemas: Iterable<KindSchem
     mistakes.push({ place, message: `${place}: ${first}${where}, ${consequence}` });
   }
   return mistakes;
+}
+
+function* questionsAbout({ when, resolve }: Selection): Generator<Question, void, undefined> {
+  if (when !== undefined) yield* questionsOf(when, "when", false);
+  if (resolve !== undefined) yield* questionsOf(resolve, "resolve", false);
 }
 
 function* questionsOf(filter: Filter, place: string, isNegated: boolean): Generator<Question, void, undefined> {

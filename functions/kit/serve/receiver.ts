@@ -14,6 +14,8 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStream, Logger } from "#contract";
 import type { DeliveryCounts } from "../delivery/report.ts";
+import { createNatsIncidents } from "../incident/nats-memory.ts";
+import { createProcessIncidents } from "../incident/process-memory.ts";
 import { createNatsMemory } from "../step/nats-memory.ts";
 import { createProcessMemory } from "../step/process-memory.ts";
 import type { Binding } from "../subscription.ts";
@@ -28,7 +30,7 @@ export interface ReceiverOptions {
   readonly log: Logger;
   /** Aborts to stop: running tries may end, then `done` resolves. */
   readonly signal: AbortSignal;
-  /** Where the data of very large events is, and the memory of steps; left out: they are refused, and it is in the process. */
+  /** Where the data of very large events is, and the memory of steps and incidents; left out: they are refused, and it is in the process. */
   readonly jetStream?: JetStream | undefined;
   /** For tests. */
   readonly limits?: Partial<ReceiverLimits>;
@@ -81,7 +83,8 @@ export async function receive(
 ): Promise<Receiver> {
   const limits = { ...LIMITS, ...overrides };
   const stepMemory = jetStream === undefined ? createProcessMemory() : createNatsMemory(jetStream);
-  const receptionOptions = { log, jetStream, stepMemory, stopping: signal, graceMs: limits.graceMs };
+  const incidentMemory = jetStream === undefined ? createProcessIncidents() : createNatsIncidents(jetStream, log);
+  const receptionOptions = { log, jetStream, stepMemory, incidentMemory, stopping: signal, graceMs: limits.graceMs };
   const receptions = new Map(bindings.map((each) => [each.subscription.name, createReception(each, receptionOptions)]));
   const service: Service = {
     ...{ receptions, authenticate: await createAuthentication(settings.auth), room: createBodyRoom(), log },

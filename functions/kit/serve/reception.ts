@@ -8,6 +8,7 @@ import { MalformedEventError } from "#contract";
 import { type DeliveryCounts, newCounts } from "../delivery/report.ts";
 import { judgeSent, tryOnce, warnOnce } from "../delivery/settle.ts";
 import { createSlots } from "../delivery/slots.ts";
+import type { IncidentMemory } from "../incident/incident-memory.ts";
 import type { Outcome } from "../outcome.ts";
 import type { StepMemory } from "../step/step-memory.ts";
 import type { Binding } from "../subscription.ts";
@@ -29,6 +30,7 @@ export interface Reception {
 /** What a reception needs. */
 export interface ReceptionOptions extends Pick<Parameters<typeof judgeSent>[1], "jetStream" | "stopping"> {
   readonly stepMemory: StepMemory;
+  readonly incidentMemory: IncidentMemory;
   readonly log: Logger;
   /** How long a function may take to end once its signal aborted. */
   readonly graceMs: number;

@@ -13,6 +13,8 @@ import { createSlots } from "../delivery/slots.ts";
 import type { Explanation } from "../filter/clause.ts";
 import type { Selection } from "../filter/filter.ts";
 import type { Matcher } from "../filter/match.ts";
+import type { Incident } from "../incident/incident.ts";
+import { createProcessIncidents } from "../incident/process-memory.ts";
 import { createProcessMemory } from "../step/process-memory.ts";
 import { bind, ownSubscription, type Subscription } from "../subscription.ts";
 import { readRecorded } from "./recorded.ts";
@@ -54,6 +56,8 @@ export interface TestResult {
   readonly waitsMs: readonly number[];
   /** The steps of all tries, in the order in which they ended. */
   readonly steps: readonly TestedStep[];
+  /** What the function was told about the object's incident, with the receipts that it remembered; `undefined`: the subscription names no `resolve`. */
+  readonly incident: Omit<Incident, "remember"> | undefined;
   /** What was logged: the fields, with `level` and `msg`. */
   readonly logs: readonly Readonly<Record<string, unknown>>[];
   /** The event itself. */
@@ -89,11 +93,19 @@ export function testFunction<Schema extends z.ZodType>(
 ): FunctionTest {
   const { retries = false, cluster = "test", now = BEGIN, phase } = options;
   const subscription = subscriptionOf(definition, options);
-  const bound = bind(subscription, definition);
+  let incident: Incident | undefined;
+  const bound = bind(subscription, {
+    ...definition,
+    run(context) {
+      incident = context.incident;
+      return definition.run(context);
+    },
+  });
   const binding = { ...bound, timeoutMs: options.timeoutMs ?? bound.timeoutMs };
   const { apiVersion, kind } = subscription;
   const fixture = createFixture({ apiVersion, kind, cluster: subscription.cluster ?? cluster, phase });
   const memory = createProcessMemory();
+  const incidentMemory = createProcessIncidents();
   let clockMs = now.getTime();
 
   const run = async (event: Envelope, payload: string): Promise<TestResult> => {
@@ -101,6 +113,7 @@ export function testFunction<Schema extends z.ZodType>(
     const errors: Error[] = [];
     const waitsMs: number[] = [];
     const steps: TestedStep[] = [];
+    incident = undefined;
     const settled = await settle(
       { message: { ...NO_MESSAGE, subject: event.subject, data: Buffer.from(payload) }, deliveryCount: 1 },
       1,
@@ -108,6 +121,8 @@ export function testFunction<Schema extends z.ZodType>(
         ...{ jetStream: undefined, binding, graceMs: GRACE_MS, random: () => 0, warned: new Set<string>() },
         ...{ slots: createSlots(1)(), running: new Set<AbortController>(), stopping: new AbortController().signal },
         stepMemory: recordSteps(memory, steps),
+        ...{ slots: createSlots(1), running: new Set<AbortController>(), stopping: new AbortController().signal },
+        ...{ stepMemory: recordSteps(memory, steps), incidentMemory },
         log: createRecordingLogger((line) => logs.push(JSON.parse(line) as Record<string, unknown>)),
         retry: deliveryLimits(subscription.concurrency).retry,
         onRetry: (error) => errors.push(error),
@@ -126,6 +141,7 @@ export function testFunction<Schema extends z.ZodType>(
       error: settled === undefined ? errors.at(-1) : settled.type === "dead-letter" ? settled.error : undefined,
       attempts: settled?.attempts ?? errors.length,
       ...{ waitsMs, steps, logs, event },
+      incident: incident === undefined ? undefined : told(incident),
     };
   };
   const runEvent = (event: Envelope) => run(event, JSON.stringify(event));
@@ -161,6 +177,11 @@ const MARKS = { true: "✔", false: "✖", undecided: "?" } as const;
 function explained({ holds, wanted, found, parts }: Explanation): string[] {
   const below = parts.flatMap(explained).map((line) => `  ${line}`);
   return [`${MARKS[`${holds}`]} ${wanted}${found && `: ${found}`}`, ...below];
+}
+
+/** As it is when the event has ended. */
+function told({ remember: _, ...incident }: Incident): Omit<Incident, "remember"> {
+  return incident;
 }
 
 /** The parts of a NATS message that an event in a test has not. */

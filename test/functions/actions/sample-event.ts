@@ -92,6 +92,7 @@ export function sampleContext<Config>(
     subscription: "databases",
     attempt: 1,
     idempotencyKey: `databases/${event.id}`,
+    incident: undefined,
     step: createSteps({ memory, subscription: "databases", eventId: event.id, log, signal }).step,
     log,
     signal,

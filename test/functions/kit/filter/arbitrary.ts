@@ -103,6 +103,7 @@ export const selection: fc.Arbitrary<Selection> = fc.record(
     apiVersion: fc.constant(KIND.apiVersion),
     kind: fc.constant(KIND.kind),
     when: filter,
+    resolve: filter,
     includeExisting: fc.boolean(),
     cluster: fc.constantFrom("lab", "eu"),
   },

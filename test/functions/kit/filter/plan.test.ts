@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { z } from "zod";
+import type { Envelope } from "../../../../bridge/envelope.ts";
 import { connectJetStream, type JetStream } from "../../../../bridge/jetstream.ts";
 import { pull } from "../../../../bridge/pull.ts";
 import { EVENTS_STREAM, ensureStream, eventsStream, StreamSettings } from "../../../../bridge/stream.ts";
@@ -29,7 +30,7 @@ import {
 } from "../../../../functions/kit/filter/builder.ts";
 import { scopeOf } from "../../../../functions/kit/filter/compile.ts";
 import type { Filter, Selection } from "../../../../functions/kit/filter/filter.ts";
-import { compileFilter } from "../../../../functions/kit/filter/match.ts";
+import { compileFilter, type Matcher } from "../../../../functions/kit/filter/match.ts";
 import { planSelection } from "../../../../functions/kit/filter/plan.ts";
 import { needNats } from "../../../kit/shared-kube.ts";
 import { happened, type SealedSample, selection, tellingSelection } from "./arbitrary.ts";
@@ -53,6 +54,24 @@ const rows: { name: string; when?: Filter; over?: Partial<Selection>; expected: 
     name: "a phase: one pattern, because only creations and updates have a phase token",
     when: phase({ to: "Failed" }),
     expected: [`${D}.*.*.*.*.*.Failed.*`],
+    exact: true,
+  },
+  {
+    name: "incidents: what opens one and what resolves one, deletions and first sights too",
+    when: phase({ to: "Failed" }),
+    over: { resolve: phase({ to: "Running" }) },
+    expected: [
+      `${D}.*.*.*.*.*.Failed.*`,
+      `${D}.*.*.*.*.*.Running.*`,
+      `${D}.*.*.deleted.*.*.*.*`,
+      `${D}.*.*.existing.*.*.*.*`,
+    ],
+  },
+  {
+    name: "incidents that only a deletion resolves",
+    when: phase({ to: "Failed" }),
+    over: { resolve: deleted() },
+    expected: [`${D}.*.*.*.*.*.Failed.*`, `${D}.*.*.deleted.*.*.*.*`],
     exact: true,
   },
   {
@@ -208,7 +227,7 @@ describe("a plan", () => {
     const agrees = (given: Selection, { envelope, subject }: SealedSample) => {
       const { subjects, exact } = planSelection(given);
       const isThrough = subjects.some((pattern) => subjectMatches(pattern, subject));
-      const isMatched = compileFilter(given).match(envelope).type === "matched";
+      const isMatched = isWanted(compileFilter(given), envelope);
       if (isMatched) seen.matched++;
       if (exact) seen.exact++;
       if (!isThrough) seen.refused++;
@@ -268,8 +287,8 @@ describe("a plan", () => {
       const { subjects, exact } = planSelection(selected);
       if (subjects.length === 0) continue;
       const delivered = await deliveredTo(jetStream, `plan-${number}`, subjects);
-      const { match } = compileFilter(selected);
-      const matched = sequences.filter((_, i) => match(events[i]?.envelope ?? assert.fail()).type === "matched");
+      const matcher = compileFilter(selected);
+      const matched = sequences.filter((_, i) => isWanted(matcher, events[i]?.envelope ?? assert.fail()));
       const missing = matched.filter((sequence) => !delivered.includes(sequence));
       assert.deepEqual(missing, [], `lost by ${subjects.join(" ")} of ${JSON.stringify(selected)}`);
       assert.equal(new Set(delivered).size, delivered.length);
@@ -279,6 +298,11 @@ describe("a plan", () => {
     assert.ok(delivering > 80, `only ${delivering} plans let NATS decide anything`);
   });
 });
+
+/** By either of the two filters. */
+function isWanted({ match }: Matcher, envelope: Envelope): boolean {
+  return ["matched", "resolving"].includes(match(envelope).type);
+}
 
 /** The stream sequences that a consumer with these subjects gets, from the beginning. */
 async function deliveredTo(jetStream: JetStream, name: string, subjects: readonly string[]): Promise<number[]> {

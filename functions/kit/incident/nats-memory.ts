@@ -1,0 +1,179 @@
+/**
+ * The memory of incidents in NATS: a key-value bucket with one key for each object in trouble, `<subscription>.<cluster>.<uid>`, which
+ * `nats kv get CR_INCIDENTS …` reads. Each write names the sequence that it replaces, so of two writers one is refused. An incident that is open
+ * has no age limit; a resolved one goes after a month. No `resolve:`, no question to NATS; the bucket is made when the first incident opens.
+ * Source: NATS ADR-8 (key-value), ADR-43 (`Nats-TTL`); JetStream, `Nats-Expected-Last-Subject-Sequence`.
+ */
+import {
+  BlobLostError,
+  ConsumerGoneError,
+  createBackoff,
+  type Envelope,
+  encodeToken,
+  ensureStream,
+  getStored,
+  groupOf,
+  INCIDENTS_BUCKET,
+  incidentsStream,
+  type JetStream,
+  JetStreamApiError,
+  type Logger,
+  MalformedEventError,
+  objectSubject,
+  opOf,
+  ReadInterruptedError,
+  type Reading,
+  RequestLostError,
+  read,
+  readEvent,
+  StreamSettings,
+  unlessMissing,
+  untilAnswered,
+  WRONG_LAST_SEQUENCE,
+} from "#contract";
+import { findLogSettings } from "../log-settings.ts";
+import { RESOLVED_DAYS } from "./incident-limits.ts";
+import type { IncidentKey, IncidentMemory } from "./incident-memory.ts";
+import { IncidentRecord, isOlder } from "./incident-record.ts";
+
+const STREAM = `KV_${INCIDENTS_BUCKET}`;
+const RESOLVED_TTL_S = RESOLVED_DAYS * 86_400;
+/** Nobody answers for the stream, because there is none; or it has no leader yet. */
+const UNAVAILABLE = 503;
+const READ_AGAIN = { firstMs: 200, maxMs: 5_000, resetAfterMs: 60_000 } as const;
+
+/** The memory on this connection, for as long as that lives. */
+export function createNatsIncidents(jetStream: JetStream, log: Logger): IncidentMemory {
+  const patiently = <T>(ask: () => Promise<T>, signal: AbortSignal) =>
+    untilAnswered(ask, { signal, onWait: (error) => log.warn({ error: error.message }, "incidents wait for NATS") });
+  return {
+    read: (key, signal) => patiently(() => readKey(jetStream, key), signal),
+    write: (key, record, revision, signal) =>
+      patiently(() => writeKey(jetStream, subjectOf(key), record, revision), signal),
+    history: (event, signal) => readHistory(jetStream, event, log, signal),
+  };
+}
+
+/** The key's subject: its tokens are encoded reversibly. */
+function subjectOf({ subscription, cluster, uid }: IncidentKey): string {
+  return `$KV.${INCIDENTS_BUCKET}.${[subscription, cluster, uid].map(encodeToken).join(".")}`;
+}
+
+async function readKey(jetStream: JetStream, key: IncidentKey) {
+  const subject = subjectOf(key);
+  const found = await getStored(jetStream, STREAM, { last_by_subj: subject });
+  const text = Buffer.from(found?.data ?? []).toString("utf8");
+  return { record: parseRecord(subject, text), revision: found?.sequence ?? 0 };
+}
+
+/** Nothing is what a deleted key holds. */
+function parseRecord(subject: string, text: string): IncidentRecord | undefined {
+  if (text === "") return undefined;
+  try {
+    return IncidentRecord.parse(JSON.parse(text));
+  } catch (cause) {
+    const key = subject.slice(`$KV.${INCIDENTS_BUCKET}.`.length);
+    throw new Error(
+      `what is remembered of the object's incident cannot be read: look with nats kv get ${INCIDENTS_BUCKET} ${key}; removed, it is found again from the log`,
+      { cause },
+    );
+  }
+}
+
+async function writeKey(
+  jetStream: JetStream,
+  subject: string,
+  record: IncidentRecord,
+  revision: number,
+): Promise<number | undefined> {
+  const headers = {
+    "Nats-Expected-Last-Subject-Sequence": String(revision),
+    ...(record.newest.resolvedAt !== undefined && { "Nats-TTL": String(RESOLVED_TTL_S) }),
+  };
+  const publish = () => jetStream.publish(subject, JSON.stringify(record), headers);
+  try {
+    return (await publish().catch((error) => makeBucketAndRetry(jetStream, error, publish))).seq;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.errCode === WRONG_LAST_SEQUENCE) return undefined;
+    throw error;
+  }
+}
+
+async function makeBucketAndRetry<T>(jetStream: JetStream, error: unknown, retry: () => Promise<T>): Promise<T> {
+  if (!(error instanceof JetStreamApiError) || error.status !== UNAVAILABLE) throw error;
+  const settings = await findLogSettings(jetStream);
+  await ensureStream(jetStream, incidentsStream(settings ?? StreamSettings.parse({})));
+  return await retry();
+}
+
+/** Of an object's creation nothing is before. What cannot be read any more is left out. */
+async function* readHistory(
+  jetStream: JetStream,
+  event: Envelope,
+  log: Logger,
+  signal: AbortSignal,
+): AsyncGenerator<Envelope, void, void> {
+  if (opOf(event) === "created") return;
+  const { uid } = event.data.object.metadata;
+  for await (const payload of readObject(jetStream, event, log, signal)) {
+    const past = await readWhole(jetStream, payload, signal);
+    if (past?.data.object.metadata.uid === uid && isOlder(past.sequence, event.sequence)) yield past;
+  }
+  signal.throwIfAborted(); // which ends the reading without an error
+}
+
+/** The log's events of the object; where the connection breaks, it goes on behind the last one. */
+async function* readObject(
+  jetStream: JetStream,
+  { cluster, apiversion, kind, namespace = "", name }: Envelope,
+  log: Logger,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, void> {
+  const filter_subjects = [`${objectSubject({ cluster, group: groupOf(apiversion), kind, namespace, name })}.>`];
+  const backoff = createBackoff(READ_AGAIN);
+  for (let opt_start_seq = 1; ; ) {
+    const reading: Reading = { filter_subjects, deliver_policy: "by_start_sequence", opt_start_seq };
+    try {
+      for await (const { message, streamSequence } of read(jetStream, reading, signal, false)) {
+        opt_start_seq = streamSequence + 1;
+        yield message.data;
+      }
+      return;
+    } catch (error) {
+      if (await isWithoutLog(error)) return;
+      if (!isPassing(error)) throw error;
+      log.warn({ error: (error as Error).message }, "incidents wait for NATS");
+      await backoff.wait(signal);
+      await jetStream.whenConnected(signal);
+    }
+  }
+}
+
+/** Events that came over HTTP need no log. */
+async function isWithoutLog(error: unknown): Promise<boolean> {
+  const missing = unlessMissing("stream", Promise.reject(error)).catch(() => "another error");
+  return (await missing) === undefined;
+}
+
+function isPassing(error: unknown): boolean {
+  const isUnavailable = error instanceof JetStreamApiError && error.status === UNAVAILABLE;
+  return (
+    isUnavailable ||
+    error instanceof RequestLostError ||
+    error instanceof ReadInterruptedError ||
+    error instanceof ConsumerGoneError
+  );
+}
+
+async function readWhole(
+  jetStream: JetStream,
+  payload: Uint8Array,
+  signal: AbortSignal,
+): Promise<Envelope | undefined> {
+  try {
+    return await readEvent(jetStream, payload, signal);
+  } catch (error) {
+    if (error instanceof BlobLostError || error instanceof MalformedEventError) return undefined;
+    throw error;
+  }
+}
