@@ -268,7 +268,10 @@ export function subscriptionsStream(settings: StreamSettings): StreamDefinition 
       allow_direct: true,
     },
     guarded: ["subjects", "max_age", "max_msgs_per_subject", "allow_msg_ttl"],
+  };
+}
 
+/**
  * The incidents' key-value bucket, as ADR-8 lays it out. No age limit, because an incident may be open for years; what is resolved gets a time
  * to live of its own (`Nats-TTL`). A full one forgets the oldest, which is found again from the log; refusing new ones would stop functions.
  */

@@ -9,10 +9,10 @@ import { type FunctionContext, type FunctionDefinition, ownSelection } from "./d
 import { Selection } from "./filter/filter.ts";
 import { compileFilter, type Matcher, type MatchResult } from "./filter/match.ts";
 import { planSelection } from "./filter/plan.ts";
-import { PartitionCount } from "./ownership/partition.ts";
 import { followIncident, type Incident, type NoIncident } from "./incident/incident.ts";
 import type { IncidentMemory } from "./incident/incident-memory.ts";
 import type { Outcome } from "./outcome.ts";
+import { PartitionCount } from "./ownership/partition.ts";
 import { asCall } from "./running-call.ts";
 import { ServeSettings } from "./serve/serve-settings.ts";
 import { createSteps, type Steps } from "./step/step.ts";

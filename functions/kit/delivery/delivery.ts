@@ -7,9 +7,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Delivered, type Envelope, type JetStream, type Logger, objectPart } from "#contract";
-import type { Place, Verdict } from "../ownership/subscription-record.ts";
-import { type Delivered, type JetStream, type Logger, objectPart } from "#contract";
 import { createNatsIncidents } from "../incident/nats-memory.ts";
+import type { Place, Verdict } from "../ownership/subscription-record.ts";
 import { createNatsMemory } from "../step/nats-memory.ts";
 import type { Binding } from "../subscription.ts";
 import type { Acknowledgements, StoredEvent } from "./acknowledgement.ts";

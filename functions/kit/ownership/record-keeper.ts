@@ -209,7 +209,8 @@ function matcherOf(selection: unknown): ((event: Envelope) => boolean) | undefin
   const matcher = compileFilter(parsed.data);
   return (event) => {
     try {
-      return matcher.match(event).type === "matched";
+      const { type } = matcher.match(event);
+      return type === "matched" || type === "resolving";
     } catch {
       return true; // the event contradicts itself, which is told elsewhere
     }

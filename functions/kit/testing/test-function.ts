@@ -120,8 +120,6 @@ export function testFunction<Schema extends z.ZodType>(
       {
         ...{ jetStream: undefined, binding, graceMs: GRACE_MS, random: () => 0, warned: new Set<string>() },
         ...{ slots: createSlots(1)(), running: new Set<AbortController>(), stopping: new AbortController().signal },
-        stepMemory: recordSteps(memory, steps),
-        ...{ slots: createSlots(1), running: new Set<AbortController>(), stopping: new AbortController().signal },
         ...{ stepMemory: recordSteps(memory, steps), incidentMemory },
         log: createRecordingLogger((line) => logs.push(JSON.parse(line) as Record<string, unknown>)),
         retry: deliveryLimits(subscription.concurrency).retry,
