@@ -1,17 +1,25 @@
 /**
  * Tells a Slack channel what happened to an object: what changed from what to what, its phase and how long the one before held,
- * and who did it. Through an incoming webhook, or as a bot.
+ * and who did it. Through an incoming webhook, or as a bot; as a bot it keeps one thread for each incident, whose first message turns
+ * green when the object recovers.
  */
-
 import { z } from "zod";
-import { defineFunction, readSecret, SecretSource } from "#kit";
+import { defineFunction, type FunctionContext, readSecret, SecretSource } from "#kit";
 import { HttpUrl } from "./actions/http-client.ts";
 import { fillLink, LinkTemplate } from "./actions/link-template.ts";
-import { postSlackMessage, type SlackTarget } from "./actions/slack.ts";
-import { slackMessage } from "./actions/slack-message.ts";
+import type { MessageMaker } from "./actions/slack/block.ts";
+import type { SlackReceipt } from "./actions/slack/conversation.ts";
+import { postOnce, tellIncident } from "./actions/slack/incident-thread.ts";
+import { type IncidentNote, type SlackMessageOptions, slackMessage, stateInWords } from "./actions/slack/message.ts";
+import { ChannelChoice, channelFor, MentionRule, mentionsFor } from "./actions/slack/setting.ts";
+import { postToWebhook } from "./actions/slack/webhook.ts";
+import { renderTemplate, Template } from "./actions/template.ts";
 
 /** More is no message any more. */
 const FIELDS_MAX = 50;
+const LINKS_MAX = 10;
+
+const Link = z.strictObject({ text: Template.min(1), url: LinkTemplate });
 
 const Config = z
   .strictObject({
@@ -19,16 +27,22 @@ const Config = z
     webhookUrl: SecretSource.optional(),
     /** A bot's token, `xoxb-…`, with the scope `chat:write`; it needs `channel`. */
     botToken: SecretSource.optional(),
-    /** An id (C0123456789) or a name (#ops). */
-    channel: z.string().min(1).optional(),
+    /** An id (C0123456789) or a name (#ops), as a template; or rules. With an id a lost answer makes no second message. */
+    channel: ChannelChoice.optional(),
     /** Where a bot's calls go, if not to slack.com: GovSlack, or a test. */
     slackApiUrl: HttpUrl.optional(),
-    /** Plain text on top of the message. */
-    title: z.string().min(1).optional(),
-    /** A link about the object; its URL may name {namespace}, {name}, {kind}, {cluster} and {uid}. */
-    link: z.strictObject({ text: z.string().min(1), url: LinkTemplate }).optional(),
+    /** On top of the message, a template. */
+    title: Template.min(1).optional(),
+    /** A paragraph of one's own in Slack's markup, a template whose values are escaped. */
+    text: Template.min(1).optional(),
+    /** Links about the object: a dashboard, Argo CD, a runbook. */
+    links: z.array(Link).max(LINKS_MAX).default([]),
+    /** Whom to call. In an incident: when it opens. */
+    mentions: z.array(MentionRule).max(20).default([]),
     /** Changed fields that are listed; the rest is counted. */
     fieldsMax: z.int().min(0).max(FIELDS_MAX).default(10),
+    /** Which replies in an incident's thread are also shown in the channel. */
+    broadcast: z.enum(["never", "resolved", "always"]).default("never"),
   })
   .superRefine((config, context) => {
     const problem = targetProblem(config);
@@ -38,13 +52,13 @@ type Config = z.infer<typeof Config>;
 
 export default defineFunction({
   name: "notify-slack",
-  description: "Posts a message about the change to a Slack channel.",
+  description: "Posts a message about the change to a Slack channel, and keeps one thread for each incident.",
   config: Config,
-  async run({ event, config, step }) {
-    const link = config.link && { text: config.link.text, url: fillLink(config.link.url, event) };
-    const message = slackMessage(event, { title: config.title, link, fieldsMax: config.fieldsMax });
-    const receipt = await step("post", ({ signal }) => postSlackMessage(targetOf(config), message, { signal }));
-    return receipt.type === "bot" ? `posted to ${receipt.channel}, ts ${receipt.ts}` : "posted through the webhook";
+  // A look into the channel's history, a post, a reply and an update of ten seconds each.
+  timeoutMs: 60_000,
+  async run(context) {
+    const { config } = context;
+    return config.webhookUrl ? await notifyThroughWebhook(context, config.webhookUrl) : await notifyAsBot(context);
   },
 });
 
@@ -58,12 +72,60 @@ function targetProblem({ webhookUrl, botToken, channel, slackApiUrl }: Config): 
   return undefined;
 }
 
-/** Reads the secret at each run, so that a rotated one needs no restart. */
-function targetOf(config: Config): SlackTarget {
-  if (config.webhookUrl) return { type: "webhook", url: readSecret(config.webhookUrl) };
-  if (config.botToken && config.channel) {
-    const apiUrl = config.slackApiUrl;
-    return { type: "bot", token: readSecret(config.botToken), channel: config.channel, ...(apiUrl && { apiUrl }) };
+/** Opened and resolved are messages of their own: nothing that was posted can be found or changed. */
+async function notifyThroughWebhook(context: FunctionContext<Config>, webhookUrl: SecretSource): Promise<string> {
+  const { incident, step } = context;
+  if (incident?.type === "updated") return "not posted: an incoming webhook has no threads for an incident's updates";
+  const make = messageMaker(context, incident && { ...incident, place: "first" });
+  // The secret is read at each try, so that a rotated one needs no restart.
+  await step("post", ({ signal }) => postToWebhook(readSecret(webhookUrl), make, { signal }));
+  return "posted through the webhook";
+}
+
+async function notifyAsBot(context: FunctionContext<Config>): Promise<string> {
+  const { config, event, incident, step, attempt, log } = context;
+  const { botToken, channel: choice, slackApiUrl: apiUrl } = config;
+  if (!botToken || !choice) throw new Error(targetProblem(config));
+  const bot = () => ({ token: readSecret(botToken), apiUrl });
+  const call = { bot, step, event, attempt, log };
+  const channel = () => channelFor(choice, event, context);
+  if (incident === undefined) {
+    const message = messageMaker(context, undefined);
+    return postedTo(await postOnce({ ...call, name: "post", channel: channel(), message }));
   }
-  throw new Error(targetProblem(config));
+  return await tellIncident({
+    ...call,
+    incident,
+    channel,
+    state: stateInWords(event),
+    message: (note) => messageMaker(context, note),
+    isBroadcast: config.broadcast === "always" || config.broadcast === incident.type,
+  });
+}
+
+function postedTo({ channel, ts }: SlackReceipt): string {
+  return `posted to ${channel}, ts ${ts}`;
+}
+
+/** Fills in the templates now: one that cannot be filled in is told before anything is sent. */
+function messageMaker(context: FunctionContext<Config>, incident: IncidentNote | undefined): MessageMaker {
+  const { config, event } = context;
+  const isReply = incident?.place === "reply";
+  const isNews = incident === undefined || (incident.type === "opened" && !isReply);
+  const options: SlackMessageOptions = {
+    title: config.title && renderTemplate(config.title, context, "plain"),
+    text: isReply ? undefined : config.text && renderTemplate(config.text, context, "mrkdwn"),
+    links: isReply ? [] : linksFor(context),
+    mentions: isNews ? mentionsFor(config.mentions, event) : [],
+    fieldsMax: config.fieldsMax,
+    incident,
+  };
+  return (fields) => slackMessage(event, { ...options, fields });
+}
+
+function linksFor(context: FunctionContext<Config>): { text: string; url: string }[] {
+  return context.config.links.flatMap(({ text, url }) => {
+    const filled = fillLink(url, context);
+    return filled === undefined ? [] : [{ text: renderTemplate(text, context, "plain"), url: filled }];
+  });
 }

@@ -23,6 +23,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   yaml: /^(bridge\/yaml-config|cli\/(types-source|explain-text)|cli\/embedded\/(request\/request|embedded|manifest|server))\.ts$/,
   "@marcbachmann/cel-js":
     /^(cli\/embedded\/schema\/schema-rule(-value)?|functions\/kit\/expression\/cel(-[a-z]+)?)\.ts$/,
+  "@slack/types": /^functions\/actions\/slack\/block\.ts$/,
   liquidjs: /^functions\/actions\/template\.ts$/,
   zod: /./,
   jose: /^functions\/kit\/serve\/oidc\.ts$/,

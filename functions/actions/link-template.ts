@@ -1,43 +1,33 @@
 /**
- * A link to somewhere else about an object: a dashboard, Argo CD, a runbook. A URL with `{namespace}`, `{name}`, `{kind}`,
- * `{cluster}` and `{uid}` in it, each URL-encoded when it is filled in, so that no value can lead the link astray.
+ * A link to somewhere else about an object: a dashboard, Argo CD, a runbook. A URL as a template, whose values are URL-encoded when they
+ * are filled in. Scheme and host stand there as they are: no value can lead the link elsewhere.
  */
-
-import { z } from "zod";
-import type { Envelope } from "#kit";
 import { HttpUrl } from "./http-client.ts";
+import { renderTemplate, Template, type TemplateScope } from "./template.ts";
 
-const PLACEHOLDERS = ["namespace", "name", "kind", "cluster", "uid"] as const;
-type Placeholder = (typeof PLACEHOLDERS)[number];
+/** Scheme, host and port, and then a path, a query or the end. */
+const LITERAL_ORIGIN = /^https?:\/\/[^/?#{}\s\\]+(?=[/?#]|$)/i;
+const SINGLE_BRACE = /(?<!\{)\{[a-z]+\}(?!\})/;
 
-const BRACED = /\{([^{}]*)\}/g;
-
-/** A template, for settings: an `http` or `https` URL whose placeholders are all known. */
-export const LinkTemplate = z.string().superRefine((template, context) => {
-  for (const [braced, name = ""] of template.matchAll(BRACED)) {
-    if (isPlaceholder(name)) continue;
-    const known = PLACEHOLDERS.map((placeholder) => `{${placeholder}}`).join(", ");
-    context.addIssue({ code: "custom", message: `${braced} is unknown; known are ${known} (a brace itself is %7B)` });
-  }
-  const filled = HttpUrl.safeParse(template.replace(BRACED, "x"));
-  if (!filled.success)
-    context.addIssue({ code: "custom", message: filled.error.issues[0]?.message ?? "expected a URL" });
+/** A template, for settings: an `http` or `https` URL with values in its path or query. */
+export const LinkTemplate = Template.superRefine((template, context) => {
+  const brace = SINGLE_BRACE.exec(template)?.[0];
+  const origin = LITERAL_ORIGIN.exec(template)?.[0];
+  const problem =
+    origin === undefined
+      ? "expected an http or https URL whose host is written out, such as https://host/{{ event.name }}"
+      : brace !== undefined
+        ? `${brace} is not filled in: write {{ event${brace === "{uid}" ? ".data.object.metadata.uid" : `.${brace.slice(1, -1)}`} }}`
+        : HttpUrl.safeParse(origin).error?.issues[0]?.message;
+  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
 });
 
-/** Fills in the object of an event; what the object has not, such as a cluster-scoped one's namespace, is left empty. */
-export function fillLink(template: string, event: Envelope): string {
-  const values: Record<Placeholder, string> = {
-    namespace: event.namespace ?? "",
-    name: event.name,
-    kind: event.kind,
-    cluster: event.cluster,
-    uid: event.data.object.metadata.uid,
-  };
-  return template.replace(BRACED, (braced, name: string) =>
-    isPlaceholder(name) ? encodeURIComponent(values[name].toWellFormed()) : braced,
-  );
-}
-
-function isPlaceholder(name: string): name is Placeholder {
-  return (PLACEHOLDERS as readonly string[]).includes(name);
+/** Fills in the event. `undefined` when what came out is no URL on that host, or one whose path climbs (`..`): then there is no link. */
+export function fillLink(template: string, scope: TemplateScope): string | undefined {
+  const origin = LITERAL_ORIGIN.exec(template)?.[0];
+  const text = renderTemplate(template, scope, "url").trim();
+  const url = URL.parse(text);
+  if (url === null || origin === undefined || url.origin !== new URL(origin).origin) return undefined;
+  const path = text.slice(origin.length).split(/[?#]/, 1)[0] ?? "";
+  return path.split("/").some((part) => /^(?:\.|%2e){1,2}$/i.test(part)) ? undefined : text;
 }

@@ -15,9 +15,10 @@ export interface Reply {
 
 /**
  * What the next request meets instead: another answer; `hang`, no answer ever; `reset`, the connection broken before anything
- * is done; `lose-answer`, everything done and then the connection broken.
+ * is done; `lose-answer`, everything done and then the connection broken; `stall`, everything done and the answer's body never ending;
+ * `none`, nothing unusual, for a fault that is meant for a later request.
  */
-export type Fault = Reply | "hang" | "reset" | "lose-answer";
+export type Fault = Reply | "hang" | "reset" | "lose-answer" | "stall" | "none";
 
 /** A request as it arrived. */
 export interface ReceivedRequest {
@@ -102,8 +103,10 @@ function respond(
 ): void {
   if (fault === "hang") return;
   if (fault === "reset") return void outgoing.socket?.resetAndDestroy();
-  const reply = fault === undefined || fault === "lose-answer" ? answer(request) : fault;
+  const reply = typeof fault === "object" ? fault : answer(request);
   if (fault === "lose-answer") return void outgoing.socket?.resetAndDestroy();
+  if (fault === "stall")
+    return void outgoing.writeHead(reply.status, reply.headers).write(reply.body?.slice(0, 1) ?? " ");
   outgoing.writeHead(reply.status, reply.headers).end(reply.body);
 }
 

@@ -1,46 +1,63 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fillLink, LinkTemplate } from "../../../functions/actions/link-template.ts";
-import { sampleEvent } from "./sample-event.ts";
+import { sampleContext, sampleEvent } from "./sample-event.ts";
 
-const event = sampleEvent({ op: "created", after: {} });
+/** The template filled in for a Database whose label `team` is this. */
+function filled(template: string, team = "red"): string | undefined {
+  const event = sampleEvent({ op: "created", after: { metadata: { labels: { team } } } });
+  return fillLink(LinkTemplate.parse(template), sampleContext(event, {}));
+}
 
-describe("a link template", () => {
-  test("is filled with the object", () => {
+const TEAM = "{{ object.metadata.labels.team }}";
+
+describe("a link", () => {
+  test("is filled in with the object", () => {
     assert.equal(
-      fillLink("https://argo.example.com/{cluster}/{namespace}/{kind}/{name}?uid={uid}", event),
-      "https://argo.example.com/eu-1/prod/Database/orders?uid=5f1d7a52-0c3e-4d1b-9a70-3f2f2c1b0a99",
+      filled(
+        "https://argo.example.com/{{ event.cluster }}/{{ event.namespace }}/{{ event.name }}?uid={{ object.metadata.uid }}",
+      ),
+      "https://argo.example.com/eu-1/prod/orders?uid=5f1d7a52-0c3e-4d1b-9a70-3f2f2c1b0a99",
     );
   });
 
-  test("encodes each value, so that none can lead the link astray", () => {
-    const odd = { ...event, name: "../a?b=c&d#e f|g>\uD800" };
+  test("has each value encoded, so that none can lead it astray", () => {
     assert.equal(
-      fillLink("https://x.example/{name}", odd),
-      "https://x.example/..%2Fa%3Fb%3Dc%26d%23e%20f%7Cg%3E%EF%BF%BD",
+      filled(`https://x.example/${TEAM}`, "../a?b=c&d#e f|g>@(\uD800)"),
+      "https://x.example/..%2Fa%3Fb%3Dc%26d%23e%20f%7Cg%3E%40%28%EF%BF%BD%29",
     );
   });
 
-  test("leaves a cluster-scoped object's namespace empty", () => {
-    assert.equal(
-      fillLink("https://x.example/?ns={namespace}", { ...event, namespace: undefined }),
-      "https://x.example/?ns=",
-    );
-  });
+  const left: { name: string; template: string; team: string }[] = [
+    { name: "whose path climbs", template: `https://x.example/teams/${TEAM}/x`, team: ".." },
+    { name: "whose path climbs in parts", template: `https://x.example/teams/.${TEAM}`, team: "." },
+  ];
+  for (const { name, template, team } of left) {
+    test(`${name} is left out`, () => assert.equal(filled(template, team), undefined));
+  }
 
   const refused: { name: string; template: string; problem: RegExp }[] = [
+    { name: "no URL", template: "grafana/{{ event.name }}", problem: /expected an http or https URL/ },
+    { name: "another scheme", template: "javascript:alert(1)", problem: /expected an http or https URL/ },
+    { name: "a value in the host", template: `https://${TEAM}.example.com/`, problem: /whose host is written out/ },
     {
-      name: "an unknown placeholder",
-      template: "https://x.example/{pod}",
-      problem: /\{pod\} is unknown; known are \{namespace\}/,
+      name: "a value right after the host",
+      template: `https://x.example${TEAM}/`,
+      problem: /whose host is written out/,
     },
-    { name: "a scheme that runs code", template: "javascript:alert(1)", problem: /http or https/ },
-    { name: "no URL", template: "dashboards/{name}", problem: /http or https/ },
-    { name: "credentials", template: "https://me:pw@x.example/{name}", problem: /credentials/ },
+    { name: "a value in the scheme", template: `${TEAM}://x.example/`, problem: /whose host is written out/ },
+    { name: "a back-slash", template: `https://x.example\\${TEAM}`, problem: /whose host is written out/ },
+    { name: "credentials", template: "https://me:secret@x.example/", problem: /name a secret instead/ },
+    { name: "an unknown name", template: "https://x.example/{{ pod }}", problem: /pod is unknown/ },
+    {
+      name: "a single brace",
+      template: "https://x.example/{name}",
+      problem: /\{name\} is not filled in: write \{\{ event\.name \}\}/,
+    },
   ];
   for (const { name, template, problem } of refused) {
-    test(`refuses ${name} at start`, () => {
-      assert.match(LinkTemplate.safeParse(template).error?.message ?? "", problem);
+    test(`with ${name} is refused with the settings`, () => {
+      assert.match(LinkTemplate.safeParse(template).error?.issues[0]?.message ?? "", problem);
     });
   }
 });

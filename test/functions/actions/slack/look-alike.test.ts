@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type SlackServer, startSlack } from "../../kit/slack-server.ts";
+import { type SlackServer, startSlack } from "../../../kit/slack-server.ts";
 
 const header = (text: string, type = "plain_text") => ({ type: "header", text: { type, text } });
 const section = (text: string) => ({ type: "section", text: { type: "mrkdwn", text } });

@@ -1,27 +1,41 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { postSlackMessage, type SlackTarget } from "../../../functions/actions/slack.ts";
-import { context, header, type SlackMessage, section } from "../../../functions/actions/slack-block.ts";
-import { type SlackServer, startSlack } from "../../kit/slack-server.ts";
-import type { Fault } from "../../kit/webhook-server.ts";
-import { failureOf } from "./thrown.ts";
+import { context, header, type MessageMaker, section, table } from "../../../../functions/actions/slack/block.ts";
+import { postMessage } from "../../../../functions/actions/slack/conversation.ts";
+import { postToWebhook } from "../../../../functions/actions/slack/webhook.ts";
+import { type SlackServer, startSlack } from "../../../kit/slack-server.ts";
+import type { Fault } from "../../../kit/webhook-server.ts";
+import { failureOf } from "../thrown.ts";
 
-const message: SlackMessage = { text: "hello", blocks: [header("Hello"), section("*world*"), context("small print")] };
-
-const webhookOf = (slack: SlackServer): SlackTarget => ({ type: "webhook", url: slack.webhookUrl });
-const botOf = (slack: SlackServer): SlackTarget & { type: "bot" } => ({
-  type: "bot",
-  token: slack.token,
-  channel: slack.channel,
-  apiUrl: slack.apiUrl,
+const rows = [["Field"], ["x"]];
+const message: MessageMaker = (fields) => ({
+  text: "hello",
+  blocks: [header("Hello")],
+  attachments: [{ blocks: [fields === "table" ? table(rows) : section("*world*"), context("small print")] }],
 });
 
+/** Where a message goes: the webhook, or the bot's channel. */
+interface Target {
+  readonly type: "webhook" | "bot";
+  readonly secret: string;
+  readonly channel?: string;
+}
+
+const webhookOf = (slack: SlackServer): Target => ({ type: "webhook", secret: slack.webhookUrl });
+const botOf = (slack: SlackServer): Target => ({ type: "bot", secret: slack.token, channel: slack.channel });
+
+function post(slack: SlackServer, { type, secret, channel = "" }: Target, options: { timeoutMs?: number } = {}) {
+  return type === "webhook"
+    ? postToWebhook(secret, message, options)
+    : postMessage({ token: secret, apiUrl: slack.apiUrl }, { channel, key: "k", message }, options);
+}
+
 /** Posts to a Slack that misbehaves once, and checks that no secret comes out of it. */
-async function failureAt(targetOf: (slack: SlackServer) => SlackTarget, fault?: Fault) {
+async function failureAt(targetOf: (slack: SlackServer) => Target, fault?: Fault) {
   await using slack = await startSlack();
   if (fault) slack.next(fault);
   const timeoutMs = fault === "hang" ? 100 : 10_000;
-  const failure = await failureOf(() => postSlackMessage(targetOf(slack), message, { timeoutMs }));
+  const failure = await failureOf(async () => post(slack, targetOf(slack), { timeoutMs }));
   const secrets = [slack.token, new URL(slack.webhookUrl).pathname, "hello", "world"];
   for (const secret of secrets) assert.ok(!failure.words.includes(secret), `"${secret}" is in: ${failure.words}`);
   assert.equal(slack.messages.length, 0);
@@ -34,31 +48,43 @@ const refusal = (answer: object, headers = {}): Fault => ({ status: 200, headers
 describe("a message", () => {
   test("arrives once through an incoming webhook", async () => {
     await using slack = await startSlack();
-    assert.deepEqual(await postSlackMessage(webhookOf(slack), message), { type: "webhook" });
-    assert.deepEqual(
-      slack.messages.map(({ via, text, blocks }) => ({ via, text, blocks })),
-      [{ via: "webhook", ...message }],
-    );
+    await post(slack, webhookOf(slack));
+    const [received, ...more] = slack.messages;
+    assert.deepEqual(more, []);
+    const { via, text, blocks, attachments } = received ?? assert.fail();
+    assert.deepEqual({ via, text, blocks, attachments }, { via: "webhook", ...message("table") });
   });
 
-  test("arrives once as a bot, and its ts is known", async () => {
+  test("arrives once as a bot, and where it stands is known", async () => {
     await using slack = await startSlack();
-    const receipt = await postSlackMessage(botOf(slack), message);
-    assert.deepEqual(receipt, { type: "bot", channel: "C0CRREACT", ts: slack.messages[0]?.ts });
-    assert.equal(slack.messages[0]?.via, "bot");
+    const receipt = await post(slack, botOf(slack));
+    assert.deepEqual(receipt, { channel: slack.channelId, ts: slack.messages[0]?.ts });
+    assert.equal(slack.messages.length, 1);
   });
 
   test("counts as posted when a look-alike's answer has no ts", async () => {
     await using slack = await startSlack();
     slack.next(refusal({ ok: true }));
-    assert.deepEqual(await postSlackMessage(botOf(slack), message), { type: "bot", channel: "#ops", ts: null });
+    assert.deepEqual(await post(slack, botOf(slack)), { channel: "#ops", ts: null });
   });
+
+  for (const targetOf of [webhookOf, botOf]) {
+    test(`comes without its table where Slack refuses tables, ${targetOf.name}`, async () => {
+      await using slack = await startSlack();
+      slack.refusesTables = true;
+      await post(slack, targetOf(slack));
+      assert.deepEqual(
+        slack.messages.map(({ attachments }) => attachments),
+        [message("lines").attachments],
+      );
+    });
+  }
 });
 
 describe("an incoming webhook's refusal is final and says what to do", () => {
   const rows: [status: number, body: string, message: RegExp][] = [
     [400, "invalid_payload", /invalid_payload, HTTP 400.*report/],
-    [400, "invalid_blocks", /invalid_blocks.*report/],
+    [400, "msg_blocks_too_long", /msg_blocks_too_long.*report/],
     [403, "invalid_token", /create a new incoming webhook/],
     [403, "action_prohibited", /administrator/],
     [404, "channel_not_found", /channel does not exist any more/],
@@ -79,7 +105,7 @@ describe("an incoming webhook's refusal is final and says what to do", () => {
   }
 
   test("a URL that is not whole", async () => {
-    const failure = await failureAt((slack) => ({ type: "webhook", url: slack.webhookUrl.slice(0, -4) }));
+    const failure = await failureAt((slack) => ({ type: "webhook", secret: slack.webhookUrl.slice(0, -4) }));
     assert.match(failure.message, /no_service.*not whole/);
   });
 });
@@ -93,9 +119,12 @@ describe("a bot's refusal is final and says what to do", () => {
     [{ ok: false, error: "channel_not_found" }, /check the channel's name/],
     [{ ok: false, error: "not_in_channel" }, /\/invite @/],
     [{ ok: false, error: "is_archived" }, /unarchive/],
-    [{ ok: false, error: "missing_scope", needed: "chat:write" }, /needs chat:write\): add the scope chat:write/],
+    [{ ok: false, error: "missing_scope", needed: "chat:write" }, /needs chat:write\): add the scope to the app/],
     [{ ok: false, error: "msg_too_long" }, /report/],
-    [{ ok: false, error: "invalid_blocks" }, /report/],
+    [{ ok: false, error: "msg_blocks_too_long" }, /report/],
+    [{ ok: false, error: "restricted_action" }, /administrator/],
+    [{ ok: false, error: "ekm_access_denied" }, /Enterprise Key Management/],
+    [{ ok: false, error: "team_access_not_granted" }, /organization to grant it/],
     [{ ok: false, error: "a_new_one" }, /a_new_one.*docs\.slack\.dev/],
     [{ ok: false, error: "Hello world, said xoxb-2147-very-secret-bot-token" }, /an error without a name/],
     [{ ok: false }, /an error without a name/],
@@ -108,8 +137,27 @@ describe("a bot's refusal is final and says what to do", () => {
     });
   }
 
+  test("blocks that Slack refuses even without a table are named, not quoted", async () => {
+    await using slack = await startSlack();
+    const problems = [
+      "[ERROR] must be less than 151 characters [json-pointer:/blocks/0/text/text]",
+      "[ERROR] invalid text: hello [json-pointer:/blocks/0]",
+      "hello",
+    ];
+    const answer = refusal({ ok: false, error: "invalid_blocks", response_metadata: { messages: problems } });
+    slack.next(answer);
+    slack.next(answer);
+    const failure = await failureOf(async () => post(slack, botOf(slack)));
+    assert.equal(failure.treated, "dead-letter");
+    assert.match(
+      failure.message,
+      /invalid_blocks, must be less than 151 characters \/blocks\/0\/text\/text\): .*report/,
+    );
+    assert.doesNotMatch(failure.words, /hello/);
+  });
+
   test("a wrong token and an unknown channel are told apart", async () => {
-    const token = await failureAt((slack) => ({ ...botOf(slack), token: "xoxb-other" }));
+    const token = await failureAt((slack) => ({ ...botOf(slack), secret: "xoxb-other" }));
     assert.match(token.message, /invalid_auth/);
     const channel = await failureAt((slack) => ({ ...botOf(slack), channel: "#elsewhere" }));
     assert.match(channel.message, /channel_not_found/);

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { SlackMessage } from "../../../functions/actions/slack-block.ts";
-import { type SlackMessageOptions, slackMessage } from "../../../functions/actions/slack-message.ts";
-import { manyFields, type Sample, sampleEvent } from "./sample-event.ts";
+import type { SlackMessage } from "../../../../functions/actions/slack/block.ts";
+import {
+  type IncidentNote,
+  type SlackMessageOptions,
+  slackMessage,
+} from "../../../../functions/actions/slack/message.ts";
+import { manyFields, type Sample, sampleEvent } from "../sample-event.ts";
 
 const AT = "<!date^1772600767^{date_short_pretty} {time_secs}|2026-03-04 05:06:07 UTC>";
 const SINCE = "<!date^1772592644^{date_short_pretty} {time_secs}|2026-03-04 02:50:44 UTC>";
@@ -15,9 +19,9 @@ const ready = (status: string, more: object = {}) => ({
   ...more,
 });
 
-/** A message as its reader sees it: `#` is the header, `( )` small print. */
-function lines(message: SlackMessage): string[] {
-  return message.blocks.flatMap((block) => {
+/** A message as its reader sees it: `#` is the header, `( )` small print, `|` a table's cell. */
+function lines({ blocks, attachments }: SlackMessage): string[] {
+  return [...blocks, ...attachments.flatMap((attachment) => attachment.blocks)].flatMap((block) => {
     switch (block.type) {
       case "header":
         return [`# ${block.text.text}`];
@@ -25,11 +29,21 @@ function lines(message: SlackMessage): string[] {
         return block.text.text.split("\n");
       case "context":
         return block.elements.map((element) => `(${element.text})`);
+      case "table":
+        return block.rows.map((row) => `| ${row.map(cellText).join(" | ")} |`);
       default:
         return block satisfies never;
     }
   });
 }
+
+function cellText(cell: SlackTable["rows"][number][number]): string {
+  return cell.type === "rich_text"
+    ? cell.elements.flatMap(({ elements }) => elements.map((each) => ("text" in each ? each.text : ""))).join("")
+    : cell.text;
+}
+type SlackTable = Extract<SlackMessage["blocks"][number], { type: "table" }>;
+const HEAD = "| Field | Before | After |";
 
 const render = (sample: Sample, options: Partial<SlackMessageOptions> = {}) =>
   slackMessage(sampleEvent(sample), { fieldsMax: 10, ...options });
@@ -80,9 +94,10 @@ describe("a Slack message", () => {
       expected: [
         "# Database prod/orders: changed",
         `*Phase* \`Running\` since ${SINCE}`,
-        "• `spec.replicas` `3` → `5`",
-        "• `spec.tier` removed, was `gold`",
-        "• `spec.size` set to `10Gi`",
+        HEAD,
+        "| spec.replicas | 3 | 5 |",
+        "| spec.tier | gold | — |",
+        "| spec.size | — | 10Gi |",
         EDITED,
       ],
     },
@@ -98,7 +113,8 @@ describe("a Slack message", () => {
       text: "Database prod/orders: changed · spec.a 1 → 2",
       expected: [
         "# Database prod/orders: changed",
-        "• `spec.a` `1` → `2`",
+        HEAD,
+        "| spec.a | 1 | 2 |",
         EDITED,
         "(:warning: some intermediate states may be missing)",
       ],
@@ -125,7 +141,8 @@ describe("a Slack message", () => {
         "# Database prod/orders: changed",
         "*Ready* `True` → `False` after 6 m 7 s · DiskFull",
         "> volume is full",
-        "• `status.observedGeneration` `1` → `2`",
+        HEAD,
+        "| status.observedGeneration | 1 | 2 |",
         EDITED,
       ],
     },
@@ -156,23 +173,31 @@ describe("a Slack message", () => {
         "# Database prod/orders: Provisioning",
         "*Phase* `Provisioning`",
         "*Ready* `False`",
-        "• `status.endpoint` set to `db.prod`",
+        HEAD,
+        "| status.endpoint | — | db.prod |",
         EDITED,
       ],
     },
     {
-      name: "puts a title on top and a link below",
+      name: "puts a title on top, calls whom it should, and has the author's words and links",
       sample: { before: { status: { phase: "Running" } }, after: { status: { phase: "Failed" } }, heldSeconds: 59 },
       options: {
         title: "Database alert",
-        link: { text: "Dashboard & more", url: "https://grafana.example/d?a=1&b=2|3" },
+        text: "Ask *<!subteam^S0123456789>*",
+        mentions: ["<!here>", "<@U0123456789>"],
+        links: [
+          { text: "Dashboard & more", url: "https://grafana.example/d?a=1&b=2|3" },
+          { text: "Runbook", url: "https://runbook.example" },
+        ],
       },
       text: "Database alert: Database prod/orders: Running → Failed after 59 s",
       expected: [
         "# Database alert",
+        "<!here> <@U0123456789>",
+        "Ask *<!subteam^S0123456789>*",
         "*Database prod/orders: Running → Failed*",
         "*Phase* `Running` → `Failed` after 59 s",
-        "<https://grafana.example/d?a=1&amp;b=2%7C3|Dashboard &amp; more>",
+        "<https://grafana.example/d?a=1&amp;b=2%7C3|Dashboard &amp; more> · <https://runbook.example|Runbook>",
         EDITED,
       ],
     },
@@ -182,8 +207,9 @@ describe("a Slack message", () => {
       text: "Database prod/orders: changed · spec.field0 0 v old → 0 v new, spec.field1 1 v old → 1 v new, spec.field2 2 v old → 2 v new, and 197 more",
       expected: [
         "# Database prod/orders: changed",
-        ...Array.from({ length: 10 }, (_, i) => `• \`spec.field${i}\` \`${i} v old\` → \`${i} v new\``),
-        "…and 190 more",
+        HEAD,
+        ...Array.from({ length: 10 }, (_, i) => `| spec.field${i} | ${i} v old | ${i} v new |`),
+        "… and 190 more",
         EDITED,
       ],
     },
@@ -200,7 +226,8 @@ describe("a Slack message", () => {
       text: `Database prod/orders: changed · spec.ca …${"x".repeat(20)}A → …${"x".repeat(20)}B`,
       expected: [
         "# Database prod/orders: changed",
-        `• \`spec.ca\` \`…${"x".repeat(20)}A\` → \`…${"x".repeat(20)}B\``,
+        HEAD,
+        `| spec.ca | …${"x".repeat(20)}A | …${"x".repeat(20)}B |`,
         EDITED,
       ],
     },
@@ -213,13 +240,14 @@ describe("a Slack message", () => {
           status: { phase: "<!channel>", message: "<@U123> & <https://evil.example|click>\nsecond" },
         },
       },
-      text: 'Database prod/orders: Running → &lt;!channel&gt; after 2 h 15 m · &lt;@U123&gt; &amp; &lt;https://evil.example|click&gt; second · metadata.labels["a.b/c`"] 1 → &lt;!here&gt; `rm -rf` next\uFFFDline\uFFFD',
+      text: `Database prod/orders: Running → &lt;!channel&gt; after 2 h 15 m · &lt;@U123&gt; &amp; &lt;https://evil.example|click&gt; second · metadata.labels["a.b/c'"] 1 → &lt;!here&gt; 'rm -rf' next\uFFFDline\uFFFD`,
       expected: [
         "# Database prod/orders: Running → &lt;!channel&gt;",
         "*Phase* `Running` → `&lt;!channel&gt;` after 2 h 15 m",
         "> &lt;@U123&gt; &amp; &lt;https://evil.example|click&gt;",
         "> second",
-        "• `metadata.labels[\"a.b/c'\"]` `1` → `&lt;!here&gt; 'rm -rf'⏎next\uFFFDline\uFFFD`",
+        HEAD,
+        '| metadata.labels["a.b/c`"] | 1 | <!here> `rm -rf`⏎next\uFFFDline\uFFFD |',
         EDITED,
       ],
     },
@@ -229,9 +257,9 @@ describe("a Slack message", () => {
         before: { metadata: { name: "n".repeat(253) }, status: { phase: "Running" } },
         after: { metadata: { name: "n".repeat(253) }, status: { phase: "Failed" } },
       },
-      text: `Database prod/${"n".repeat(117)}…: Running → Failed after 2 h 15 m`,
+      text: `Database prod/${"n".repeat(107)}…: Running → Failed after 2 h 15 m`,
       expected: [
-        `# Database prod/${"n".repeat(117)}…: Running → Failed`,
+        `# Database prod/${"n".repeat(107)}…: Running → Failed`,
         `*Database* \`prod/${"n".repeat(253)}\``,
         "*Phase* `Running` → `Failed` after 2 h 15 m",
         EDITED,
@@ -246,12 +274,111 @@ describe("a Slack message", () => {
     });
   }
 
-  test("has text that Slack finds no mentions in on its own", () => {
-    const message = render({ before: { spec: { a: 1 } }, after: { spec: { a: "@channel #ops" } } });
-    assert.deepEqual(message.blocks, [
-      { type: "header", text: { type: "plain_text", text: "Database prod/orders: changed", emoji: false } },
-      { type: "section", text: { type: "mrkdwn", text: "• `spec.a` `1` → `@channel #ops`", verbatim: true } },
-      { type: "context", elements: [{ type: "mrkdwn", text: EDITED.slice(1, -1), verbatim: true }] },
+  test("has a table whose cells are no markup, and text that Slack finds no mentions in on its own", () => {
+    const message = render({ before: { spec: { a: 1 } }, after: { spec: { a: "@channel <#ops>" } } });
+    const cell = (text: string, style?: object) => ({
+      type: "rich_text",
+      elements: [{ type: "rich_text_section", elements: [{ type: "text", text, ...style }] }],
+    });
+    const bold = { style: { bold: true } };
+    const wrapped = { is_wrapped: true };
+    assert.deepEqual(message, {
+      text: "Database prod/orders: changed · spec.a 1 → @channel &lt;#ops&gt;",
+      blocks: [{ type: "header", text: { type: "plain_text", text: "Database prod/orders: changed", emoji: false } }],
+      attachments: [
+        {
+          fallback: "Database prod/orders: changed",
+          blocks: [
+            {
+              type: "table",
+              column_settings: [wrapped, wrapped, wrapped],
+              rows: [
+                [cell("Field", bold), cell("Before", bold), cell("After", bold)],
+                [cell("spec.a"), cell("1"), cell("@channel <#ops>")],
+              ],
+            },
+            { type: "context", elements: [{ type: "mrkdwn", text: EDITED.slice(1, -1), verbatim: true }] },
+          ],
+        },
+      ],
+    });
+  });
+
+  test("lists fields as lines where Slack does not take a table", () => {
+    const fields = { before: { spec: { a: 1, b: 2 } }, after: { spec: { a: "`<!here>`", c: 3 } } };
+    assert.deepEqual(lines(render(fields, { fields: "lines" })), [
+      "# Database prod/orders: changed",
+      "• `spec.a` `1` → `'&lt;!here&gt;'`",
+      "• `spec.b` removed, was `2`",
+      "• `spec.c` set to `3`",
+      EDITED,
     ]);
   });
+
+  test("lists fields as lines where the table would be too large, and counts what does not fit", () => {
+    const shown = lines(render(manyFields(50, "v".repeat(100)), { fieldsMax: 50 }));
+    assert.match(shown[1] ?? "", /^• `spec\.field0` `0 v{100} old` →/);
+    assert.match(shown.at(-2) ?? "", /^… and \d+ more$/);
+  });
+});
+
+describe("a Slack message about an incident", () => {
+  const OPENED_AT = "2026-03-04T04:00:00Z";
+  const OPEN_SINCE = "open since <!date^1772596800^{date_short_pretty} {time_secs}|2026-03-04 04:00:00 UTC>";
+  const sample: Sample = {
+    before: { status: { phase: "Failed" } },
+    after: { status: { phase: "Running" } },
+    heldSeconds: 60,
+  };
+  const PHASE = "*Phase* `Failed` → `Running` after 1 m";
+  const rows: { name: string; incident: Partial<IncidentNote>; color: string; expected: string[] }[] = [
+    {
+      name: "is red when it opens",
+      incident: { type: "opened" },
+      color: "danger",
+      expected: ["# Alert", "*Database prod/orders: Failed → Running*", PHASE, EDITED],
+    },
+    {
+      name: "is short in a thread, and counts the updates",
+      incident: { type: "updated", place: "reply", updateCount: 3 },
+      color: "danger",
+      expected: ["*Failed → Running*", PHASE, `(update 3 · ${EDITED.slice(1)}`],
+    },
+    {
+      name: "is green when it is over, and says how it began and how long it took",
+      incident: { type: "resolved", updateCount: 1, opened: "Running → Failed" },
+      color: "good",
+      expected: [
+        "# Resolved: Alert",
+        "*Database prod/orders: Failed → Running*",
+        `*Resolved* after 1 h 6 m · ${OPEN_SINCE} (\`Running → Failed\`) · 1 update`,
+        PHASE,
+        EDITED,
+      ],
+    },
+    {
+      name: "says when it takes the place of one that was not found",
+      incident: { type: "updated", updateCount: 2, isSubstitute: true },
+      color: "danger",
+      expected: [
+        "# Alert",
+        "*Database prod/orders: Failed → Running*",
+        "_The first message of this incident could not be found: this one takes its place._",
+        `*Incident* ${OPEN_SINCE} · 2 updates`,
+        PHASE,
+        EDITED,
+      ],
+    },
+  ];
+  for (const { name, incident, color, expected } of rows) {
+    test(name, () => {
+      const note = { type: "opened", place: "first", openedAt: OPENED_AT, updateCount: 0, ...incident } as const;
+      const message = render(sample, { title: "Alert", incident: note });
+      assert.deepEqual(lines(message), expected);
+      assert.deepEqual(
+        message.attachments.map((attachment) => attachment.color),
+        [color],
+      );
+    });
+  }
 });
