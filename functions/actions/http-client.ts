@@ -2,18 +2,25 @@
  * The only way out for outbound HTTP: one call, one answer, within a time and a size. It tells apart what a retry can heal (an
  * ordinary Error, or RetryAfterError when the receiver says when) from what it cannot (PermanentError). Paths, queries, headers
  * and bodies may be secrets — a Slack webhook's path is one — so that errors name the host and nothing else of a request.
- * Redirects are not followed: they would carry the body, and a token, to a host nobody configured.
+ * Redirects are not followed, to no host at all: they would carry the body, and a token, where nobody configured.
  *
- * A guard against private addresses belongs between the URL's check and the call, where the host is known and nothing is sent.
- * Source: RFC 9110 sections 10.2.3 (Retry-After) and 15 (status codes); the Fetch standard.
+ * Hosts come from the configuration alone: no action puts a value of an object before a URL's path. So private addresses are allowed (most
+ * receivers stand in the cluster), and only what is never a receiver is refused: link-local addresses, where clouds hand out credentials.
+ * A name that resolves to one is not noticed; a NetworkPolicy is the fence around all of it.
+ * Source: RFC 9110 sections 10.2.3 (Retry-After) and 15 (status codes); the Fetch standard; RFC 3927, RFC 4291 section 2.5.6.
  */
+import { BlockList, isIPv6 } from "node:net";
 import { z } from "zod";
 import { PermanentError, RetryAfterError } from "#kit";
 
 /** An `http` or `https` URL without credentials in it, for settings. */
 export const HttpUrl = z
   .url({ protocol: /^https?$/, error: "expected an http or https URL" })
-  .refine((text) => !hasCredentials(URL.parse(text)), "credentials do not belong into a URL: name a secret instead");
+  .refine((text) => !hasCredentials(URL.parse(text)), "credentials do not belong into a URL: name a secret instead")
+  .refine(
+    (text) => !isLinkLocal(URL.parse(text)),
+    "this is a link-local address, where no receiver is: name another host",
+  );
 
 /** One call. */
 export interface HttpRequest {
@@ -66,6 +73,13 @@ const RETRY_AFTER_MS_MIN = 1_000;
 /** Refusals that time heals: Request Timeout, Too Early, Too Many Requests. */
 const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
 
+/** Link-local addresses, and the names and addresses under which clouds answer besides. */
+const LINK_LOCAL = new BlockList();
+LINK_LOCAL.addSubnet("169.254.0.0", 16, "ipv4");
+LINK_LOCAL.addSubnet("fe80::", 10, "ipv6");
+LINK_LOCAL.addAddress("fd00:ec2::254", "ipv6");
+const METADATA_HOST = /^metadata(\.google\.internal|\.goog)\.?$/;
+
 /**
  * Makes the call. Throws PermanentError (unusable URL, header or body; redirect; refusal), RetryAfterError (408, 425, 429, 5xx
  * with a Retry-After), or an Error that is worth another try (the same without one; no answer; no connection).
@@ -105,7 +119,17 @@ function checkUrl(text: string): URL {
       `the URL for ${url.host} has credentials in it: leave them out and name a secret for the token`,
     );
   }
+  if (isLinkLocal(url)) {
+    throw new PermanentError(`${url.host} is a link-local address, where no receiver is: set the URL to another host`);
+  }
   return url;
+}
+
+/** The URL's parser has already read every way to write an IPv4 address. */
+function isLinkLocal(url: URL | null): boolean {
+  if (url === null) return false;
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  return METADATA_HOST.test(host) || LINK_LOCAL.check(host, isIPv6(host) ? "ipv6" : "ipv4");
 }
 
 function hasCredentials(url: URL | null): boolean {

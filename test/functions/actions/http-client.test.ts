@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createServer } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { promisify } from "node:util";
 import { type HttpRequest, httpRequest } from "../../../functions/actions/http-client.ts";
 import { type Fault, startReceiver } from "../../kit/webhook-server.ts";
 import { failureOf } from "./thrown.ts";
@@ -166,6 +171,18 @@ describe("a request", () => {
     { name: "a URL that is none", request: { url: "hooks.example/s3cret" }, message: /cannot be read/ },
     { name: "another scheme", request: { url: "file:///etc/s3cret" }, message: /neither http nor https/ },
     { name: "credentials in the URL", request: { url: "https://user:s3cret@hooks.example/" }, message: /credentials/ },
+    ...[
+      "169.254.169.254",
+      "0xa9fea9fe",
+      "2852039166",
+      "[fe80::1]",
+      "[::ffff:169.254.169.254]",
+      "metadata.google.internal",
+    ].map((host) => ({
+      name: `the address ${host}`,
+      request: { url: `http://${host}/latest/s3cret` },
+      message: /link-local address, where no receiver is/,
+    })),
     {
       name: "a header with a line break",
       request: { headers: { authorization: "Bearer s3cret\nx: y" } },
@@ -189,4 +206,51 @@ describe("a request", () => {
       assert.doesNotMatch(failure.words, /s3cret/);
     });
   }
+});
+
+describe("a proxy of the environment", () => {
+  /** Calls from a process with this environment, by way of a proxy that leads every name to one receiver. */
+  async function callFrom(environment: Record<string, string>): Promise<{ output: string; asked: string[] }> {
+    await using receiver = await startReceiver(() => ({ status: 200, body: "hello" }));
+    const asked: string[] = [];
+    const proxy = createServer().on("connect", ({ url = "" }, socket: Socket) => {
+      asked.push(url);
+      const { hostname, port } = new URL(receiver.origin);
+      const onward = connect(Number(port), hostname, () => {
+        socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        onward.pipe(socket).pipe(onward);
+      });
+      onward.on("error", () => socket.destroy());
+      socket.on("error", () => onward.destroy());
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const script = `import { httpRequest } from "./functions/actions/http-client.ts";
+      const call = httpRequest({ url: "http://receiver.invalid/x", method: "POST", body: "{}" });
+      call.then(({ text }) => console.log(text), ({ message }) => console.log(message));`;
+    const env = { ...process.env, HTTP_PROXY: address, HTTPS_PROXY: address, NO_PROXY: "", ...environment };
+    const options = { env, cwd: join(import.meta.dirname, "../../..") };
+    try {
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        ["--input-type=module", "--eval", script],
+        options,
+      );
+      return { output: stdout.trim(), asked };
+    } finally {
+      proxy.closeAllConnections();
+      proxy.close();
+    }
+  }
+
+  test("is used when NODE_USE_ENV_PROXY=1 says so", async () => {
+    const { output, asked } = await callFrom({ NODE_USE_ENV_PROXY: "1" });
+    assert.deepEqual({ output, asked }, { output: "hello", asked: ["receiver.invalid:80"] });
+  });
+
+  test("is not used for the hosts of NO_PROXY", async () => {
+    const { output, asked } = await callFrom({ NODE_USE_ENV_PROXY: "1", NO_PROXY: ".invalid" });
+    assert.match(output, /^receiver\.invalid cannot be reached/);
+    assert.deepEqual(asked, []);
+  });
 });
