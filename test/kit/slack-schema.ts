@@ -96,6 +96,7 @@ const Metadata = z.strictObject({
 
 const content = { text: z.string().optional(), blocks: z.unknown().optional(), attachments: z.unknown().optional() };
 const unfurl = { unfurl_links: z.boolean().optional(), unfurl_media: z.boolean().optional() };
+const parse = z.enum(["full", "none"]).optional();
 const Ts = z.string().regex(/^\d{10}\.\d{6}$/);
 
 /** What an incoming webhook takes. */
@@ -105,6 +106,7 @@ export const PostArguments = z.strictObject({
   channel: z.string(),
   ...content,
   ...unfurl,
+  parse,
   thread_ts: Ts.optional(),
   reply_broadcast: z.boolean().optional(),
   metadata: Metadata.optional(),
@@ -114,6 +116,7 @@ export const UpdateArguments = z.strictObject({
   channel: z.string(),
   ts: Ts,
   ...content,
+  parse,
   metadata: Metadata.optional(),
 });
 const reading = {

@@ -54,6 +54,8 @@ const UPDATE: SlackMethod<typeof Posted> = { name: "chat.update", body: "json", 
 const HISTORY: SlackMethod<typeof Page> = { name: "conversations.history", body: "form", answer: Page };
 const REPLIES: SlackMethod<typeof Page> = { name: "conversations.replies", body: "form", answer: Page };
 
+/** Slack is not to look for names and channels in the text; chat.update did so by default once. */
+const AS_IT_STANDS = { parse: "none" } as const;
 const EVENT_TYPE = "cr_reactor_message";
 const CHANNEL_ID = /^[CGD][A-Z0-9]{7,}$/;
 /** Slack recommends no more than 200; with their blocks, a hundred are already a large answer. */
@@ -86,7 +88,7 @@ export async function postMessage(
     callSlack(
       bot,
       POST,
-      { channel, ...message, ...thread, metadata, unfurl_links: false, unfurl_media: false },
+      { channel, ...message, ...thread, ...AS_IT_STANDS, metadata, unfurl_links: false, unfurl_media: false },
       options,
     ),
   );
@@ -104,7 +106,7 @@ export async function updateMessage(
   const { channel, ts } = where;
   const metadata = { event_type: EVENT_TYPE, event_payload: { key: where.key } };
   const answer = await simplerIfRefused(where.message, (message) =>
-    callSlack(bot, UPDATE, { channel, ts, ...message, metadata }, options),
+    callSlack(bot, UPDATE, { channel, ts, ...message, ...AS_IT_STANDS, metadata }, options),
   );
   if (answer.ok) return "updated";
   if (GONE.has(answer.error)) return { gone: answer.error };

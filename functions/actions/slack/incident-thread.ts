@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { Envelope, FunctionContext, Incident, Logger } from "#kit";
 import type { MessageMaker } from "./block.ts";
 import { findMessage, postMessage, type SlackReceipt, updateMessage } from "./conversation.ts";
-import type { IncidentNote } from "./message.ts";
+import type { IncidentNote } from "./fact.ts";
 import type { SlackBot, SlackOptions } from "./web-api.ts";
 
 /** What every call needs of the function that makes it. */

@@ -3,19 +3,10 @@
  * conditions, the changed fields from what to what, links, and in small print who, where and when. Pure: the same event is always the
  * same message. It keeps Slack's limits by leaving out fields and saying how many, never by failing.
  */
-import type { Envelope, Incident } from "#kit";
+import type { Envelope } from "#kit";
+import { type ChangeSummary, moveInWords, summarise } from "../change-summary.ts";
+import { cutEscaped, cutText } from "../cut-text.ts";
 import {
-  type ChangeSummary,
-  type ConditionSummary,
-  moveInWords,
-  type PhaseSummary,
-  summarise,
-} from "../change-summary.ts";
-import { cutEscaped } from "../cut-text.ts";
-import { durationInWords } from "../duration.ts";
-import {
-  codeSpan,
-  context,
   escapeMrkdwn,
   escapePlain,
   header,
@@ -25,9 +16,19 @@ import {
   type SlackBlock,
   type SlackMessage,
   section,
-  slackDate,
   slackLink,
 } from "./block.ts";
+import {
+  CONDITIONS_MAX,
+  factLines,
+  held,
+  type IncidentNote,
+  incidentLines,
+  MESSAGE_CHARS_MAX,
+  nameLine,
+  STATE_CHARS_MAX,
+  smallPrint,
+} from "./fact.ts";
 import { fieldBlocks } from "./field-table.ts";
 
 /** What a subscription may choose. */
@@ -46,26 +47,6 @@ export interface SlackMessageOptions {
   readonly incident?: IncidentNote | undefined;
 }
 
-/** What a message says about the incident that its event belongs to. */
-export interface IncidentNote extends Pick<Incident, "type" | "openedAt" | "updateCount"> {
-  /** Whether it is the thread's first message, or one below it. */
-  readonly place: "first" | "reply";
-  /** What happened when it was opened: "Running → Failed". */
-  readonly opened?: string | undefined;
-  /** The thread's first message could not be found, and this one takes its place. */
-  readonly isSubstitute?: boolean;
-}
-
-/** Room for a phase or a condition's status; Kubernetes names neither with more than a word or two. */
-const STATE_CHARS_MAX = 60;
-/** Room for an object's or a condition's own sentence. */
-const MESSAGE_CHARS_MAX = 600;
-/** A message with more lines is a stack trace: its head is enough. */
-const MESSAGE_LINES_MAX = 6;
-/** Conditions that are listed; kinds with more exist, but not with more that move at once. */
-const CONDITIONS_MAX = 6;
-/** Room for the object's name in the body. */
-const NAME_CHARS_MAX = 600;
 /** Room for the author's own paragraph. */
 const TEXT_CHARS_MAX = 1_500;
 /** A link's markup; a longer URL is left out, because it cannot be cut. */
@@ -76,6 +57,9 @@ const LINKS_CHARS_MAX = 1_500;
 const FALLBACK_FIELDS = 3;
 /** Room for them; with title, headline and message the whole stays below SLACK_LIMITS.fallbackCharsMax. */
 const FALLBACK_TABLE_CHARS_MAX = 1_500;
+
+/** Kept free for the changed fields: conditions give way to them. */
+const FIELDS_CHARS_MIN = 600;
 
 /** Renders the event. */
 export function slackMessage(event: Envelope, options: SlackMessageOptions): SlackMessage {
@@ -91,32 +75,32 @@ export function slackMessage(event: Envelope, options: SlackMessageOptions): Sla
       : header(`${prefix}${title || plain}`),
     ...(options.mentions?.length ? [section(options.mentions.join(" "))] : []),
   ];
-  const facts = [
-    ...(title && !isReply ? [`*${boldHeadline(summary)}*`] : []),
-    ...(isWhole || isReply ? [] : [nameLine(summary)]),
-    ...(incident ? incidentLines(incident, event) : []),
-    ...(summary.phase ? [phaseLine(summary.phase)] : []),
-    ...(summary.message ? [quoted(summary.message)] : []),
-    ...conditionLines(summary.conditions),
-  ];
-  const before = [
-    ...(options.text?.trim() ? [section(cutEscaped(options.text.trim(), TEXT_CHARS_MAX))] : []),
-    ...paragraphs(facts),
-  ];
   const after = [...linkBlocks(options.links ?? []), ...smallPrint(event, incident)];
   const text = fallback(summary, `${prefix}${title && !isReply ? `${title}: ${plain}` : plain}`);
-  const message = (fields: readonly SlackBlock[]) => ({
-    text,
-    blocks: top,
-    attachments: [attachment([...before, ...fields, ...after], incident, plain)],
-  });
-  const room = SLACK_LIMITS.messageCharsMax - JSON.stringify({ ...message([]), text: "" }).length;
-  return message(fieldBlocks(summary, options.fields ?? "table", room));
+  const message = (conditionsShown: number, fields: readonly SlackBlock[]) => {
+    const facts = [
+      ...(title && !isReply ? [`*${boldHeadline(summary)}*`] : []),
+      ...(isWhole || isReply ? [] : [nameLine(summary)]),
+      ...(incident ? incidentLines(incident, event) : []),
+      ...factLines(summary, conditionsShown),
+    ];
+    const before = [...authorBlocks(options.text ?? ""), ...paragraphs(facts)];
+    return { text, blocks: top, attachments: [attachment([...before, ...fields, ...after], incident, plain)] };
+  };
+  const roomBeside = (shown: number) =>
+    SLACK_LIMITS.messageCharsMax - JSON.stringify({ ...message(shown, []), text: "" }).length;
+  let shown = CONDITIONS_MAX;
+  while (shown > 0 && roomBeside(shown) < FIELDS_CHARS_MIN) shown--;
+  return message(shown, fieldBlocks(summary, options.fields ?? "table", roomBeside(shown)));
 }
 
 /** What an event did to its object, in a few words that can be kept: "Running → Failed". */
 export function stateInWords(event: Envelope): string {
-  return escapePlain(summarise(event, 0).state, STATE_CHARS_MAX);
+  return cutText(stateIn(summarise(event, 0)), STATE_CHARS_MAX);
+}
+
+function authorBlocks(text: string): SlackBlock[] {
+  return text.trim() === "" ? [] : [section(cutEscaped(text.trim(), TEXT_CHARS_MAX))];
 }
 
 function attachment(blocks: SlackBlock[], incident: IncidentNote | undefined, fallbackText: string): SlackAttachment {
@@ -142,71 +126,6 @@ function stateIn(summary: ChangeSummary): string {
   return summary.state.replaceAll("\n", " ");
 }
 
-function nameLine(summary: ChangeSummary): string {
-  return `*${escapeMrkdwn(summary.kind, STATE_CHARS_MAX * 2)}* ${codeSpan(summary.object, NAME_CHARS_MAX)}`;
-}
-
-function incidentLines(incident: IncidentNote, event: Envelope): string[] {
-  const lost = incident.isSubstitute
-    ? ["_The first message of this incident could not be found: this one takes its place._"]
-    : [];
-  const since = `open since ${slackDate(incident.openedAt)}`;
-  const opened = incident.opened ? ` (${codeSpan(incident.opened, STATE_CHARS_MAX * 2)})` : "";
-  const updates =
-    incident.updateCount > 0 ? ` · ${incident.updateCount} ${incident.updateCount === 1 ? "update" : "updates"}` : "";
-  switch (incident.type) {
-    case "opened":
-      return lost;
-    case "updated":
-      return incident.place === "first" ? [...lost, `*Incident* ${since}${opened}${updates}`] : lost;
-    case "resolved":
-      return [...lost, `*Resolved* after ${openFor(incident, event)} · ${since}${opened}${updates}`];
-    default:
-      return incident.type satisfies never;
-  }
-}
-
-function openFor(incident: IncidentNote, event: Envelope): string {
-  return durationInWords(Math.max(0, Math.floor((Date.parse(event.time) - Date.parse(incident.openedAt)) / 1000)));
-}
-
-function phaseLine(phase: PhaseSummary): string {
-  switch (phase.type) {
-    case "moved":
-      return `*Phase* ${move(phase)}${held(phase)}`;
-    case "holds":
-      return `*Phase* ${codeSpan(phase.name, STATE_CHARS_MAX)} since ${slackDate(phase.since)}`;
-    default:
-      return phase satisfies never;
-  }
-}
-
-function conditionLines(conditions: readonly ConditionSummary[]): string[] {
-  const lines = conditions.slice(0, CONDITIONS_MAX).map((condition) => {
-    const type = escapeMrkdwn(condition.type, STATE_CHARS_MAX);
-    const reason = condition.reason ? ` · ${escapeMrkdwn(condition.reason, STATE_CHARS_MAX * 2)}` : "";
-    const message = condition.message ? `\n${quoted(condition.message)}` : "";
-    return `*${type}* ${move(condition)}${held(condition)}${reason}${message}`;
-  });
-  const more = conditions.length - lines.length;
-  return more > 0 ? [...lines, `… and ${more} more conditions`] : lines;
-}
-
-function move({ from, to }: { from: string | null; to: string | null }): string {
-  const now = to === null ? "none" : codeSpan(to, STATE_CHARS_MAX);
-  return from === null ? now : `${codeSpan(from, STATE_CHARS_MAX)} → ${now}`;
-}
-
-function held({ from, heldSeconds }: { from: string | null; heldSeconds: number | null }): string {
-  return from === null || heldSeconds === null ? "" : ` after ${durationInWords(heldSeconds)}`;
-}
-
-function quoted(message: string): string {
-  const lines = escapeMrkdwn(message.trim(), MESSAGE_CHARS_MAX).split("\n");
-  const shown = lines.slice(0, MESSAGE_LINES_MAX).map((line) => `> ${line}`);
-  return [...shown, ...(lines.length > MESSAGE_LINES_MAX ? ["> …"] : [])].join("\n");
-}
-
 function linkBlocks(links: readonly { readonly url: string; readonly text: string }[]): SlackBlock[] {
   const shown: string[] = [];
   let room = LINKS_CHARS_MAX;
@@ -217,18 +136,6 @@ function linkBlocks(links: readonly { readonly url: string; readonly text: strin
     shown.push(link);
   }
   return shown.length === 0 ? [] : [section(shown.join(" · "))];
-}
-
-function smallPrint(event: Envelope, incident: IncidentNote | undefined): SlackBlock[] {
-  const manager = event.manager ?? event.data.actor?.manager;
-  const update = incident?.place === "reply" && incident.type === "updated" ? [`update ${incident.updateCount}`] : [];
-  const line = [
-    ...update,
-    ...(manager ? [`by ${codeSpan(manager, STATE_CHARS_MAX * 2)}`] : []),
-    `cluster ${codeSpan(event.cluster, STATE_CHARS_MAX * 2)}`,
-    slackDate(event.time),
-  ].join(" · ");
-  return [context(line), ...(event.data.gap ? [context(":warning: some intermediate states may be missing")] : [])];
 }
 
 /** One line for notifications and screen readers, without code type. Takes a headline that is escaped. */

@@ -46,10 +46,13 @@ export function channelFor(choice: ChannelChoice, event: Envelope, scope: Templa
   );
 }
 
-/** Whom to call about an event, as Slack writes it, each once. */
+/** More names than a message has room for. */
+const MENTIONS_MAX = 30;
+
+/** Whom to call about an event, as Slack writes it, each once; at most 30. */
 export function mentionsFor(rules: readonly MentionRule[], event: Envelope): string[] {
   const called = rules.filter(({ when }) => when === undefined || matches(when, event)).flatMap(({ who }) => who);
-  return [...new Set(called)].map((who) => {
+  return [...new Set(called)].slice(0, MENTIONS_MAX).map((who) => {
     if (who === "here" || who === "channel") return `<!${who}>`;
     return who.startsWith("S") ? `<!subteam^${who}>` : `<@${who}>`;
   });

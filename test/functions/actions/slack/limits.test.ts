@@ -7,6 +7,12 @@ import { type SlackMessageOptions, slackMessage } from "../../../../functions/ac
 import { readContent } from "../../../kit/slack-schema.ts";
 import { manyFields, type Sample, sampleEvent } from "../sample-event.ts";
 
+const MENTIONS = Array.from({ length: 30 }, () => `<!subteam^S${"0".repeat(20)}>`);
+const LINKS = Array.from({ length: 10 }, () => ({
+  text: "&".repeat(200),
+  url: `https://x.example/${"z".repeat(300)}`,
+}));
+
 describe("Slack takes the message about", () => {
   const hostile = "&".repeat(10_000);
   const condition = (i: number, status: string) => ({
@@ -41,7 +47,7 @@ describe("Slack takes the message about", () => {
       options: {
         title: hostile,
         text: escapeText(hostile, "mrkdwn"),
-        mentions: Array.from({ length: 20 }, () => `<!subteam^S${"0".repeat(20)}>`),
+        mentions: MENTIONS,
         links: Array.from({ length: 10 }, () => ({ text: hostile, url: `https://x.example/${"z".repeat(900)}` })),
         fieldsMax: 50,
       },
@@ -72,7 +78,7 @@ describe("Slack takes the message about", () => {
     const hostileText = fc.oneof(
       fc.string({ unit: "binary", maxLength: 400 }),
       fc.string({
-        unit: fc.constantFrom("<!channel>", "*", "`", "&", "\n", "\u202E", "👩‍👩‍👧", "é̀̂", "\u0000", "|"),
+        unit: fc.constantFrom("<!channel>", '"', "\\", "*", "`", "&", "\n", "\u202E", "👩‍👩‍👧", "é̀̂", "\u0000", "|"),
         maxLength: 400,
       }),
       fc.string({ unit: fc.constant("\u0301"), minLength: 200, maxLength: 5_000 }),
@@ -88,7 +94,16 @@ describe("Slack takes the message about", () => {
       status: string,
     ) => ({
       spec,
-      status: { phase, message, conditions: [{ type: conditionType, status, reason: message, message }] },
+      status: {
+        phase,
+        message,
+        conditions: Array.from({ length: 7 }, (_, i) => ({
+          type: `${i}${conditionType}`,
+          status,
+          reason: message,
+          message,
+        })),
+      },
     });
     fc.assert(
       fc.property(state, state, hostileText, fc.boolean(), (one, other, title, lines) => {
@@ -100,6 +115,8 @@ describe("Slack takes the message about", () => {
           title,
           text: escapeText(title, "mrkdwn"),
           fieldsMax: 50,
+          mentions: MENTIONS,
+          links: LINKS,
           fields: lines ? "lines" : "table",
           incident: INCIDENT,
         } as const;

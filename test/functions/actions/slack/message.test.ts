@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { SlackMessage } from "../../../../functions/actions/slack/block.ts";
-import {
-  type IncidentNote,
-  type SlackMessageOptions,
-  slackMessage,
-} from "../../../../functions/actions/slack/message.ts";
+import type { IncidentNote } from "../../../../functions/actions/slack/fact.ts";
+import { type SlackMessageOptions, slackMessage } from "../../../../functions/actions/slack/message.ts";
 import { manyFields, type Sample, sampleEvent } from "../sample-event.ts";
 
 const AT = "<!date^1772600767^{date_short_pretty} {time_secs}|2026-03-04 05:06:07 UTC>";
