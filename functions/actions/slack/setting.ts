@@ -3,7 +3,7 @@
  * name comes out whole, mentions are all whose `when` holds. Mentions stand in the settings, never in an object.
  */
 import { z } from "zod";
-import { type Envelope, Filter, matches, PermanentError } from "#kit";
+import { compileFilter, type Envelope, Filter, PermanentError } from "#kit";
 import { renderTemplate, Template, type TemplateScope } from "../template.ts";
 
 /** A channel's name or id: a template, so that it can come from a namespace, a label or an annotation. */
@@ -36,7 +36,7 @@ const PERSON = /^[UWD][A-Z0-9]{7,}$/;
 export function channelFor(choice: ChannelChoice, event: Envelope, scope: TemplateScope): string {
   const rules = typeof choice === "string" ? [{ channel: choice }] : choice;
   for (const rule of rules) {
-    if ("when" in rule && rule.when && !matches(rule.when, event)) continue;
+    if ("when" in rule && !holds(rule.when, event)) continue;
     const channel = renderTemplate(rule.channel, scope, "plain").trim();
     if (channel === rule.channel) return channel;
     if (CHANNEL.test(channel) && !PERSON.test(channel)) return channel;
@@ -51,9 +51,16 @@ const MENTIONS_MAX = 30;
 
 /** Whom to call about an event, as Slack writes it, each once; at most 30. */
 export function mentionsFor(rules: readonly MentionRule[], event: Envelope): string[] {
-  const called = rules.filter(({ when }) => when === undefined || matches(when, event)).flatMap(({ who }) => who);
+  const called = rules.filter(({ when }) => holds(when, event)).flatMap(({ who }) => who);
   return [...new Set(called)].slice(0, MENTIONS_MAX).map((who) => {
     if (who === "here" || who === "channel") return `<!${who}>`;
     return who.startsWith("S") ? `<!subteam^${who}>` : `<@${who}>`;
   });
+}
+
+/** An expression that cannot be decided does not hold, as in a subscription. */
+function holds(when: Filter | undefined, event: Envelope): boolean {
+  if (when === undefined) return true;
+  const { apiversion: apiVersion, kind } = event;
+  return compileFilter({ apiVersion, kind, when, includeExisting: true }).match(event).type === "matched";
 }
