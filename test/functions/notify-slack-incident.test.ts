@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import notifySlack from "../../functions/notify-slack.ts";
+import type { Fault } from "../kit/misbehaviour.ts";
 import { type SlackServer, startSlack } from "../kit/slack-server.ts";
 import { until } from "../kit/until.ts";
-import type { Fault } from "../kit/webhook-server.ts";
 import { sampleEvent } from "./actions/sample-event.ts";
 import { failureOf } from "./actions/thrown.ts";
 import { type IncidentStage, type Remembered, rememberingContext, remembersNothing } from "./remembered.ts";
@@ -81,7 +81,7 @@ async function failOnce(
   for (let i = 0; i < before; i++) slack.next("none");
   slack.next(fault);
   const failed = failureOf(async () => telling(type, { signal: stop.signal }));
-  if (fault === "hang" || fault === "stall") {
+  if (fault === "hang" || fault === "stall-answer") {
     await until(() => slack.requests.length >= requests);
     stop.abort();
   }
@@ -126,7 +126,7 @@ describe("an incident in Slack", () => {
     { name: "the last reply", type: "resolved", before: 0 },
     { name: "the first message's change", type: "resolved", before: 1 },
   ] as const;
-  for (const fault of ["lose-answer", "stall", "reset", "hang"] as const) {
+  for (const fault of ["lose-answer", "empty-answer", "cut-answer", "stall-answer", "reset", "hang"] as const) {
     for (const { name, type: at, before } of calls) {
       test(`is whole, and nothing of it is there twice, when ${name} meets: ${fault}`, async () => {
         await withBot(async ({ slack, tell }) => {

@@ -10,8 +10,8 @@ import { outcomeOf } from "../../functions/kit/outcome.ts";
 import type { StepMemory } from "../../functions/kit/step/step-memory.ts";
 import notifySlack from "../../functions/notify-slack.ts";
 import { createRandom, type Random } from "../chaos/random.ts";
+import type { Fault } from "../kit/misbehaviour.ts";
 import { type SlackServer, startSlack } from "../kit/slack-server.ts";
-import type { Fault } from "../kit/webhook-server.ts";
 import { sampleEvent } from "./actions/sample-event.ts";
 import { type IncidentStage, type Remembered, rememberingContext, remembersNothing } from "./remembered.ts";
 
@@ -28,6 +28,9 @@ const FAULTS: readonly Fault[] = [
   "none",
   "none",
   "lose-answer",
+  "fail-answer",
+  "empty-answer",
+  "cut-answer",
   "reset",
   { status: 429, headers: { "retry-after": "1" } },
   { status: 503 },
@@ -102,7 +105,7 @@ async function tell(world: World, object: number, incident: number, chapter: Cha
   const steps = killedAtTimes(kept.steps, random, losses);
   for (let attempt = 1; attempt <= TRIES_MAX; attempt++) {
     const fault = random.pick(faults);
-    if (fault === "lose-answer") losses.answers++;
+    if (fault === "lose-answer" || fault === "fail-answer") losses.answers++;
     if (random.next() < 0.5) slack.next("none");
     slack.next(fault);
     if (random.next() < 0.05) delete kept.receipts["slack"];

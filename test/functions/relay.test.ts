@@ -7,8 +7,9 @@ import { dirname, join } from "node:path";
 import { afterEach, describe, type TestContext, test } from "node:test";
 import { type CloudEvent, HTTP } from "cloudevents";
 import relay from "../../functions/relay.ts";
+import type { ReceivedRequest } from "../kit/misbehaviour.ts";
 import { sharedKube } from "../kit/shared-kube.ts";
-import { type ReceivedRequest, startReceiver } from "../kit/webhook-server.ts";
+import { startReceiver } from "../kit/webhook-server.ts";
 import { sampleContext, sampleEvent } from "./actions/sample-event.ts";
 import { failureOf } from "./actions/thrown.ts";
 

@@ -5,6 +5,7 @@
  * Source: `slack-schema.ts`; docs.slack.dev, "Sending messages using incoming webhooks" and the four methods' pages.
  */
 import type { z } from "zod";
+import type { ReceivedRequest, Reply } from "./misbehaviour.ts";
 import {
   type Content,
   HistoryArguments,
@@ -14,14 +15,7 @@ import {
   UpdateArguments,
   WebhookBody,
 } from "./slack-schema.ts";
-import {
-  type Fault,
-  parseJson,
-  type ReceivedRequest,
-  type Receiver,
-  type Reply,
-  startReceiver,
-} from "./webhook-server.ts";
+import { parseJson, type Receiver, startReceiver } from "./webhook-server.ts";
 
 /** A message that Slack would have taken, as it is now. */
 export interface SlackMessageReceived extends Content {
@@ -65,7 +59,6 @@ export interface SlackServer extends Omit<Receiver, "origin" | "until"> {
   remove(ts: string): void;
   /** Whether tables are refused, as in a workspace that does not have them. */
   refusesTables: boolean;
-  next(fault: Fault): void;
   waitForMessages(count: number, options: { readonly timeoutMs: number }): Promise<void>;
 }
 

@@ -1,41 +1,18 @@
 /**
- * Local servers that stand for the receivers of our calls: `startReceiver` answers each POST as its owner says and misbehaves on
- * demand; `startWorkflowEndpoint` is one that starts each named workflow once and refuses a name it has with 409.
+ * Local servers that stand for the receivers of our calls: `startReceiver` answers each request as its owner says and misbehaves on
+ * demand (misbehaviour.ts); `startWorkflowEndpoint` is one that starts each named workflow once and refuses a name it has with 409.
  */
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { z } from "zod";
-
-/** An answer. */
-export interface Reply {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
-/**
- * What the next request meets instead: another answer; `hang`, no answer ever; `reset`, the connection broken before anything
- * is done; `lose-answer`, everything done and then the connection broken; `stall`, everything done and the answer's body never ending;
- * `none`, nothing unusual, for a fault that is meant for a later request.
- */
-export type Fault = Reply | "hang" | "reset" | "lose-answer" | "stall" | "none";
-
-/** A request as it arrived. */
-export interface ReceivedRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
+import { createMisbehaviour, type Misbehaviour, type ReceivedRequest, type Reply, respond } from "./misbehaviour.ts";
 
 /** A server on loopback. */
-export interface Receiver extends AsyncDisposable {
+export interface Receiver extends Misbehaviour, AsyncDisposable {
   /** `http://127.0.0.1:<port>` */
   readonly origin: string;
   /** Every request, also those that met a fault. */
   readonly requests: readonly ReceivedRequest[];
-  /** Queues a fault for one request. */
-  next(fault: Fault): void;
   /** Resolves once `holds()` is true, asked after each request; rejects after `timeoutMs`, saying what it waited for. */
   until(holds: () => boolean, what: string, timeoutMs: number): Promise<void>;
   /** Stops it and breaks what still hangs. */
@@ -48,14 +25,14 @@ const BODY_BYTES_MAX = 4 * 1024 * 1024;
 /** Starts a server that answers with what `answer` returns. */
 export async function startReceiver(answer: (request: ReceivedRequest) => Reply): Promise<Receiver> {
   const requests: ReceivedRequest[] = [];
-  const faults: Fault[] = [];
+  const { draw, ...misbehaviour } = createMisbehaviour();
   const waiting = new Set<() => void>();
 
   const server = createServer((incoming, outgoing) => {
     receive(incoming).then(
       (request) => {
         requests.push(request);
-        respond(request, faults.shift(), outgoing, answer);
+        respond(outgoing, draw(), () => answer(request));
         for (const check of waiting) check();
       },
       () => incoming.destroy(),
@@ -71,7 +48,7 @@ export async function startReceiver(answer: (request: ReceivedRequest) => Reply)
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
-    next: (fault) => faults.push(fault),
+    ...misbehaviour,
     until: (holds, what, timeoutMs) =>
       new Promise((resolve, reject) => {
         const done = () => {
@@ -93,21 +70,6 @@ export async function startReceiver(answer: (request: ReceivedRequest) => Reply)
     stop,
     [Symbol.asyncDispose]: stop,
   };
-}
-
-function respond(
-  request: ReceivedRequest,
-  fault: Fault | undefined,
-  outgoing: ServerResponse,
-  answer: (request: ReceivedRequest) => Reply,
-): void {
-  if (fault === "hang") return;
-  if (fault === "reset") return void outgoing.socket?.resetAndDestroy();
-  const reply = typeof fault === "object" ? fault : answer(request);
-  if (fault === "lose-answer") return void outgoing.socket?.resetAndDestroy();
-  if (fault === "stall")
-    return void outgoing.writeHead(reply.status, reply.headers).write(reply.body?.slice(0, 1) ?? " ");
-  outgoing.writeHead(reply.status, reply.headers).end(reply.body);
 }
 
 async function receive(incoming: IncomingMessage): Promise<ReceivedRequest> {

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
 import { type HttpRequest, httpRequest } from "../../../functions/actions/http-client.ts";
-import { type Fault, startReceiver } from "../../kit/webhook-server.ts";
+import type { Fault } from "../../kit/misbehaviour.ts";
+import { startReceiver } from "../../kit/webhook-server.ts";
 import { failureOf } from "./thrown.ts";
 
 const NOW_MS = Date.parse("2026-03-04T05:06:07Z");
@@ -133,6 +134,21 @@ describe("an answer", () => {
     const { text, truncated } = await call({ status: 200, body: "x".repeat(1_000_000) }, { responseBytesMax: 1_000 });
     assert.deepEqual([text.length, truncated], [1_000, true]);
   });
+
+  const afterAll: { name: string; fault: Fault; treated?: string; status?: number; truncated?: boolean }[] = [
+    { name: "that is lost after all was done is tried again", fault: "lose-answer", treated: "retry" },
+    { name: "that a proxy lost is tried again", fault: "fail-answer", treated: "retry" },
+    { name: "without a body is success", fault: "empty-answer", status: 200, truncated: false },
+    { name: "whose body breaks off is success", fault: "cut-answer", status: 200, truncated: true },
+    { name: "whose body stalls is success after the time for it", fault: "stall-answer", status: 200, truncated: true },
+  ];
+  for (const { name, fault, treated, status, truncated } of afterAll) {
+    test(name, async () => {
+      const answer = call(fault, { timeoutMs: 300 });
+      if (treated !== undefined) assert.equal((await failureOf(() => answer)).treated, treated);
+      else assert.deepEqual([(await answer).status, (await answer).truncated], [status, truncated]);
+    });
+  }
 
   test("that has arrived counts, though its body breaks off", async () => {
     const body = new ReadableStream<Uint8Array>({

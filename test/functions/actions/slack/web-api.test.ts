@@ -3,8 +3,9 @@ import { describe, test } from "node:test";
 import { context, header, type MessageMaker, section, table } from "../../../../functions/actions/slack/block.ts";
 import { postMessage } from "../../../../functions/actions/slack/conversation.ts";
 import { postToWebhook } from "../../../../functions/actions/slack/webhook.ts";
+import type { Fault } from "../../../kit/misbehaviour.ts";
 import { type SlackServer, startSlack } from "../../../kit/slack-server.ts";
-import type { Fault } from "../../../kit/webhook-server.ts";
+
 import { failureOf } from "../thrown.ts";
 
 const rows = [["Field"], ["x"]];
