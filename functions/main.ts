@@ -28,6 +28,7 @@ export type FunctionRegistry = Readonly<Record<string, () => Promise<{ readonly 
 /** The functions that come with cr-reactor. */
 export const BUILT_IN_FUNCTIONS: FunctionRegistry = {
   "audit-log": () => import("./audit-log.ts"),
+  "open-ticket": () => import("./open-ticket.ts"),
   "notify-slack": () => import("./notify-slack.ts"),
   relay: () => import("./relay.ts"),
   "trigger-workflow": () => import("./trigger-workflow.ts"),

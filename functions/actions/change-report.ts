@@ -1,0 +1,101 @@
+/**
+ * What a change means as a small document without any markup: paragraphs, a quotation, two tables and links, from the summary that
+ * every target shares. A ticket, a comment, an e-mail are renderings of it; each escapes all of its text for its own markup.
+ */
+import type { Envelope, Incident } from "#kit";
+import { type ConditionSummary, moveInWords, summarise } from "./change-summary.ts";
+import { durationInWords } from "./duration.ts";
+
+/** A part of a report. All text is plain, as it stands in the object. */
+export type ReportBlock =
+  | { readonly type: "paragraph"; readonly text: string }
+  | { readonly type: "quotation"; readonly text: string }
+  | { readonly type: "table"; readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] }
+  | { readonly type: "links"; readonly links: readonly ReportLink[] };
+
+/** A link with its text. */
+export interface ReportLink {
+  readonly text: string;
+  readonly url: string;
+}
+
+/** A headline, for a title or a subject, and what stands below it. */
+export interface ChangeReport {
+  /** "Database prod/orders: Running → Failed" */
+  readonly headline: string;
+  /** Name and value of what there is to say: the phase, conditions, by whom, where, when. */
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  /** What the object says about itself. */
+  readonly message: string | null;
+  /** The changed fields: path, from, to. */
+  readonly fields: readonly (readonly [path: string, from: string, to: string])[];
+  /** How many more changed. */
+  readonly fieldsMore: number;
+}
+
+/** More conditions do not move at once. */
+const CONDITIONS_MAX = 8;
+
+/** Reports an event, with at most `fieldsMax` changed fields. */
+export function changeReport(event: Envelope, incident: Incident | undefined, fieldsMax: number): ChangeReport {
+  const summary = summarise(event, fieldsMax);
+  const manager = event.manager ?? event.data.actor?.manager;
+  const { phase } = summary;
+  return {
+    headline: `${summary.kind} ${summary.object}: ${summary.state}`.replace(/\s+/g, " "),
+    facts: [
+      ...(phase?.type === "moved" ? [["Phase", moveInWords(phase.from, phase.to) + held(phase)] as const] : []),
+      ...(phase?.type === "holds" ? [["Phase", `${phase.name} since ${inUtc(phase.since)}`] as const] : []),
+      ...summary.conditions.slice(0, CONDITIONS_MAX).map((condition) => [condition.type, inWords(condition)] as const),
+      ...(incident ? [["Incident", incidentInWords(incident, event)] as const] : []),
+      ...(manager ? [["Changed by", manager] as const] : []),
+      ["Cluster", event.cluster],
+      ["When", inUtc(event.time) + (event.data.gap ? " (some states in between may be missing)" : "")],
+    ],
+    message: summary.message,
+    fields: summary.fields.map(({ path, from, to }) => [path, from ?? "(not there)", to ?? "(removed)"]),
+    fieldsMore: summary.fieldsMore,
+  };
+}
+
+/** The report as blocks, in reading order. */
+export function reportBlocks(report: ChangeReport, links: readonly ReportLink[]): ReportBlock[] {
+  const { message, facts, fields, fieldsMore } = report;
+  const more = fieldsMore > 0 ? [[`… and ${fieldsMore} more`, "", ""]] : [];
+  return [
+    ...(message === null ? [] : [{ type: "quotation", text: message } as const]),
+    { type: "table", head: ["", ""], rows: facts },
+    ...(fields.length + fieldsMore === 0
+      ? []
+      : [{ type: "table", head: ["Field", "From", "To"], rows: [...fields, ...more] } as const]),
+    ...(links.length === 0 ? [] : [{ type: "links", links } as const]),
+  ];
+}
+
+/** `2026-03-04 05:06:07 UTC`. Takes RFC 3339. */
+export function inUtc(time: string): string {
+  return `${new Date(time).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+function inWords(condition: ConditionSummary): string {
+  const details = [condition.reason, condition.message].filter((text) => text !== null && text !== "");
+  return [moveInWords(condition.from, condition.to) + held(condition), ...details].join(" · ");
+}
+
+function held({ from, heldSeconds }: { readonly from: string | null; readonly heldSeconds: number | null }): string {
+  return from === null || heldSeconds === null ? "" : ` after ${durationInWords(heldSeconds)}`;
+}
+
+function incidentInWords(incident: Incident, event: Envelope): string {
+  const seconds = Math.max(0, Math.floor((Date.parse(event.time) - Date.parse(incident.openedAt)) / 1000));
+  switch (incident.type) {
+    case "opened":
+      return `since ${inUtc(incident.openedAt)}`;
+    case "updated":
+      return `open for ${durationInWords(seconds)}, ${incident.updateCount} ${incident.updateCount === 1 ? "update" : "updates"}`;
+    case "resolved":
+      return `resolved after ${durationInWords(seconds)}`;
+    default:
+      return incident.type satisfies never;
+  }
+}
