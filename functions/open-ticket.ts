@@ -5,14 +5,22 @@
  */
 import { z } from "zod";
 import { defineFunction, type FunctionContext, type Incident, PermanentError, RetryAfterError } from "#kit";
-import { type ChangeReport, changeReport, inUtc, type ReportBlock, reportBlocks } from "./actions/change-report.ts";
+import {
+  type ChangeReport,
+  changeReport,
+  fitReport,
+  inUtc,
+  type ReportBlock,
+  reportBlocks,
+} from "./actions/change-report.ts";
 import { filledLinks, Links } from "./actions/link.ts";
 import { renderTemplate, Template } from "./actions/template.ts";
 import { GitHubTarget, githubIssues } from "./actions/ticket/github-issues.ts";
+import { JiraTarget, jira } from "./actions/ticket/jira.ts";
 import type { Ticket, TicketDraft, TicketTracker } from "./actions/ticket/ticket-tracker.ts";
 
 const Config = z.strictObject({
-  target: z.discriminatedUnion("type", [GitHubTarget]),
+  target: z.discriminatedUnion("type", [GitHubTarget, JiraTarget]),
   /** One line; default what happened: "Database prod/orders: Running → Failed". */
   title: Template.optional(),
   /** In the tracker's Markdown, in Jira plain text; default a report of the change. */
@@ -60,7 +68,8 @@ export default defineFunction({
   timeoutMs: 60_000,
   async run(context) {
     const tracker = trackerOf(context);
-    const report = changeReport(context.event, context.incident, context.config.fieldsMax);
+    const whole = changeReport(context.event, context.incident, context.config.fieldsMax);
+    const report = fitReport(whole, tracker.reportCharsMax);
     const type = context.incident?.type ?? "opened";
     switch (type) {
       case "opened":
@@ -237,7 +246,15 @@ function trackerOf(context: Context): TicketTracker {
   switch (target.type) {
     case "github":
       return githubIssues(target, filled(target.repository), { signal: context.signal });
+    case "jira": {
+      const place = {
+        project: filled(target.project),
+        issueType: filled(target.issueType),
+        priority: filled(target.priority),
+      };
+      return jira(target, place, { signal: context.signal });
+    }
     default:
-      return target.type satisfies never;
+      return target satisfies never;
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { Envelope, Incident } from "#kit";
 import { type ConditionSummary, moveInWords, summarise } from "./change-summary.ts";
+import { cutText } from "./cut-text.ts";
 import { durationInWords } from "./duration.ts";
 
 /** A part of a report. All text is plain, as it stands in the object. */
@@ -35,6 +36,9 @@ export interface ChangeReport {
 
 /** More conditions do not move at once. */
 const CONDITIONS_MAX = 8;
+/** Room for what an object or a condition says: a controller may put a whole log there. */
+const MESSAGE_CHARS_MAX = 2_000;
+const FACT_CHARS_MAX = 600;
 
 /** Reports an event, with at most `fieldsMax` changed fields. */
 export function changeReport(event: Envelope, incident: Incident | undefined, fieldsMax: number): ChangeReport {
@@ -52,10 +56,23 @@ export function changeReport(event: Envelope, incident: Incident | undefined, fi
       ["Cluster", event.cluster],
       ["When", inUtc(event.time) + (event.data.gap ? " (some states in between may be missing)" : "")],
     ],
-    message: summary.message,
+    message: summary.message && cutText(summary.message, MESSAGE_CHARS_MAX),
     fields: summary.fields.map(({ path, from, to }) => [path, from ?? "(not there)", to ?? "(removed)"]),
     fieldsMore: summary.fieldsMore,
   };
+}
+
+/** The report with as many of its fields as fit into so many characters of text, and their number is told. */
+export function fitReport(report: ChangeReport, charsMax: number): ChangeReport {
+  const lengthOf = (cells: readonly string[]) => cells.reduce((sum, cell) => sum + cell.length, 0);
+  let room = charsMax - lengthOf([report.headline, report.message ?? "", ...report.facts.flat()]);
+  const fitting = report.fields.findIndex((field) => {
+    room -= lengthOf(field);
+    return room < 0;
+  });
+  if (fitting === -1) return report;
+  const fieldsMore = report.fieldsMore + report.fields.length - fitting;
+  return { ...report, fields: report.fields.slice(0, fitting), fieldsMore };
 }
 
 /** The report as blocks, in reading order. */
@@ -79,7 +96,7 @@ export function inUtc(time: string): string {
 
 function inWords(condition: ConditionSummary): string {
   const details = [condition.reason, condition.message].filter((text) => text !== null && text !== "");
-  return [moveInWords(condition.from, condition.to) + held(condition), ...details].join(" · ");
+  return cutText([moveInWords(condition.from, condition.to) + held(condition), ...details].join(" · "), FACT_CHARS_MAX);
 }
 
 function held({ from, heldSeconds }: { readonly from: string | null; readonly heldSeconds: number | null }): string {

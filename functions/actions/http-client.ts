@@ -51,6 +51,9 @@ export interface HttpRequest {
   readonly now?: () => number;
 }
 
+/** What a caller of a target may choose about its calls; see HttpRequest. */
+export type CallOptions = Pick<HttpRequest, "signal" | "timeoutMs" | "fetch" | "now">;
+
 /** The answer to a call that succeeded. */
 export interface HttpResponse {
   readonly status: number;

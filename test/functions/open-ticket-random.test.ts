@@ -4,9 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { markerLabel } from "../../functions/actions/ticket/marker.ts";
 import openTicket from "../../functions/open-ticket.ts";
 import { createRandom } from "../chaos/random.ts";
 import { startGitHub } from "../kit/github-server.ts";
+import { startJira } from "../kit/jira-server.ts";
 import type { Misbehaviour } from "../kit/misbehaviour.ts";
 import { type IncidentType, incidentRun, ownClock } from "./incident-run.ts";
 
@@ -37,7 +39,30 @@ async function githubWorld(): Promise<World> {
   };
 }
 
-const WORLDS: readonly { readonly name: string; start(): Promise<World> }[] = [{ name: "GitHub", start: githubWorld }];
+async function jiraWorld(edition: "cloud" | "server"): Promise<World> {
+  const jira = await startJira(edition);
+  process.env[TOKEN] = jira.token;
+  const secret = { env: TOKEN };
+  const access = edition === "cloud" ? { email: jira.email, apiToken: secret } : { token: secret };
+  return {
+    at: jira.at,
+    target: { type: "jira", url: jira.origin, project: jira.project, ...access },
+    tickets: () =>
+      jira.issues.map(({ status, labels }) => ({
+        isOpen: status !== "Done",
+        has: (key) => labels.some(({ name }) => name === markerLabel(key)),
+      })),
+    comments: () =>
+      jira.comments.map(({ issue, body }) => `${issue} ${/cr-reactor-[0-9a-f]{20}/.exec(JSON.stringify(body))}`),
+    [Symbol.asyncDispose]: jira.stop,
+  };
+}
+
+const WORLDS: readonly { readonly name: string; start(): Promise<World> }[] = [
+  { name: "GitHub", start: githubWorld },
+  { name: "Jira Cloud, whose search is a minute late,", start: () => jiraWorld("cloud") },
+  { name: "Jira Server", start: () => jiraWorld("server") },
+];
 const SEEDS = [1, 2, 3, 4, 5, 6];
 const EVENTS = 25;
 const LATER_MS = [10_000, 600_000, 3 * 3_600_000];

@@ -7,7 +7,8 @@
 import { createPrivateKey, sign } from "node:crypto";
 import { z } from "zod";
 import { PermanentError, RetryAfterError, readSecret, SecretSource } from "#kit";
-import { type HttpRequest, type HttpResponse, httpRequest, retryAfterMs } from "../http-client.ts";
+import { type CallOptions, type HttpRequest, type HttpResponse, httpRequest, retryAfterMs } from "../http-client.ts";
+import { parseJson, readAnswer } from "./answer.ts";
 
 /** Who calls, for settings. */
 export const GitHubCredentials = z.strictObject({
@@ -26,15 +27,6 @@ export const GitHubCredentials = z.strictObject({
     .optional(),
 });
 export type GitHubCredentials = z.infer<typeof GitHubCredentials>;
-
-/** How the calls are made; see HttpRequest. */
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-  readonly timeoutMs?: number;
-  readonly fetch?: typeof fetch;
-  /** Epoch milliseconds; default `Date.now`. */
-  readonly now?: () => number;
-}
 
 /** Where to call, and as whom. */
 export interface GitHubAccess extends CallOptions {
@@ -130,24 +122,6 @@ async function request(access: GitHubAccess, token: string, call: GitHubCall) {
   });
   if (response.status >= 300 && !call.accepts?.includes(response.status)) throw refusal(access, response, now());
   return { status: response.status, body: parseJson(response.text) };
-}
-
-/** Reads an answer that arrived with a success. An Error that is tried again: what was asked for may have happened. */
-export function readAnswer<Schema extends z.ZodType>(schema: Schema, body: unknown, who: string): z.output<Schema> {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  throw new Error(
-    `${who} answered with a success that cannot be read: it broke off, or something in between changed it`,
-  );
-}
-
-/** `undefined` when it is none. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function refusal({ repository, credentials }: GitHubAccess, response: HttpResponse, nowMs: number): Error {

@@ -6,17 +6,11 @@
 import { z } from "zod";
 import { PermanentError } from "#kit";
 import { cutText } from "../cut-text.ts";
-import { HttpUrl } from "../http-client.ts";
+import { type CallOptions, HttpUrl } from "../http-client.ts";
 import { reportMarkdown } from "../report-markdown.ts";
 import { Template } from "../template.ts";
-import {
-  type CallOptions,
-  type GitHubAccess,
-  type GitHubApi,
-  GitHubCredentials,
-  githubApi,
-  readAnswer,
-} from "./github-api.ts";
+import { readAnswer } from "./answer.ts";
+import { type GitHubAccess, type GitHubApi, GitHubCredentials, githubApi } from "./github-api.ts";
 import { hasMarker, hiddenMarker } from "./marker.ts";
 import type { Ticket, TicketTracker } from "./ticket-tracker.ts";
 
@@ -71,6 +65,8 @@ export function githubIssues(target: GitHubTarget, repository: string, options: 
   return {
     name: "GitHub",
     markup: "markdown",
+    // Escaped, it may be twice as long.
+    reportCharsMax: BODY_CHARS_MAX / 2,
     // A creation that timed out can still be on its way; the list itself is current.
     settleMs: 30_000,
     async find(key, sinceMs) {

@@ -28,6 +28,8 @@ export interface TicketTracker {
   readonly name: string;
   /** How the user's own text is escaped. */
   readonly markup: "markdown" | "plain";
+  /** Room for a report's text. */
+  readonly reportCharsMax: number;
   /** After a creation without an answer: for so long it may still happen, or not be seen by `find`. */
   readonly settleMs: number;
   /**
