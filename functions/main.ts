@@ -29,6 +29,7 @@ export type FunctionRegistry = Readonly<Record<string, () => Promise<{ readonly 
 export const BUILT_IN_FUNCTIONS: FunctionRegistry = {
   "audit-log": () => import("./audit-log.ts"),
   "open-ticket": () => import("./open-ticket.ts"),
+  "notify-alertmanager": () => import("./notify-alertmanager.ts"),
   "notify-slack": () => import("./notify-slack.ts"),
   relay: () => import("./relay.ts"),
   "trigger-workflow": () => import("./trigger-workflow.ts"),

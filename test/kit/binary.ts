@@ -64,6 +64,19 @@ const PINS: Readonly<Record<BinaryName, Pin>> = {
       },
     },
   },
+  // In a module of its own: together with Kubernetes each would move the other's dependencies. The last release whose module has its pages.
+  alertmanager: {
+    build: {
+      version: "0.28.1",
+      go: {
+        package: "github.com/prometheus/alertmanager/cmd/alertmanager",
+        module: "alertmanager",
+        variables: { "github.com/prometheus/common/version.Version": "0.28.1" },
+      },
+      duration: "about 50 seconds",
+    },
+    pathVersionMin: [0, 27], // its API v2 has not changed since
+  },
   etcd: {
     build: { version: "3.6.8", go: { package: "go.etcd.io/etcd/server/v3" }, duration: "about 40 seconds" },
   },
@@ -180,7 +193,7 @@ async function findOwn(
     return undefined;
   }
   const version = await askVersion(name, path, env).catch(String);
-  const [, major = 0, minor = 0] = /v(\d+)\.(\d+)\./.exec(version)?.map(Number) ?? [];
+  const [, major = 0, minor = 0] = /(?:v|version )(\d+)\.(\d+)\./.exec(version)?.map(Number) ?? [];
   if (major > majorMin || (major === majorMin && minor >= minorMin)) return path;
   attempts.push({ place: "PATH", reason: `${path} is ${version.trim()}; ${majorMin}.${minorMin} or newer is needed` });
   return undefined;

@@ -7,6 +7,7 @@
 import { randomBytes } from "node:crypto";
 import type { TestContext } from "node:test";
 import { z } from "zod";
+import { type Alertmanager, startAlertmanager } from "./alertmanager.ts";
 import { findBinary } from "./binary.ts";
 import { databaseCrd } from "./database-crd.ts";
 import { type KubeAccess, KubeAccessData, kubeAccess } from "./kube-access.ts";
@@ -61,6 +62,15 @@ export function needNatsCluster(t: TestContext): Promise<NatsCluster | undefined
     const cluster = await startNatsCluster();
     t.after(() => cluster.stop());
     return cluster;
+  });
+}
+
+/** An Alertmanager for this test alone, stopped after it. */
+export function needAlertmanager(t: TestContext): Promise<Alertmanager | undefined> {
+  return unlessMissing(t, ["alertmanager"], async () => {
+    const alertmanager = await startAlertmanager();
+    t.after(() => alertmanager.stop());
+    return alertmanager;
   });
 }
 

@@ -1,6 +1,6 @@
 /**
  * Builds a server from its Go module. Versions and hashes of everything that goes into it are pinned by `../servers/go.mod` and
- * `go.sum`, which the build may not change. Go 1.21 is enough to begin with: it fetches the toolchain that go.mod asks for.
+ * `go.sum` (alertmanager has its own), which the build may not change. Go 1.21 is enough to begin with: it fetches the toolchain that go.mod asks for.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -9,6 +9,8 @@ import { CommandError, runCommand } from "./command.ts";
 /** What to build. */
 export interface GoPin {
   readonly package: string;
+  /** The folder of its go.mod in the kit. @default servers */
+  readonly module?: string;
   /** Values set into the package's variables, by their import path. */
   readonly variables?: Readonly<Record<string, string>>;
 }
@@ -27,14 +29,14 @@ export async function buildWithGo(pin: GoPin, out: string, env: NodeJS.ProcessEn
   await runCommand(
     "go",
     ["build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", ldflags, "-o", out, pin.package],
-    { cwd: serversFolder(), env: { ...env, CGO_ENABLED: "0", GOWORK: "off" } },
+    { cwd: moduleFolder(pin.module ?? "servers"), env: { ...env, CGO_ENABLED: "0", GOWORK: "off" } },
   );
 }
 
 /** The folder of go.mod, whether this file runs as it is or from the bundle in dist/. */
-function serversFolder(): string {
-  const folders = ["../servers", "../test/kit/servers"].map((path) => join(import.meta.dirname, path));
+function moduleFolder(name: string): string {
+  const folders = [`../${name}`, `../test/kit/${name}`].map((path) => join(import.meta.dirname, path));
   const folder = folders.find((path) => existsSync(join(path, "go.mod")));
-  if (folder === undefined) throw new CommandError(`go.mod of the servers is not in ${folders.join(" or ")}`);
+  if (folder === undefined) throw new CommandError(`go.mod of ${name} is not in ${folders.join(" or ")}`);
   return folder;
 }
