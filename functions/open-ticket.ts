@@ -14,6 +14,7 @@ import {
   reportBlocks,
 } from "./actions/change-report.ts";
 import { filledLinks, Links } from "./actions/link.ts";
+import { isWithin } from "./actions/pace.ts";
 import { renderTemplate, Template } from "./actions/template.ts";
 import { GitHubTarget, githubIssues } from "./actions/ticket/github-issues.ts";
 import { JiraTarget, jira } from "./actions/ticket/jira.ts";
@@ -57,7 +58,6 @@ type Receipt = z.infer<typeof Receipt>;
 const RECEIPT = "ticket";
 /** The tracker's clock may be behind the cluster's, and an event's own time is older than its delivery only. */
 const CLOCK_SKEW_MS = 3_600_000;
-const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
 export default defineFunction({
@@ -100,8 +100,7 @@ async function updated(context: Context, tracker: TicketTracker, report: ChangeR
   const known = knownReceipt(incident);
   // Its opening became a dead letter, or is forgotten.
   const { ticket, how } = known ? { ticket: known, how: "known" } : await ensureTicket(context, tracker, report);
-  const sinceMs = Date.parse(event.time) - Date.parse(known?.toldAt ?? "");
-  if (sinceMs < config.commentEveryMinutes * MINUTE_MS)
+  if (known && isWithin(known.toldAt, event, config.commentEveryMinutes))
     return `${ticket.id} was told of less than ${config.commentEveryMinutes} minutes ago`;
   const blocks = [paragraph(report.headline), ...blocksOf(context, report)];
   const done = how === "opened" ? how : await comment(context, tracker, ticket, blocks);

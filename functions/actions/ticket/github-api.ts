@@ -7,8 +7,8 @@
 import { createPrivateKey, sign } from "node:crypto";
 import { z } from "zod";
 import { PermanentError, RetryAfterError, readSecret, SecretSource } from "#kit";
+import { parseJson, readAnswer } from "../answer.ts";
 import { type CallOptions, type HttpRequest, type HttpResponse, httpRequest, retryAfterMs } from "../http-client.ts";
-import { parseJson, readAnswer } from "./answer.ts";
 
 /** Who calls, for settings. */
 export const GitHubCredentials = z.strictObject({

@@ -5,11 +5,11 @@
  */
 import { z } from "zod";
 import { PermanentError } from "#kit";
+import { readAnswer } from "../answer.ts";
 import { cutText } from "../cut-text.ts";
 import { type CallOptions, HttpUrl } from "../http-client.ts";
 import { reportMarkdown } from "../report-markdown.ts";
 import { Template } from "../template.ts";
-import { readAnswer } from "./answer.ts";
 import { type GitHubAccess, type GitHubApi, GitHubCredentials, githubApi } from "./github-api.ts";
 import { hasMarker, hiddenMarker } from "./marker.ts";
 import type { Ticket, TicketTracker } from "./ticket-tracker.ts";

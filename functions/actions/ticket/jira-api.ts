@@ -5,8 +5,8 @@
  */
 import { z } from "zod";
 import { PermanentError, readSecret, SecretSource } from "#kit";
+import { parseJson } from "../answer.ts";
 import { type CallOptions, type HttpRequest, HttpUrl, httpRequest } from "../http-client.ts";
-import { parseJson } from "./answer.ts";
 
 /** Where Jira is and who calls, for settings: `email` and `apiToken` for Cloud, `token` for Server and Data Center. */
 export const JiraAccess = z.object({

@@ -5,13 +5,13 @@
  */
 import { z } from "zod";
 import { PermanentError } from "#kit";
+import { readAnswer } from "../answer.ts";
 import type { ReportBlock } from "../change-report.ts";
 import { cutText } from "../cut-text.ts";
 import type { CallOptions } from "../http-client.ts";
 import { reportAdf } from "../report-adf.ts";
 import { reportWiki } from "../report-wiki.ts";
 import { Template } from "../template.ts";
-import { readAnswer } from "./answer.ts";
 import { JiraAccess, type JiraApi, jiraApi } from "./jira-api.ts";
 import { markerLabel } from "./marker.ts";
 import type { Ticket, TicketTracker } from "./ticket-tracker.ts";

@@ -2,10 +2,7 @@
  * How a ticket is known again: by the incident's key, in a comment that readers do not see or in a label. Whoever writes an object
  * cannot forge one, because every value in a ticket is escaped.
  */
-import { hash } from "node:crypto";
-
-/** 80 bits: two incidents never share a label. */
-const LABEL_HEX_DIGITS = 20;
+import { hashedKey } from "../hashed-key.ts";
 
 /** A line of its own in Markdown: `<!-- cr-reactor: databases/5f1d…/3 -->`. */
 export function hiddenMarker(key: string): string {
@@ -21,5 +18,5 @@ export function hasMarker(text: string | null | undefined, key: string): boolean
 
 /** A label that no person would choose, for trackers whose labels can be asked for. */
 export function markerLabel(key: string): string {
-  return `cr-reactor-${hash("sha256", key, "hex").slice(0, LABEL_HEX_DIGITS)}`;
+  return `cr-reactor-${hashedKey(key)}`;
 }
