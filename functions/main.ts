@@ -31,6 +31,7 @@ export const BUILT_IN_FUNCTIONS: FunctionRegistry = {
   "open-ticket": () => import("./open-ticket.ts"),
   "notify-alertmanager": () => import("./notify-alertmanager.ts"),
   "notify-discord": () => import("./notify-discord.ts"),
+  "notify-email": () => import("./notify-email.ts"),
   "notify-pagerduty": () => import("./notify-pagerduty.ts"),
   "notify-teams": () => import("./notify-teams.ts"),
   "notify-slack": () => import("./notify-slack.ts"),

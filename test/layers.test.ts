@@ -16,6 +16,7 @@ const COMMAND_OPENS =
 const HOMES: Readonly<Record<string, RegExp>> = {
   "@kubernetes/client-node": /^bridge\/api-server\.ts$/,
   undici: /^bridge\/api-server\.ts$/,
+  nodemailer: /^functions\/actions\/email\.ts$/,
   nats: /^bridge\/jetstream\.ts$/,
   cloudevents: /^bridge\/seal\.ts$/,
   "prom-client": /^bridge\/metrics\.ts$/,
