@@ -32,7 +32,7 @@ const IDLE_MS_MAX = 3_600_000;
 /** What is handed back comes again soon, but not to the process that is stopping. */
 const HAND_BACK = `-NAK {"delay": ${1e9}}`;
 /** Nobody is waiting for the desk to open: the log may not be there yet, or this user may not read orders. */
-const OPEN_BACKOFF = { firstMs: 1_000, maxMs: 60_000, resetAfterMs: 120_000 };
+const OPEN_BACKOFF = { firstMs: 500, maxMs: 5_000, resetAfterMs: 120_000 };
 
 /** An order that is being carried out. */
 interface InHand {

@@ -8,7 +8,7 @@ import { BridgeConfig } from "../../../bridge/config.ts";
 import { connectJetStream } from "../../../bridge/jetstream.ts";
 import { runBridge } from "../../../bridge/main.ts";
 import { notAllowed, overlaps } from "../../../bridge/nats-requirement.ts";
-import { defineFunction, PermanentError } from "../../../functions/kit/kit.ts";
+import { defineFunction, ensureRetries, findLetter, orderRetry, PermanentError } from "../../../functions/kit/kit.ts";
 import { runFunctions } from "../../../functions/main.ts";
 import { databasePath } from "../../kit/database-crd.ts";
 import { needNats, sharedKube, uniqueNamespace } from "../../kit/shared-kube.ts";
@@ -66,6 +66,7 @@ describe("the permissions that doctor prints", () => {
         .messages ?? 0;
 
     const seen: string[] = [];
+    let isMended = false;
     const stopFunctions = new AbortController();
     const functions = await runFunctions({
       subscriptions: {
@@ -91,9 +92,11 @@ describe("the permissions that doctor prints", () => {
             name: "probe",
             description: "Remembers what it saw.",
             config: z.object({}),
-            async run({ object }) {
-              seen.push(object.metadata.name);
-              if (object.metadata.name === "bad") throw new PermanentError("never");
+            async run({ object, step }) {
+              await step("see", () => {
+                seen.push(object.metadata.name);
+              });
+              if (object.metadata.name === "bad" && !isMended) throw new PermanentError("never");
             },
           }),
         }),
@@ -117,6 +120,13 @@ describe("the permissions that doctor prints", () => {
     await create("good");
     await create("bad");
     await until(async () => seen.length === 2 && (await stored("CR_DEAD_LETTERS")) === 1);
+    isMended = true;
+    const letter = await findLetter(admin, 1);
+    assert.ok(letter);
+    await ensureRetries(admin);
+    await orderRetry(admin, letter);
+    await until(async () => (await stored("CR_DEAD_LETTERS")) + (await stored("CR_RETRIES")) === 0);
+    assert.equal(await stored("KV_CR_STEPS"), 2);
     await stopBridge();
     const stopBridgeAgain = startBridge();
     await create("late", "x".repeat(1_200_000));
