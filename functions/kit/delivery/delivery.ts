@@ -7,9 +7,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Delivered, type Envelope, type JetStream, type Logger, objectPart } from "#contract";
-import { createNatsIncidents } from "../incident/nats-memory.ts";
+import type { IncidentMemory } from "../incident/incident-memory.ts";
 import type { Place, Verdict } from "../ownership/subscription-record.ts";
-import { createNatsMemory } from "../step/nats-memory.ts";
+import type { StepMemory } from "../step/step-memory.ts";
 import type { Binding } from "../subscription.ts";
 import type { Acknowledgements, StoredEvent } from "./acknowledgement.ts";
 import { type GivenUp, letterOf, publishDeadLetter, sealDeadLetter } from "./dead-letter.ts";
@@ -25,7 +25,9 @@ export interface DeliveryOptions {
   readonly binding: Binding;
   readonly log: Logger;
   readonly limits: DeliveryLimits;
-  /** These three are the subscription's, in this process: its partitions share them. */
+  /** These are the subscription's, in this process: its partitions share them. */
+  readonly stepMemory: StepMemory;
+  readonly incidentMemory: IncidentMemory;
   readonly counts: DeliveryCounts;
   readonly acknowledgements: Acknowledgements;
   readonly slots: Slots;
@@ -118,8 +120,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     ...{
       jetStream,
       binding,
-      stepMemory: createNatsMemory(jetStream),
-      incidentMemory: createNatsIncidents(jetStream, log),
+      stepMemory: options.stepMemory,
+      incidentMemory: options.incidentMemory,
       log,
       slots,
       running,

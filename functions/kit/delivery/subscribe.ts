@@ -4,11 +4,13 @@
  * log that no bridge has made yet, and takes everything in it then; a log that was replaced by a new one is read from its beginning.
  */
 import { createBackoff, EVENTS_STREAM, type JetStream, type Logger, RequestLostError } from "#contract";
+import { createNatsIncidents } from "../incident/nats-memory.ts";
 import { createHoldings, type Taken } from "../ownership/holdings.ts";
 import type { Membership } from "../ownership/membership.ts";
 import { consumerName, partitionSubjects, partitionTokens } from "../ownership/partition.ts";
 import { createRecordKeeper } from "../ownership/record-keeper.ts";
 import { newestOf, type SubscriptionRecord, verdictOn } from "../ownership/subscription-record.ts";
+import { createNatsMemory } from "../step/nats-memory.ts";
 import type { Binding } from "../subscription.ts";
 import { createAcknowledgements } from "./acknowledgement.ts";
 import { type EventsLog, findConsumer, findEventsLog } from "./consumer.ts";
@@ -76,6 +78,8 @@ export function subscribe(
   const counts = newCounts();
   const acknowledgements = createAcknowledgements(jetStream, log);
   const shareSlots = createSlots(concurrency);
+  const stepMemory = createNatsMemory(jetStream);
+  const incidentMemory = createNatsIncidents(jetStream, log);
   let state: SubscriptionState = "starting";
   let trouble: string | undefined;
   let logCreatedAt: string | undefined;
@@ -103,7 +107,7 @@ export function subscribe(
     if (index === 0) keeper.retire().catch((error: unknown) => log.warn({ err: error }, "old consumers are left over"));
     const heldMax = Math.max(HELD_MIN, Math.ceil(limits.heldMax / current.partitions));
     const worker = startWorker({
-      ...{ jetStream, log, counts, acknowledgements },
+      ...{ jetStream, log, counts, acknowledgements, stepMemory, incidentMemory },
       binding: {
         ...binding,
         run: (call) =>
