@@ -27,14 +27,30 @@ export function valueOperations(patch: readonly PatchOperation[]): ValueOperatio
   return patch.filter((operation): operation is ValueOperation => operation.op !== "move");
 }
 
-/** Applies a patch to a copy of the document. Throws an Error when a path does not exist in it. */
+/** The document with the patch applied; the two share what it does not touch. Throws an Error when a path does not exist. */
 export function applyPatch(document: Json, patch: readonly PatchOperation[]): Json {
-  return patch.reduce<Json>(step, structuredClone(document));
+  return transformed(document, patch);
 }
 
-/** Undoes a patch on a copy of the document: `undoPatch(after, diff(before, after))` is `before`. */
+/** The document with the patch undone: `undoPatch(after, diff(before, after))` is `before`. As `applyPatch` otherwise. */
 export function undoPatch(document: Json, patch: readonly PatchOperation[]): Json {
-  return patch.toReversed().map(inverse).reduce<Json>(step, structuredClone(document));
+  return transformed(document, patch.toReversed().map(inverse));
+}
+
+type Container = Json[] | Record<string, Json>;
+/** Gives a container that may be written to: itself when it is a copy of ours, else a copy one level deep. */
+type Own = (container: Container) => Container;
+
+/** Copies only the containers on the way to what changes, so that a small change of a large or deep object costs little. */
+function transformed(document: Json, operations: readonly PatchOperation[]): Json {
+  const copies = new Set<Container>();
+  const own: Own = (container) => {
+    if (copies.has(container)) return container;
+    const copy = Array.isArray(container) ? container.slice() : { ...container };
+    copies.add(copy);
+    return copy;
+  };
+  return operations.reduce<Json>((current, operation) => step(current, operation, own), document);
 }
 
 function inverse(operation: PatchOperation): PatchOperation {
@@ -52,39 +68,44 @@ function inverse(operation: PatchOperation): PatchOperation {
   }
 }
 
-function step(document: Json, operation: PatchOperation): Json {
+function step(document: Json, operation: PatchOperation, own: Own): Json {
   if (operation.op === "move") {
     const value = valueAt(document, parsePointer(operation.from));
     if (value === undefined) throw new Error(`the patch does not fit the object: nothing at "${operation.from}"`);
-    const without = step(document, { op: "remove", path: operation.from, oldValue: value });
-    return step(without, { op: "add", path: operation.path, value });
+    const without = step(document, { op: "remove", path: operation.from, oldValue: value }, own);
+    return step(without, { op: "add", path: operation.path, value }, own);
   }
   const segments = parsePointer(operation.path);
   const key = segments.at(-1);
-  if (key === undefined) return operation.op === "remove" ? null : structuredClone(operation.value);
-  let parent: Json | undefined = document;
+  if (key === undefined) return operation.op === "remove" ? null : operation.value;
+  const misfit = () => new Error(`the patch does not fit the object: nothing at "${operation.path}"`);
+  if (!isContainer(document)) throw misfit();
+  const root = own(document);
+  let parent = root;
   for (const segment of segments.slice(0, -1)) {
-    parent =
-      isContainer(parent) && Object.hasOwn(parent, segment) ? (parent as Record<string, Json>)[segment] : undefined;
+    const child = Object.hasOwn(parent, segment) ? (parent as Record<string, Json>)[segment] : undefined;
+    if (!isContainer(child)) throw misfit();
+    const owned = own(child);
+    if (owned !== child) define(parent, segment, owned);
+    parent = owned;
   }
-  if (!isContainer(parent)) throw new Error(`the patch does not fit the object: nothing at "${operation.path}"`);
   if (Array.isArray(parent)) {
     const position = key === "-" ? parent.length : Number(key);
-    const value = operation.op === "remove" ? [] : [structuredClone(operation.value)];
+    const value = operation.op === "remove" ? [] : [operation.value];
     parent.splice(position, operation.op === "add" ? 0 : 1, ...value);
   } else if (operation.op === "remove") {
     delete parent[key];
   } else {
-    define(parent, key, structuredClone(operation.value));
+    define(parent, key, operation.value);
   }
-  return document;
+  return root;
 }
 
 /** Sets a key even when it is `__proto__`, which an assignment would not. */
-function define(map: Record<string, Json>, key: string, value: Json): void {
+function define(map: Container, key: string, value: Json): void {
   Object.defineProperty(map, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
-function isContainer(value: Json | undefined): value is Json[] | Record<string, Json> {
+function isContainer(value: Json | undefined): value is Container {
   return typeof value === "object" && value !== null;
 }

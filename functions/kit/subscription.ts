@@ -198,7 +198,7 @@ function contextOf<Config>(
     incident,
     object: event.data.object,
     get before() {
-      before ??= beforeOf(opOf(event), event.data);
+      before ??= structuredClone(beforeOf(opOf(event), event.data)); // it shares parts with the object, which a function may write to
       return before;
     },
     change: event.data,
