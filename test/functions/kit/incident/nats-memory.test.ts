@@ -158,7 +158,7 @@ describe("incidents in NATS", () => {
             await dying.handle(event).catch(() => undefined);
             process = scene.process();
           }
-          const told =
+          const told: Told[] =
             accident === "at once"
               ? await Promise.all([process.handle(event), scene.process().handle(event)])
               : [await process.handle(event)];
@@ -173,7 +173,7 @@ describe("incidents in NATS", () => {
   });
 });
 
-type Short = readonly ["opened" | "updated" | "resolved" | "skipped", string?, number?];
+type Short = readonly ["opened" | "updated" | "resolved" | "skipped", ...(string | number | undefined)[]];
 
 /** What an incident is, in ten lines. */
 function modelOf(
