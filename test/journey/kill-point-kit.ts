@@ -1,11 +1,13 @@
 /**
- * Stands in for parts of the kit: does what they do, passes the kill points on the way, and waits two seconds where the kit waits half a
- * minute, so that a killed process' events come again soon.
+ * Stands in for parts of the kit: does what they do, passes the kill points on the way, and waits two seconds where the kit waits
+ * fifteen or thirty, so that a killed process' events come again soon.
  */
 import { createAcknowledgements as acknowledge } from "../../functions/kit/delivery/acknowledgement.ts";
 import { publishDeadLetter as publish } from "../../functions/kit/delivery/dead-letter.ts";
 import { deliveryLimits as limitsOf } from "../../functions/kit/delivery/delivery-limits.ts";
 import { settle as settleEvent } from "../../functions/kit/delivery/settle.ts";
+import { createNatsIncidents as openIncidents } from "../../functions/kit/incident/nats-memory.ts";
+import { createMembership as joinOthers } from "../../functions/kit/ownership/membership.ts";
 import { createNatsMemory as openMemory } from "../../functions/kit/step/nats-memory.ts";
 import { passed } from "./kill-point.ts";
 
@@ -13,6 +15,8 @@ export * from "../../functions/kit/delivery/acknowledgement.ts";
 export * from "../../functions/kit/delivery/dead-letter.ts";
 export * from "../../functions/kit/delivery/delivery-limits.ts";
 export * from "../../functions/kit/delivery/settle.ts";
+export * from "../../functions/kit/incident/nats-memory.ts";
+export * from "../../functions/kit/ownership/membership.ts";
 export * from "../../functions/kit/step/nats-memory.ts";
 
 /** Quicker than in life. */
@@ -53,6 +57,22 @@ export const createNatsMemory: typeof openMemory = (jetStream) => {
     },
   };
 };
+
+export const createNatsIncidents: typeof openIncidents = (...given) => {
+  const memory = openIncidents(...given);
+  return {
+    ...memory,
+    async write(...change) {
+      passed("before-incident");
+      const revision = await memory.write(...change);
+      passed("incident-stored");
+      return revision;
+    },
+  };
+};
+
+export const createMembership: typeof joinOthers = (jetStream, options) =>
+  joinOthers(jetStream, { ...options, limits: { heartbeatMs: 300, renewDeadlineMs: 1_000, leaseMs: 2_000 } });
 
 export const createAcknowledgements: typeof acknowledge = (...given) => {
   const acknowledgements = acknowledge(...given);

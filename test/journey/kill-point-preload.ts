@@ -13,6 +13,8 @@ const WRAPPED: ReadonlySet<string> = new Set(
     "delivery/acknowledgement.ts",
     "delivery/dead-letter.ts",
     "delivery/delivery-limits.ts",
+    "incident/nats-memory.ts",
+    "ownership/membership.ts",
     "step/nats-memory.ts",
   ].map((file) => new URL(file, KIT).href),
 );

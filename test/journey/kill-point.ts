@@ -19,6 +19,10 @@ export type KillPoint =
   | `before-record:${string}`
   /** The result is stored, and the function has not gone on. */
   | `recorded:${string}`
+  /** What the event does to its object's incident, or a receipt of it, is about to be stored. */
+  | "before-incident"
+  /** It is stored, and nobody knows of it. */
+  | "incident-stored"
   /** The function has ended. */
   | "after-run"
   /** The event is about to be acknowledged. */
