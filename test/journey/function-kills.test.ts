@@ -4,24 +4,21 @@
  * event; with one that cannot, what is repeated is exactly what it had received when the process was killed and nobody had recorded.
  */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { stringify } from "yaml";
 import { getStored } from "../../bridge/stored-message.ts";
 import { readLetters } from "../../functions/kit/delivery/dead-letter-box.ts";
 import { startRig } from "../functions/kit/delivery/rig.ts";
 import { type TestEvent, updated } from "../functions/kit/event-factory.ts";
-import { createDataFolder } from "../kit/data-folder.ts";
-import { type ServerProcess, startServer } from "../kit/server-process.ts";
+import type { ServerProcess } from "../kit/server-process.ts";
 import { until } from "../kit/until.ts";
+import { startFunctionProcess } from "./function-process.ts";
 import { armKill, type KillPoint } from "./kill-point.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-const PRELOAD = join(import.meta.dirname, "kill-point-preload.ts");
 const OBJECTS = 6;
 const EVENTS_EACH = 4;
 /** A killed process' events come again after two seconds, and a busy machine takes its time to start the next one. */
@@ -112,22 +109,8 @@ async function startScene(t: TestContext, subscription: object = {}) {
     ...rig,
     receivers,
     /** A process of functions, which runs in a folder of its own. */
-    async startFunctions(prepare: (folder: string) => void = () => undefined): Promise<ServerProcess> {
-      const folder = createDataFolder("functions");
-      writeFileSync(join(folder.path, "two-effects.ts"), FUNCTION);
-      writeFileSync(join(folder.path, "subscriptions.yaml"), stringify(config));
-      prepare(folder.path);
-      const args = ["--import", PRELOAD, join(ROOT, "cli/main.ts"), "run", "--subscriptions", "subscriptions.yaml"];
-      const functions = await startServer({
-        ...{ name: "cr-reactor run", command: process.execPath, args: () => args, folder },
-        ...{ isReady: /"consumer (created|kept|updated)"/, stopMsMax: 10_000 },
-      });
-      t.after(async () => {
-        await functions.kill("SIGCONT");
-        await functions.stop();
-      });
-      return functions;
-    },
+    startFunctions: (prepare?: (folder: string) => void): Promise<ServerProcess> =>
+      startFunctionProcess(t, { config, files: { "two-effects.ts": FUNCTION }, ...(prepare && { prepare }) }),
     /** Everything is acknowledged. */
     untilIdle: () =>
       until(
