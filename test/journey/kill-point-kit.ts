@@ -2,6 +2,7 @@
  * Stands in for parts of the kit: does what they do, passes the kill points on the way, and waits two seconds where the kit waits
  * fifteen or thirty, so that a killed process' events come again soon.
  */
+import { githubIssues as trackIssues } from "../../functions/actions/ticket/github-issues.ts";
 import { createAcknowledgements as acknowledge } from "../../functions/kit/delivery/acknowledgement.ts";
 import { publishDeadLetter as publish } from "../../functions/kit/delivery/dead-letter.ts";
 import { deliveryLimits as limitsOf } from "../../functions/kit/delivery/delivery-limits.ts";
@@ -11,6 +12,7 @@ import { createMembership as joinOthers } from "../../functions/kit/ownership/me
 import { createNatsMemory as openMemory } from "../../functions/kit/step/nats-memory.ts";
 import { passed } from "./kill-point.ts";
 
+export * from "../../functions/actions/ticket/github-issues.ts";
 export * from "../../functions/kit/delivery/acknowledgement.ts";
 export * from "../../functions/kit/delivery/dead-letter.ts";
 export * from "../../functions/kit/delivery/delivery-limits.ts";
@@ -70,6 +72,9 @@ export const createNatsIncidents: typeof openIncidents = (...given) => {
     },
   };
 };
+
+/** The look-alike has a creation at once or never. */
+export const githubIssues: typeof trackIssues = (...given) => ({ ...trackIssues(...given), settleMs: 500 });
 
 export const createMembership: typeof joinOthers = (jetStream, options) =>
   joinOthers(jetStream, { ...options, limits: { heartbeatMs: 300, renewDeadlineMs: 1_000, leaseMs: 2_000 } });

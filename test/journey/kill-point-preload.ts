@@ -6,24 +6,25 @@
 import { registerHooks } from "node:module";
 import { passed } from "./kill-point.ts";
 
-const KIT = new URL("../../functions/kit/", import.meta.url).href;
+const FUNCTIONS = new URL("../../functions/", import.meta.url).href;
 const WRAPPED: ReadonlySet<string> = new Set(
   [
-    "delivery/settle.ts",
-    "delivery/acknowledgement.ts",
-    "delivery/dead-letter.ts",
-    "delivery/delivery-limits.ts",
-    "incident/nats-memory.ts",
-    "ownership/membership.ts",
-    "step/nats-memory.ts",
-  ].map((file) => new URL(file, KIT).href),
+    "actions/ticket/github-issues.ts",
+    "kit/delivery/settle.ts",
+    "kit/delivery/acknowledgement.ts",
+    "kit/delivery/dead-letter.ts",
+    "kit/delivery/delivery-limits.ts",
+    "kit/incident/nats-memory.ts",
+    "kit/ownership/membership.ts",
+    "kit/step/nats-memory.ts",
+  ].map((file) => new URL(file, FUNCTIONS).href),
 );
 const WRAPPER = new URL("kill-point-kit.ts", import.meta.url).href;
 
 registerHooks({
   resolve(specifier, context, nextResolve) {
     const resolved = nextResolve(specifier, context);
-    const isOurs = WRAPPED.has(resolved.url) && context.parentURL?.startsWith(KIT) === true;
+    const isOurs = WRAPPED.has(resolved.url) && context.parentURL?.startsWith(FUNCTIONS) === true;
     return isOurs ? { ...resolved, url: WRAPPER } : resolved;
   },
 });
