@@ -13,6 +13,8 @@ export type StoredEvent = Pick<Delivered, "streamSequence" | "storedAtMs">;
 export interface Acknowledgements {
   /** Acknowledges a finished event; resolves when that is confirmed, or lost. Never rejects. */
   finish(event: StoredEvent, ackSubject: string): Promise<void>;
+  /** Acknowledges an event that is another consumer's to finish, and does not remember it. Never rejects. */
+  pass(event: StoredEvent, ackSubject: string): Promise<void>;
   /** Whether this process has finished the event, as far as it remembers. */
   hasFinished(event: StoredEvent): boolean;
 }
@@ -23,21 +25,25 @@ const FINISHED_MAX = 16_384;
 /** Starts with nothing finished. */
 export function createAcknowledgements(jetStream: Pick<JetStream, "request">, log: Logger): Acknowledgements {
   const finished = new Map<number, number>();
+  const acknowledge = async ({ streamSequence }: StoredEvent, ackSubject: string) => {
+    try {
+      const { status } = await jetStream.request(ackSubject, "+ACK");
+      if (status !== 0) log.debug({ streamSequence, status }, "nobody took the acknowledgement");
+    } catch (error) {
+      log.debug(
+        { streamSequence, err: error },
+        "the acknowledgement may be lost; it is repeated when the event comes again",
+      );
+    }
+  };
   return {
-    async finish({ streamSequence, storedAtMs }, ackSubject) {
-      finished.set(streamSequence, storedAtMs);
+    async finish(event, ackSubject) {
+      finished.set(event.streamSequence, event.storedAtMs);
       const [oldest] = finished.keys();
       if (finished.size > FINISHED_MAX && oldest !== undefined) finished.delete(oldest);
-      try {
-        const { status } = await jetStream.request(ackSubject, "+ACK");
-        if (status !== 0) log.debug({ streamSequence, status }, "nobody took the acknowledgement");
-      } catch (error) {
-        log.debug(
-          { streamSequence, err: error },
-          "the acknowledgement may be lost; it is repeated when the event comes again",
-        );
-      }
+      await acknowledge(event, ackSubject);
     },
+    pass: acknowledge,
     hasFinished: ({ streamSequence, storedAtMs }) => finished.get(streamSequence) === storedAtMs,
   };
 }

@@ -157,11 +157,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     slots.give(slotsTaken);
     return suspected(delivered);
   };
-  const finish = async (event: Held) => {
+  const release = async (event: Held, acknowledge: Acknowledgements["finish"]) => {
     const { sequence, delivered, ackSubject } = event;
     if (held.get(sequence) !== event) return;
     event.acknowledging = true;
-    await acknowledgements.finish(delivered, ackSubject);
+    await acknowledge(delivered, ackSubject);
     if (held.get(sequence) === event) held.delete(sequence);
     tell();
   };
@@ -169,9 +169,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     event.begun = true;
     const settled = await settleHeld(event, slotsTaken);
     if (settled !== undefined && (await conclude(event.delivered, settled))) await finish(event);
+    if (settled === undefined || ended.signal.aborted) return;
+    if (settled.type === "dead-letter" && !(await bury(event, settled))) return;
+    const { sequence, delivered } = event;
+    report(log, counts, { subject: delivered.message.subject, streamSequence: sequence }, settled);
+    await release(event, acknowledgements.finish);
   };
   /** The next generation's consumers deliver it too, so here it is only acknowledged. */
-  const pass = (event: Held) => finish(event);
+  const pass = (event: Held) => release(event, acknowledgements.pass);
   const follow = async (object: string, lane: Lane) => {
     lane.active = true;
     for (let next = lane.waiting[0]; next !== undefined; next = lane.waiting[0]) {

@@ -115,7 +115,7 @@ export function subscribe(
       },
       limits: current.partitions === 1 ? limits : { ...limits, heldMax },
       slots: shareSlots(),
-      verdict: (event) => (keeper.record === undefined ? "hold" : verdictOn(keeper.record, event)),
+      verdict: (event) => (keeper.record === undefined ? "hold" : verdictOn(keeper.record, generation, event)),
       isWanted: (event) => keeper.isWanted(event),
       excused: lease.excused,
       consumer: {
@@ -162,7 +162,9 @@ export function subscribe(
     trouble = states.find(({ trouble: found }) => found !== undefined)?.trouble;
     if (trouble !== undefined) return "failing";
     if (states.some(({ type }) => type === "running")) return "running";
-    return states.length > 0 || record === undefined || membership.tenure === undefined ? "starting" : "standby";
+    const { tenure } = membership;
+    if (states.length > 0 || record === undefined || tenure === undefined) return "starting";
+    return keeper.isMember && !members(record).includes(tenure.id) ? "starting" : "standby";
   };
   const look = async () => {
     const eventsLog = await findEventsLog(jetStream);
@@ -181,7 +183,8 @@ export function subscribe(
     tellState(stateOf(record));
   };
   const tellState = (next: SubscriptionState) => {
-    if (next === "standby" && state !== "standby") log.info("standing by: other processes do the work");
+    if (next === "standby" && state !== "standby" && keeper.isMember)
+      log.info("standing by: other processes do the work");
     state = next;
   };
   /** What a look would see; most changes of the bucket are other subscriptions' business. */

@@ -189,6 +189,8 @@ export function createMembership(
       bucket = opened;
       opened.onChange((key) => {
         watched.note(opened, key);
+        // The first sign of life may have come before the bucket.
+        if (key === undefined) poke();
         tell();
       });
       living = live(opened);

@@ -100,16 +100,19 @@ export function forAnotherLog(record: SubscriptionRecord, logCreatedAt: string):
 export type Verdict =
   /** It is this generation's. */
   | "run"
-  /** Nobody knows yet: it waits until the place of the edit is fixed. */
+  /** It waits until the place of the edit is fixed, or this consumer is given up. */
   | "hold"
   /** The next generation's consumers deliver it. */
   | "pass";
 
-/** Decides on an event. */
+/** Decides on an event that a consumer of `generation` delivers. */
 export function verdictOn(
-  { next }: SubscriptionRecord,
+  { current, next }: SubscriptionRecord,
+  generation: number,
   event: { readonly streamSequence: number; readonly storedAtMs: number },
 ): Verdict {
+  // All that was this generation's is finished.
+  if (current.generation > generation) return "hold";
   if (next === undefined) return "run";
   const { upToSequence, storedUntilMs } = next.from ?? next.proposed;
   if (event.streamSequence <= upToSequence && event.storedAtMs <= storedUntilMs) return "run";

@@ -15,6 +15,14 @@ export interface Handling {
   readonly process: string;
 }
 
+/** An event in the log. */
+export interface Published {
+  readonly object: string;
+  readonly number: number;
+  readonly phase: string | undefined;
+  readonly sequence: number;
+}
+
 export interface Member extends Started {
   readonly name: string;
   readonly connection: JetStream;
@@ -27,13 +35,19 @@ export function createCrew(rig: Rig, common: StartOptions & { readonly workMs?: 
   const { workMs = 1, ...options } = common;
   const ledger: Handling[] = [];
   const numbers = new Map<string, number>();
+  const published: Published[] = [];
   let count = 0;
   return {
     ledger,
+    published,
     /** How many events of each object were published. */
     numbers,
-    async join(more: StartOptions = {}): Promise<Member> {
-      const connection = await rig.connect();
+    async join(more: StartOptions = {}, wrap = (jetStream: JetStream, _die: () => void) => jetStream): Promise<Member> {
+      const real = await rig.connect();
+      const connection = wrap(real, () => {
+        killed = true;
+        void real.close();
+      });
       const name = `p${++count}`;
       let killed = false;
       const started = rig.start(
@@ -62,7 +76,9 @@ export function createCrew(rig: Rig, common: StartOptions & { readonly workMs?: 
         numbers.set(name, number);
         const before = { name, spec: { replicas: number - 1 } };
         const after = { name, spec: { replicas: number }, ...(phase !== undefined && { phase }) };
-        await rig.publish(event.updated(before, after));
+        const { subject, payload } = event.updated(before, after);
+        const { seq: sequence } = await rig.jetStream.publish(subject, payload, {});
+        published.push({ object: name, number, phase, sequence });
       }
     },
     isComplete: () => {
