@@ -21,21 +21,22 @@ export function endOf({ lastSequence, answeredAtMs }: EventsLog): Place {
   return { upToSequence: lastSequence, storedUntilMs: answeredAtMs };
 }
 
-/** Makes the record; nothing is written. */
+/** Makes the record, of a new subscription or of consumers that are there; nothing is written. */
 export async function adopt(
   jetStream: JetStream,
   subscription: Subscription,
   wanted: Wanted,
   options: AdoptionOptions,
-): Promise<SubscriptionRecord> {
+): Promise<{ readonly record: SubscriptionRecord; readonly isNew: boolean }> {
   const { eventsLog } = options;
   const found = await findConsumers(jetStream, subscription.name);
   if (found.length === 0) {
     const from = options.logIsNew ? BEGINNING : await startOf(jetStream, subscription, eventsLog);
-    return firstRecord(wanted, eventsLog.createdAt, from);
+    return { record: firstRecord(wanted, eventsLog.createdAt, from), isNew: true };
   }
   const record = recordOf(found, subscription.name, wanted, eventsLog.createdAt);
-  return record.current.digest === wanted.digest ? record : withEdit(record, wanted, endOf(eventsLog));
+  if (record.current.digest === wanted.digest) return { record, isNew: false };
+  return { record: withEdit(record, wanted, endOf(eventsLog)), isNew: false };
 }
 
 const BEGINNING: Place = { upToSequence: 0, storedUntilMs: 0 };

@@ -158,12 +158,12 @@ export function createRecordKeeper({ jetStream, binding, log, membership }: Reco
       const stored = bucket.entries.get(key)?.value;
       if (stored === undefined) {
         record = undefined;
-        const first = await adopt(jetStream, binding.subscription, wanted, { eventsLog, logIsNew });
-        const { generation, from } = first.current;
-        const fields = { start: binding.subscription.start, afterSequence: from.upToSequence };
-        const isTaken = generation > 1 || first.next !== undefined;
-        const sentence = isTaken ? "the consumers that are there are taken over" : "the subscription begins";
-        if (await write(bucket, first, sentence, fields)) hasProposed = true;
+        const { subscription } = binding;
+        const first = await adopt(jetStream, subscription, wanted, { eventsLog, logIsNew });
+        const { upToSequence: afterSequence } = first.record.current.from;
+        const sentence = first.isNew ? "the subscription begins" : "the consumers that are there are taken over";
+        if (await write(bucket, first.record, sentence, { start: subscription.start, afterSequence }))
+          hasProposed = true;
         return;
       }
       const current = readRecord(stored, name);
