@@ -18,7 +18,7 @@ describe("a filter is edited while events flow", () => {
     await old.kill("SIGTERM");
     await scene.startProcess(failedOrReady);
     const readRecord = async () => {
-      const query = { last_by_subj: "$KV.CR_SUBSCRIPTIONS.subscription.shared" };
+      const query = { last_by_subj: "$KV.CR_SUBSCRIPTIONS.subscription.ledger" };
       const { message } = await scene.jetStream.api<{ message: { data: string } }>(
         "STREAM.MSG.GET.KV_CR_SUBSCRIPTIONS",
         query,

@@ -13,6 +13,7 @@ import * as event from "../functions/kit/event-factory.ts";
 import { createDataFolder } from "../kit/data-folder.ts";
 import { type ServerProcess, startServer } from "../kit/server-process.ts";
 import { needNats } from "../kit/shared-kube.ts";
+import ledger from "./ledger-function.ts";
 
 const CLI = join(import.meta.dirname, "../../cli/main.ts");
 const OBJECTS = Array.from({ length: 32 }, (_, i) => `o${i}`);
@@ -55,7 +56,7 @@ export async function startSharingScene(t: TestContext) {
       const folder = createDataFolder("run");
       const file = join(folder.path, "run.yaml");
       const entry = {
-        name: "shared",
+        name: ledger.name,
         function: join(import.meta.dirname, "ledger-function.ts"),
         ...{ apiVersion: "demo.example.com/v1", kind: "Database", start: "all", config: { file: ledgerFile } },
         ...subscription,
