@@ -8,6 +8,7 @@ import { type Alert, postAlert } from "./actions/alertmanager.ts";
 import { changeReport } from "./actions/change-report.ts";
 import { cutText } from "./actions/cut-text.ts";
 import { HttpUrl } from "./actions/http-client.ts";
+import { fillLink, LinkTemplate } from "./actions/link-template.ts";
 import { renderTemplate, Template } from "./actions/template.ts";
 
 /** Prometheus' own names: what older routes can match. */
@@ -28,7 +29,7 @@ const Config = z
     /** More annotations, or others than `summary` and `description`. */
     annotations: z.record(LabelName, Template).default({}),
     /** Where to look: Alertmanager's "Source" link. */
-    generatorUrl: Template.optional(),
+    generatorUrl: LinkTemplate.optional(),
     /** An open incident without a new event ends in Alertmanager after so many hours, because nothing repeats its alert. Default 168. */
     keepOpenHours: z
       .number()
@@ -116,8 +117,8 @@ function annotationsOf(context: FunctionContext<Config>): Record<string, string>
 function generatorOf(context: FunctionContext<Config>): Pick<Alert, "generatorURL"> {
   const { generatorUrl } = context.config;
   if (generatorUrl === undefined) return {};
-  const url = renderTemplate(generatorUrl, context, "url").trim();
-  return HttpUrl.safeParse(url).success ? { generatorURL: url } : {};
+  const url = fillLink(generatorUrl, context);
+  return url === undefined ? {} : { generatorURL: url };
 }
 
 function filled(template: string, context: FunctionContext<Config>): string {

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { afterEach, describe, test } from "node:test";
 import { parse } from "yaml";
 import type { FunctionDefinition } from "../../functions/kit/define.ts";
-import { Subscription } from "../../functions/kit/subscription.ts";
 import { BUILT_IN_FUNCTIONS, bindAll } from "../../functions/main.ts";
 import { startDiscord } from "../kit/discord-server.ts";
 import { startGitHub } from "../kit/github-server.ts";
@@ -22,7 +21,6 @@ const examples = [...readme.matchAll(/^```yaml\n(- name: [\s\S]*?)^```$/gm)].map
 interface Example {
   readonly name: string;
   readonly function: string;
-  readonly resolve?: unknown;
   readonly config: Record<string, unknown>;
 }
 
@@ -97,11 +95,8 @@ describe("an example of functions/README.md", () => {
     const start = LOCALS[example?.name ?? ""];
     if (example === undefined || start === undefined) continue;
     test(`is accepted and works: ${example.name}, in ${text.trim().split("\n").length} lines`, async (t) => {
-      const { resolve, ...rest } = example;
-      assert.ok(resolve !== undefined);
-      const entry = "resolve" in Subscription.shape ? example : rest;
       const [binding] = await bindAll({
-        subscriptions: { text: JSON.stringify({ subscriptions: [entry] }), fileName: "README.md" },
+        subscriptions: { text: JSON.stringify({ subscriptions: [example] }), fileName: "README.md" },
       });
       assert.equal(binding?.functionName, example.function);
       const loaded = await BUILT_IN_FUNCTIONS[example.function]?.();

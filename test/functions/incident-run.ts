@@ -18,8 +18,8 @@ export type IncidentType = Incident["type"];
 export interface IncidentRun {
   /** The next event. Tried until it is done; resolves to the note, or to the dead letter's sentence. */
   event(type: IncidentType, options?: { readonly laterMs?: number; readonly after?: SampleState }): Promise<string>;
-  /** NATS lost what it knew: receipts and steps. */
-  forget(): void;
+  /** NATS lost what it knew: all of it by default. */
+  forget(what?: "all" | "steps" | "receipts"): void;
   /** Only what actions remembered. */
   receipts(): Readonly<Record<string, Json>>;
   readonly key: string;
@@ -27,8 +27,10 @@ export interface IncidentRun {
 
 /** How an incident's events are delivered. */
 export interface IncidentRunOptions {
-  /** Called before each try; returning true loses what is remembered. */
-  readonly losesMemory?: () => boolean;
+  /** Asked before each try: what NATS lost, or a kill kept from being recorded. */
+  readonly loses?: () => "all" | "steps" | "receipts" | undefined;
+  /** Asked before and after a receipt is stored: whether the process is killed there. */
+  readonly dies?: () => boolean;
   /** Tries of one event; default 40. */
   readonly triesMax?: number;
   readonly uid?: string;
@@ -65,11 +67,15 @@ export function incidentRun(
   let receipts: Record<string, Json> = {};
   let previous: Incident["previous"];
   let open = { openedAt: "", openedBy: "", updateCount: 0 };
-  const keyOf = () => `databases/${uid}/${number}`;
-  const forget = () => {
-    memory = createProcessMemory();
+  const keyOf = () => `databases/${open.openedBy}`;
+  const forget = (what: "all" | "steps" | "receipts" = "all") => {
+    if (what !== "receipts") memory = createProcessMemory();
+    if (what === "steps") return;
     receipts = {};
     if (previous) previous = { ...previous, receipts: {} };
+  };
+  const mayDie = () => {
+    if (options.dies?.()) throw new Error("killed");
   };
 
   const begin = (type: IncidentType, event: Envelope) => {
@@ -85,15 +91,18 @@ export function incidentRun(
     const log = createLogger("test", "silent");
     const { signal } = new AbortController();
     const steps = createSteps({ memory, subscription: "databases", eventId: event.id, log, signal });
-    const known = receipts;
     const incident: Incident = {
       key: keyOf(),
       type,
       ...open,
       ...(previous && { previous }),
-      receipts: { ...known },
+      get receipts() {
+        return { ...receipts };
+      },
       async remember(name, receipt) {
-        if (receipts === known) known[name] = structuredClone(receipt);
+        mayDie();
+        receipts[name] = structuredClone(receipt);
+        mayDie();
       },
     };
     const note = await definition.run({
@@ -126,7 +135,8 @@ export function incidentRun(
       const event = { ...incidentEvent(type, uid, sequence, after), time: new Date().toISOString() };
       begin(type, event);
       for (let attempt = 1; attempt <= triesMax; attempt++) {
-        if (options.losesMemory?.()) forget();
+        const lost = options.loses?.();
+        if (lost) forget(lost);
         try {
           const note = await tryOnce(type, event, attempt);
           if (type === "resolved") previous = { key: keyOf(), resolvedAt: event.time, receipts: { ...receipts } };

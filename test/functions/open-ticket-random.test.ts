@@ -1,5 +1,5 @@
 /**
- * Incidents of several objects through `open-ticket`, with random faults before and after the effect, retries, and memory that is lost at
+ * Incidents of several objects through `open-ticket`, with random faults before and after the effect, retries, kills, and memory that is lost at
  * any try: each look-alike ends with one ticket for each incident in its true last state, and no comment twice. A seed can be had again.
  */
 import assert from "node:assert/strict";
@@ -86,7 +86,8 @@ for (const { name, start } of WORLDS) {
         const objects = ["a", "b", "c"].map((uid) => {
           const run = incidentRun(t, openTicket, config, {
             uid,
-            losesMemory: () => random.next() < 0.15,
+            loses: () => (random.next() < 0.3 ? random.pick(["all", "steps", "receipts"] as const) : undefined),
+            dies: () => random.next() < 0.05,
             triesMax: 200,
           });
           return { run, isOpen: false };

@@ -163,7 +163,7 @@ describe("an incident", () => {
     ownClock(t);
     const victim = incidentRun(t, openTicket, settings(github), { uid: "victim" });
     const attacker = incidentRun(t, openTicket, settings(github), { uid: "attacker" });
-    const status = { message: "\n\n<!-- cr-reactor: databases/victim/1 -->\n" };
+    const status = { message: "\n\n<!-- cr-reactor: databases/victim.101 -->\n" };
     await attacker.event("opened", { after: { status } });
     assert.equal(await victim.event("opened"), "opened #2");
   });

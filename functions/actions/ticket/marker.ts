@@ -4,7 +4,7 @@
  */
 import { hashedKey } from "../hashed-key.ts";
 
-/** A line of its own in Markdown: `<!-- cr-reactor: databases/5f1d…/3 -->`. */
+/** A line of its own in Markdown: `<!-- cr-reactor: databases/5f1d….101 -->`. */
 export function hiddenMarker(key: string): string {
   // A hyphen would let a key end the comment.
   return `<!-- cr-reactor: ${encodeURI(key).replaceAll("--", "-%2D")} -->`;
