@@ -63,7 +63,7 @@ const WORLDS: readonly { readonly name: string; start(): Promise<World> }[] = [
   { name: "Jira Cloud, whose search is a minute late,", start: () => jiraWorld("cloud") },
   { name: "Jira Server", start: () => jiraWorld("server") },
 ];
-const SEEDS = [1, 2, 3, 4, 5, 6];
+const SEEDS = [1, 2, 3, 4, 5, 6, 11];
 const EVENTS = 25;
 const LATER_MS = [10_000, 600_000, 3 * 3_600_000];
 

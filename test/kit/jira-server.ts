@@ -14,6 +14,7 @@ export interface JiraIssue {
   readonly fields: Readonly<Record<string, unknown>>;
   labels: { readonly name: string; readonly sinceMs: number }[];
   status: "To Do" | "In Progress" | "Done";
+  updatedMs: number;
 }
 
 /** A comment with its issue's key. */
@@ -162,7 +163,7 @@ function answerIssue(route: string, world: World, path: string, query: URLSearch
         const found = TRANSITIONS.find(({ id, to }) => id === transition.id && to.name !== issue.status);
         if (found === undefined)
           return refused(400, "It seems that you have tried to perform a workflow operation that is not valid.");
-        issue.status = found.to.name;
+        Object.assign(issue, { status: found.to.name, updatedMs: Date.now() });
         return { status: 204 };
       });
     case "GET /issue/{key}/comment": {
@@ -196,6 +197,7 @@ function create(world: World, fields: z.infer<ReturnType<typeof Create>>["fields
     fields,
     labels,
     status: "To Do",
+    updatedMs: Date.now(),
   };
   world.issues.push(issue);
   return reply(201, { id: issue.id, key: issue.key, self: "" });
@@ -203,12 +205,16 @@ function create(world: World, fields: z.infer<ReturnType<typeof Create>>["fields
 
 function search(world: World, { jql, maxResults }: z.infer<typeof Search>): Reply {
   const seenUntilMs = Date.now() - (world.edition === "cloud" ? SEARCH_DELAY_MS : 0);
-  const [, wanted] = /^labels = "([^"]+)"$/.exec(jql) ?? [];
-  const isNewest = jql === `project = "${world.project}" ORDER BY key DESC`;
-  if (wanted === undefined && !isNewest) return refused(400, `Error in the JQL Query: ${jql}`);
-  const issues = world.issues.filter(({ labels }) =>
-    labels.some(({ name, sinceMs }) => sinceMs <= seenUntilMs && (isNewest || name === wanted)),
+  const [, project, label, order] =
+    /^(?:project = "(\w+)")?(?: AND )?(?:labels = "([^"]+)")?(?: ORDER BY (key|updated) DESC)?$/.exec(jql) ?? [];
+  if ((project ?? label) === undefined) return refused(400, `Error in the JQL Query: ${jql}`);
+  const found = world.issues.filter(
+    ({ key, labels: [first, ...others] }) =>
+      (project === undefined || key.startsWith(`${project}-`)) &&
+      (first?.sinceMs ?? 0) <= seenUntilMs &&
+      [first, ...others].some((each) => label === undefined || (each?.name === label && each.sinceMs <= seenUntilMs)),
   );
+  const issues = order === "updated" ? found.toSorted((a, b) => a.updatedMs - b.updatedMs) : found;
   return reply(200, { issues: issues.toReversed().slice(0, maxResults).map(shown), isLast: true });
 }
 

@@ -1,6 +1,7 @@
 /**
- * Tickets as Jira issues. A label names the incident. JQL shows a new issue only after a while on Cloud, so that the issues after the newest
- * one that it shows are read by their keys, which does not go through the search; on Server the search is current.
+ * Tickets as Jira issues. A label names the incident. On Cloud JQL shows a new issue, and a new label, only after a while, so that the issues
+ * after the newest one that it shows, and those of ours that changed last, are read by their keys, which does not go through the search;
+ * on Server the search is current.
  * Source: Jira Cloud REST API v3 and "Search and reconcile"; Jira Data Center REST API v2.
  */
 import { z } from "zod";
@@ -54,8 +55,11 @@ const LABEL_CHARS_MAX = 255;
 /** Jira takes 32,767 characters, of wiki markup or of a document's text; escaped, a text may be twice as long. */
 const TEXT_CHARS_MAX = 30_000;
 const REPORT_CHARS_MAX = 14_000;
-/** As many issues can be read by their keys in one call; a project does not get more within the search's delay. */
-const KEYS_MAX = 100;
+/** Together what can be read by keys in one call: a project does not get more within the search's delay, nor we more incidents. */
+const NEW_KEYS_MAX = 60;
+const OUR_KEYS_MAX = 40;
+/** On every ticket of ours. */
+const OUR_LABEL = "cr-reactor";
 const COMMENTS_PAGE = 50;
 /** A thousand comments since an event: whoever writes more may see one of ours twice. */
 const PAGES_MAX = 20;
@@ -95,7 +99,7 @@ export function jira(target: JiraTarget, place: JiraPlace, options: CallOptions 
     async find(key) {
       const label = markerLabel(key);
       const found = await search(api, isCloud, `labels = "${label}"`, 10);
-      const issues = found.length === 0 && isCloud ? await newest(api, place.project, label) : found;
+      const issues = found.length === 0 && isCloud ? await unseen(api, place.project, label) : found;
       return issues.toSorted((a, b) => Number(a.id) - Number(b.id)).map((issue) => ticketOf(issue.key));
     },
     async create(key, { title, body, labels, assignees }) {
@@ -108,7 +112,11 @@ export function jira(target: JiraTarget, place: JiraPlace, options: CallOptions 
         issuetype: { name: place.issueType },
         summary: cutText(title, SUMMARY_CHARS_MAX),
         description: document(own),
-        labels: [...labels.map((each) => cutText(each.replace(/\s+/g, "-"), LABEL_CHARS_MAX)), markerLabel(key)],
+        labels: [
+          ...labels.map((each) => cutText(each.replace(/\s+/g, "-"), LABEL_CHARS_MAX)),
+          OUR_LABEL,
+          markerLabel(key),
+        ],
         ...(place.priority !== "" && { priority: { name: place.priority } }),
         ...(assignee !== undefined && { assignee: isCloud ? { id: assignee } : { name: assignee } }),
       };
@@ -147,17 +155,20 @@ async function search(api: JiraApi, isCloud: boolean, jql: string, maxResults: n
   return readAnswer(Found, body, "Jira").issues;
 }
 
-/** The issues that the search may not show yet, as far as they have the label. */
-async function newest(api: JiraApi, project: string, label: string): Promise<Found> {
+/** The issues with the label that the search does not show yet: new ones, and those of ours that got it lately. */
+async function unseen(api: JiraApi, project: string, label: string): Promise<Found> {
   const [last] = await search(api, true, `project = "${project}" ORDER BY key DESC`, 1);
+  const ours = await search(
+    api,
+    true,
+    `project = "${project}" AND labels = "${OUR_LABEL}" ORDER BY updated DESC`,
+    OUR_KEYS_MAX,
+  );
   const number = Number(last?.key.split("-").at(-1) ?? 0);
-  const issueIdsOrKeys = Array.from({ length: KEYS_MAX }, (_, index) => `${project}-${number + 1 + index}`);
-  const { body } = await api({
-    method: "POST",
-    path: "/issue/bulkfetch",
-    body: { issueIdsOrKeys, fields: ["labels"] },
-  });
-  return readAnswer(Found, body, "Jira").issues.filter((issue) => issue.fields?.labels.includes(label));
+  const after = Array.from({ length: NEW_KEYS_MAX }, (_, index) => `${project}-${number + 1 + index}`);
+  const body = { issueIdsOrKeys: [...ours.map(({ key }) => key), ...after], fields: ["labels"] };
+  const fetched = readAnswer(Found, (await api({ method: "POST", path: "/issue/bulkfetch", body })).body, "Jira");
+  return fetched.issues.filter((issue) => issue.fields?.labels.includes(label));
 }
 
 async function isDone(api: JiraApi, path: string): Promise<boolean> {

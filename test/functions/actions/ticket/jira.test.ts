@@ -43,7 +43,7 @@ for (const edition of ["cloud", "server"] as const) {
       const fields = server.issues[0]?.fields ?? {};
       assert.deepEqual([fields["priority"], fields["customfield_10011"]], [{ name: "High" }, { value: "Production" }]);
       assert.deepEqual(fields["assignee"], edition === "cloud" ? { id: "someone" } : { name: "someone" });
-      assert.match(String((fields["labels"] as string[]).join()), /^on-call,cr-reactor-[0-9a-f]{20}$/);
+      assert.match(String((fields["labels"] as string[]).join()), /^on-call,cr-reactor,cr-reactor-[0-9a-f]{20}$/);
     });
 
     test("is found at once, though the search shows it a minute later", async () => {
@@ -81,7 +81,7 @@ for (const edition of ["cloud", "server"] as const) {
       assert.equal(await issues.close(ticket), "closed");
       assert.equal(server.issues[0]?.status, "Done");
       await tracker(server, edition, { reopenTransition: "start" }).reopen(ticket, "databases/uid/2");
-      assert.deepEqual([server.issues[0]?.status, server.issues[0]?.labels.length], ["In Progress", 2]);
+      assert.deepEqual([server.issues[0]?.status, server.issues[0]?.labels.length], ["In Progress", 3]);
       const failure = await failureOf(() => tracker(server, edition, { closeTransition: "Ship it" }).close(ticket));
       assert.equal(failure.treated, "dead-letter");
       assert.match(failure.message, /no transition "Ship it" for OPS-1 to close it \(it offers "To Do", "Done"\)/);
