@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { defineFunction, type FunctionContext, readSecret, SecretSource } from "#kit";
 import { HttpUrl } from "./actions/http-client.ts";
-import { fillLink, LinkTemplate } from "./actions/link-template.ts";
+import { filledLinks, Links } from "./actions/link.ts";
 import type { MessageMaker } from "./actions/slack/block.ts";
 import type { SlackReceipt } from "./actions/slack/conversation.ts";
 import type { IncidentNote } from "./actions/slack/fact.ts";
@@ -18,9 +18,6 @@ import { renderTemplate, Template } from "./actions/template.ts";
 
 /** More is no message any more. */
 const FIELDS_MAX = 50;
-const LINKS_MAX = 10;
-
-const Link = z.strictObject({ text: Template.min(1), url: LinkTemplate });
 
 const Config = z
   .strictObject({
@@ -37,7 +34,7 @@ const Config = z
     /** A paragraph of one's own in Slack's markup, a template whose values are escaped. */
     text: Template.min(1).optional(),
     /** Links about the object: a dashboard, Argo CD, a runbook. */
-    links: z.array(Link).max(LINKS_MAX).default([]),
+    links: Links,
     /** Whom to call. In an incident: when it opens. */
     mentions: z.array(MentionRule).max(20).default([]),
     /** Changed fields that are listed; the rest is counted. */
@@ -116,17 +113,10 @@ function messageMaker(context: FunctionContext<Config>, incident: IncidentNote |
   const options: SlackMessageOptions = {
     title: config.title && renderTemplate(config.title, context, "plain"),
     text: isReply ? undefined : config.text && renderTemplate(config.text, context, "mrkdwn"),
-    links: isReply ? [] : linksFor(context),
+    links: isReply ? [] : filledLinks(config.links, context),
     mentions: isNews ? mentionsFor(config.mentions, event) : [],
     fieldsMax: config.fieldsMax,
     incident,
   };
   return (fields) => slackMessage(event, { ...options, fields });
-}
-
-function linksFor(context: FunctionContext<Config>): { text: string; url: string }[] {
-  return context.config.links.flatMap(({ text, url }) => {
-    const filled = fillLink(url, context);
-    return filled === undefined ? [] : [{ text: renderTemplate(text, context, "plain"), url: filled }];
-  });
 }
