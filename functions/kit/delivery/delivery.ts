@@ -168,11 +168,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const handle = async (event: Held, slotsTaken: number) => {
     event.begun = true;
     const settled = await settleHeld(event, slotsTaken);
-    if (settled !== undefined && (await conclude(event.delivered, settled))) await finish(event);
-    if (settled === undefined || ended.signal.aborted) return;
-    if (settled.type === "dead-letter" && !(await bury(event, settled))) return;
-    const { sequence, delivered } = event;
-    report(log, counts, { subject: delivered.message.subject, streamSequence: sequence }, settled);
+    if (settled === undefined || !(await conclude(event.delivered, settled))) return;
     await release(event, acknowledgements.finish);
   };
   /** The next generation's consumers deliver it too, so here it is only acknowledged. */
