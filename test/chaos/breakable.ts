@@ -6,10 +6,10 @@ import type { JetStream } from "#contract";
 import type { KubeServer } from "../kit/kube-apiserver.ts";
 import type { NatsCluster } from "../kit/nats-cluster.ts";
 import type { NatsServer } from "../kit/nats-server.ts";
+import type { Random } from "../kit/random.ts";
 import type { Bridges } from "./bridges.ts";
 import type { Blindness } from "./evidence.ts";
 import type { ChaosProxy } from "./proxy.ts";
-import type { Random } from "./random.ts";
 import type { EventRecorder } from "./recorder.ts";
 import type { OrderWriter } from "./writer-order.ts";
 

@@ -5,9 +5,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { EVENTS_STREAM, type JetStream } from "#contract";
 import type { NatsCluster } from "../kit/nats-cluster.ts";
+import type { Random } from "../kit/random.ts";
 import { until } from "../kit/until.ts";
 import { type Breakable, type Fault, SHORT_MS, SOME_SECONDS_MS } from "./breakable.ts";
-import type { Random } from "./random.ts";
 
 /** By name. */
 export const CLUSTER_FAULTS = {

@@ -3,8 +3,8 @@
  * writes what is already there, deletes it at once or held by a finalizer, and creates it again under its name.
  */
 import type { KubeClient, KubeObject } from "../kit/kube-client.ts";
+import type { Random } from "../kit/random.ts";
 import type { LedgerLine } from "./ledger.ts";
-import type { Random } from "./random.ts";
 import { PHASES, WIDGET_API_VERSION, widgetPath } from "./widget.ts";
 
 /** One object's place: what the API server said of it last. */

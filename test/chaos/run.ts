@@ -4,11 +4,11 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { KubeObject } from "#contract";
+import { createRandom } from "../kit/random.ts";
 import { FORBIDDEN_PROBLEM, FORBIDDEN_WATCH } from "./bridge-access.ts";
 import { check } from "./checker.ts";
 import type { Blindness, Evidence, Verdict } from "./evidence.ts";
 import { FAULT_WIDTH, FAULTS, type FaultName } from "./fault.ts";
-import { createRandom } from "./random.ts";
 import { objectsBehind } from "./recorder.ts";
 import { schedule } from "./schedule.ts";
 import { type Load, type Servers, type System, startSystem } from "./system.ts";

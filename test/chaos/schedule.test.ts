@@ -1,8 +1,8 @@
 /** A schedule can be had again from its seed, and leaves no fault out. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createRandom } from "../kit/random.ts";
 import { FAULT_NAMES, faultsFor, needsOf } from "./fault.ts";
-import { createRandom } from "./random.ts";
 import { schedule, type Turn } from "./schedule.ts";
 
 function draw(seed: number, count: number): Turn[] {

@@ -2,8 +2,9 @@
  * A schedule: which fault comes when, drawn from a seed. It goes through all chosen faults in a random order before one comes again,
  * so that a short run has seen each as well.
  */
+
+import type { Random } from "../kit/random.ts";
 import type { FaultName } from "./fault.ts";
-import type { Random } from "./random.ts";
 
 /** One entry: wait so long after the last recovery, then play this. */
 export interface Turn {

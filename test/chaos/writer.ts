@@ -6,8 +6,8 @@
 import { openSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { kubeAccess } from "../kit/kube-access.ts";
+import { createRandom } from "../kit/random.ts";
 import { nextWrite, type Slot } from "./next-write.ts";
-import { createRandom } from "./random.ts";
 import { widgetName, widgetPath } from "./widget.ts";
 import { createHand, type Hand } from "./writer-hand.ts";
 import { answerTo, createOrders, type OrderName } from "./writer-order.ts";

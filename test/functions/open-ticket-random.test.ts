@@ -6,10 +6,10 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { markerLabel } from "../../functions/actions/ticket/marker.ts";
 import openTicket from "../../functions/open-ticket.ts";
-import { createRandom } from "../chaos/random.ts";
 import { startGitHub } from "../kit/github-server.ts";
 import { startJira } from "../kit/jira-server.ts";
 import type { Misbehaviour } from "../kit/misbehaviour.ts";
+import { createRandom } from "../kit/random.ts";
 import { type IncidentType, incidentRun, ownClock } from "./incident-run.ts";
 
 const TOKEN = "CR_REACTOR_TEST_RANDOM_TICKET_TOKEN";

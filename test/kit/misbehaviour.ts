@@ -4,7 +4,7 @@
  * done and half after everything is: a caller cannot tell which, and that is what the tests are about.
  */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http";
-import { createRandom } from "../chaos/random.ts";
+import { createRandom } from "./random.ts";
 
 /** A request as it arrived. */
 export interface ReceivedRequest {
