@@ -43,6 +43,10 @@ export interface Bucket {
   onChange(listener: (key: string | undefined) => void): () => void;
 }
 
+interface StreamInfo {
+  readonly state: { readonly messages: number; readonly last_seq: number };
+}
+
 const STREAM = `KV_${SUBSCRIPTIONS_BUCKET}`;
 const ROOT = `$KV.${SUBSCRIPTIONS_BUCKET}.`;
 const RETRY = { firstMs: 100, maxMs: 5_000, resetAfterMs: 60_000 };
@@ -63,7 +67,7 @@ export function openBucket(jetStream: JetStream, replicas: number, signal: Abort
   const followOnce = async (round: AbortSignal) => {
     await ensureStream(jetStream, subscriptionsStream(settingsFor(replicas)));
     const begunMs = performance.now();
-    const { state } = await jetStream.api<{ state: { messages: number } }>(`STREAM.INFO.${STREAM}`);
+    const askState = async () => (await jetStream.api<StreamInfo>(`STREAM.INFO.${STREAM}`)).state;
     let fresh: Map<string, Entry> | undefined = new Map();
     const complete = (all: Map<string, Entry>) => {
       entries = all;
@@ -71,14 +75,19 @@ export function openBucket(jetStream: JetStream, replicas: number, signal: Abort
       fresh = undefined;
       tell(undefined);
     };
-    if (state.messages === 0) complete(fresh);
+    if ((await askState()).messages === 0) complete(fresh);
     const reading = { filter_subjects: [`${ROOT}>`], deliver_policy: "last_per_subject" } as const;
     for await (const { message, streamSequence, pendingCount } of read(jetStream, reading, round, true, STREAM)) {
       const entry = { revision: streamSequence, value: parse(message.data) };
       const key = message.subject.slice(ROOT.length);
       if (fresh === undefined) apply(key, entry);
       else fresh.set(key, entry);
-      if (fresh !== undefined && pendingCount === 0) complete(fresh);
+      if (fresh === undefined || pendingCount > 0) continue;
+      // An entry that is written while all are read is missing until its new revision comes, and the count of what is pending does not tell.
+      const { messages, last_seq } = await askState();
+      if (last_seq > streamSequence) continue;
+      if (messages !== fresh.size) throw new Error("entries are missing: reading again");
+      complete(fresh);
     }
   };
   const follow = async () => {

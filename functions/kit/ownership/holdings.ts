@@ -89,7 +89,7 @@ export function createHoldings(options: HoldingsOptions): Holdings {
   };
   /** Synchronously: nothing more is begun from here on. */
   const lose = (holding: Holding, reason: string) => {
-    if (holding.lost) return;
+    if (holding.lost || holdings.get(holding.index) !== holding) return;
     holding.lost = true;
     log.warn({ partition: holding.index, reason }, "partition lost");
     if (holding.ending === undefined) void release(holding, undefined);
@@ -121,7 +121,7 @@ export function createHoldings(options: HoldingsOptions): Holdings {
   const isFree = async (index: number, { bucket, tenure, generation }: Target): Promise<boolean> => {
     const { lease } = leaseIn(bucket, leaseKey(subscription, index), generation);
     if (lease !== undefined)
-      return lease.holder === null || lease.holder === tenure.id || membership.isGone(lease.holder);
+      return lease.holder === null || lease.holder === tenure.id || (await membership.isGone(lease.holder));
     // No lease of this generation, but its consumer: the bucket was lost, or an older cr-reactor is at work. Whoever holds it notices.
     if (!(await options.hasConsumer(index))) return true;
     const since = freeSinceMs.get(`${generation}/${index}`) ?? performance.now();

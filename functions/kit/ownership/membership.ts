@@ -41,6 +41,9 @@ const SignOfLife = z.object({
   subscriptions: z.record(z.string(), Announcement).default({}),
 });
 
+/** Of a process whose entry is older than it may become. */
+const NOTHING: z.infer<typeof SignOfLife> = { version: 1, beat: 0, gone: true, subscriptions: {} };
+
 /** The time in which a process may act under one id. */
 export interface Tenure {
   readonly id: string;
@@ -63,8 +66,8 @@ export interface Membership {
   announce(subscription: string, announcement: Announcement | undefined): void;
   /** Who runs the subscription and is alive, by id. */
   runners(subscription: string): ReadonlyMap<string, Announcement>;
-  /** Whether a process has ended, or was declared gone. */
-  isGone(id: string): boolean;
+  /** Whether a process has ended, or was declared gone; what the server says counts. */
+  isGone(id: string): Promise<boolean>;
   onChange(listener: () => void): () => void;
   /** Ends this process' life among the others; what it held must be released before. Never rejects. */
   close(): Promise<void>;
@@ -114,8 +117,8 @@ export function createMembership(
     for (const id of watched.silent(open)) {
       const found = await open.fetch(keyOf(id));
       const sign = parseSign(found?.value);
-      if (found === undefined || sign === undefined || sign.gone || !watched.isStill(id, found.revision)) continue;
-      await open.write(keyOf(id), { ...sign, gone: true }, found.revision, TTL);
+      if (found !== undefined && (sign === undefined || sign.gone || !watched.isStill(id, found.revision))) continue;
+      await open.write(keyOf(id), { ...(sign ?? NOTHING), gone: true }, found?.revision ?? 0, TTL);
       log.warn({ process: id }, "a process is silent: what it held is free");
     }
   };
@@ -211,7 +214,10 @@ export function createMembership(
       }
       return found;
     },
-    isGone: (id) => signOf(id)?.gone !== false,
+    async isGone(id) {
+      if (bucket === undefined || signOf(id)?.gone === false) return false;
+      return parseSign((await bucket.fetch(keyOf(id)))?.value)?.gone !== false;
+    },
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
