@@ -52,6 +52,8 @@ export interface Holdings {
   releaseAll(bucket: Bucket | undefined): Promise<void>;
 }
 
+type FoundLease = ReturnType<typeof leaseIn>;
+
 interface Holding {
   readonly index: number;
   readonly generation: number;
@@ -95,9 +97,9 @@ export function createHoldings(options: HoldingsOptions): Holdings {
     if (holding.ending === undefined) void release(holding, undefined);
     else void holding.worker.stop(0);
   };
-  const take = async (index: number, { bucket, tenure, generation }: Target): Promise<void> => {
+  /** `found` is what was judged free: one that changed since then is refused. */
+  const take = async (index: number, found: FoundLease, { bucket, tenure, generation }: Target): Promise<void> => {
     const key = leaseKey(subscription, index);
-    const found = leaseIn(bucket, key, generation);
     const known = await takeLease(bucket, key, found, { generation, holder: tenure.id });
     if (known === undefined || holdings.has(index)) return;
     const memory = remembered.get(index);
@@ -118,8 +120,7 @@ export function createHoldings(options: HoldingsOptions): Holdings {
     else tenure.signal.addEventListener("abort", onOver, { once: true });
   };
   /** Nobody may be pulling from its consumer any more. */
-  const isFree = async (index: number, { bucket, tenure, generation }: Target): Promise<boolean> => {
-    const { lease } = leaseIn(bucket, leaseKey(subscription, index), generation);
+  const isFree = async (index: number, { lease }: FoundLease, { tenure, generation }: Target): Promise<boolean> => {
     if (lease !== undefined)
       return lease.holder === null || lease.holder === tenure.id || (await membership.isGone(lease.holder));
     // No lease of this generation, but its consumer: the bucket was lost, or an older cr-reactor is at work. Whoever holds it notices.
@@ -176,9 +177,10 @@ export function createHoldings(options: HoldingsOptions): Holdings {
       let missing = members.includes(tenure.id) ? share - holdings.size : 0;
       for (let index = 0; index < partitions; index++) {
         if (holdings.has(index)) continue;
+        const found = leaseIn(bucket, leaseKey(subscription, index), generation);
         if (missing <= 0) await releaseForgotten(target, index);
-        else if (await isFree(index, target)) {
-          await take(index, target);
+        else if (await isFree(index, found, target)) {
+          await take(index, found, target);
           if (holdings.has(index)) missing--;
         }
         if (!tenure.holds()) return;

@@ -60,6 +60,8 @@ export function createRecordKeeper({ jetStream, binding, log, membership }: Reco
   let aloneSinceMs: number | undefined;
   let quietSinceMs: number | undefined;
   let waitsFor = "";
+  /** Of the entry that this look is about: what is decided on it is refused when it has changed since. */
+  let revision = 0;
   let previous: ((event: Envelope) => boolean) | undefined;
 
   const acceptRecord = (next: SubscriptionRecord) => {
@@ -72,7 +74,6 @@ export function createRecordKeeper({ jetStream, binding, log, membership }: Reco
       log.warn({ generation }, "superseded by a newer configuration: this process stands by");
   };
   const write = async (bucket: Bucket, next: SubscriptionRecord, sentence: string, fields: object = {}) => {
-    const { revision = 0 } = bucket.entries.get(key) ?? {};
     try {
       await bucket.write(key, next, revision);
       log.info({ generation: newestOf(next).generation, ...fields }, sentence);
@@ -155,7 +156,9 @@ export function createRecordKeeper({ jetStream, binding, log, membership }: Reco
       return waitsFor;
     },
     async look(bucket, { eventsLog, isNew: logIsNew }) {
-      const stored = bucket.entries.get(key)?.value;
+      const entry = bucket.entries.get(key);
+      const stored = entry?.value;
+      revision = entry?.revision ?? 0;
       if (stored === undefined) {
         record = undefined;
         const { subscription } = binding;
