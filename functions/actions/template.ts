@@ -138,7 +138,8 @@ function dataOf(scope: TemplateScope): object {
 
 function shown(value: unknown): string {
   if (value === null || value === undefined) return "";
-  return typeof value === "object" ? (JSON.stringify(value) ?? "") : String(value);
+  const text = typeof value === "object" ? (JSON.stringify(value) ?? "") : String(value);
+  return text.slice(0, TEXT_CHARS_MAX);
 }
 
 /** Liquid's own sentence without the excerpt that follows it. */

@@ -96,19 +96,32 @@ function cell(text: string, bold: boolean): RichTextBlock {
   return { type: "rich_text", elements: [{ type: "rich_text_section", elements: [element] }] };
 }
 
+/**
+ * What of a text can be shown in so many characters: an object's may have a million. Escaping makes a text longer, or at most half as long,
+ * where line breaks were two characters.
+ */
+function head(text: string, charsMax: number): string {
+  return text.slice(0, charsMax * 2 + 2);
+}
+
 /** Makes any text safe: it is shown as it is and triggers nothing. Cut with "…" at `charsMax`, counted as Slack does. */
 export function escapeMrkdwn(text: string, charsMax: number): string {
-  return cutEscaped(escapeText(text, "mrkdwn"), charsMax);
+  return cutEscaped(escapeText(head(text, charsMax), "mrkdwn"), charsMax);
 }
 
 /** For plain text, where marks are no marks, but Slack decodes `&amp;`, `&lt;` and `&gt;` all the same. */
 export function escapePlain(text: string, charsMax: number): string {
-  return cutEscaped(escapeEntities(escapeText(text, "plain").replaceAll("\n", " "), /[&<>]/g), charsMax);
+  return cutEscaped(
+    escapeEntities(escapeText(head(text, charsMax), "plain").replaceAll("\n", " "), /[&<>]/g),
+    charsMax,
+  );
 }
 
 /** A value in code type, on one line; back-ticks, which would end it, become apostrophes. */
 export function codeSpan(text: string, charsMax: number): string {
-  const line = text.replaceAll("`", "'").replace(/\r?\n|\r/g, "⏎");
+  const line = head(text, charsMax)
+    .replaceAll("`", "'")
+    .replace(/\r?\n|\r/g, "⏎");
   return `\`${cutEscaped(escapeEntities(escapeText(line, "plain"), /[&<>]/g), charsMax - 2)}\``;
 }
 

@@ -97,7 +97,8 @@ function objectLine({ kind, object, state, phase, message, conditions }: ChangeS
   const held = phase?.type === "moved" && phase.from !== null && phase.heldSeconds !== null;
   const after = held ? ` after ${durationInWords(phase.heldSeconds ?? 0)}` : "";
   const sentence = (message ?? conditions.find((condition) => condition.message)?.message ?? "").trim();
-  const said = sentence === "" ? "" : ` · ${escapeMrkdwn(sentence.replace(/\s*\n\s*/g, " "), MESSAGE_CHARS_MAX)}`;
+  const line = sentence.slice(0, MESSAGE_CHARS_MAX * 2).replace(/\s*\n\s*/g, " ");
+  const said = line === "" ? "" : ` · ${escapeMrkdwn(line, MESSAGE_CHARS_MAX)}`;
   const name = `${escapeMrkdwn(kind, STATE_CHARS_MAX)} ${codeSpan(object, NAME_CHARS_MAX)}`;
   return `• ${name} ${escapeMrkdwn(state.replaceAll("\n", " "), STATE_CHARS_MAX)}${after}${said}`;
 }

@@ -163,6 +163,14 @@ describe("a value is shown as it is, whatever it tries,", () => {
     assert.equal(escapeText("a\r\n\r\n    b\n\n# c", "markdown"), "a\nb\n\\#\u2060 c");
   });
 
+  test("in the time that its length takes, and no more", () => {
+    for (const text of [" ", "\t\n", "\r", "*", "&", "\u0301", "gh-"].map((unit) =>
+      unit.repeat(1_000_000 / unit.length),
+    )) {
+      for (const markup of ["mrkdwn", "markdown", "html", "plain", "url"] as const) escapeText(text, markup);
+    }
+  });
+
   test("for any text at all", () => {
     const text = fc.string({ unit: "binary", maxLength: 200 });
     fc.assert(

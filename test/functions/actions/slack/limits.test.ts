@@ -57,6 +57,13 @@ describe("Slack takes the message about", () => {
       sample: manyFields(30, "😀".repeat(200)),
       options: { title: `x${"😀".repeat(100)}` },
     },
+    {
+      name: "a message of a million characters",
+      sample: {
+        before: { status: { phase: "a" } },
+        after: { status: { phase: "b", message: "é&*\r\n".repeat(200_000) } },
+      },
+    },
     { name: "half a surrogate pair", sample: { before: { spec: { a: 1 } }, after: { spec: { a: "\uD83D" } } } },
     {
       name: "a link too long to be sent",
