@@ -32,7 +32,7 @@ export interface GitHubComment {
 }
 
 /** A running look-alike; its clock is `Date.now`, so that a test may set it. */
-export interface GitHubServer extends Omit<Receiver, "until"> {
+export interface GitHubServer extends Receiver {
   readonly repository: string;
   readonly token: string;
   readonly app: { readonly id: string; readonly installationId: number; readonly privateKey: string };
@@ -69,7 +69,7 @@ export async function startGitHub(repository = "acme/ops"): Promise<GitHubServer
     deleted,
     publicKeyPem: publicKey.export({ type: "spki", format: "pem" }).toString(),
   };
-  const { until: _until, ...receiver } = await startReceiver((request) => answer(request, world, app.id));
+  const receiver = await startReceiver((request) => answer(request, world, app.id));
   return { ...receiver, repository, token: TOKEN, app, issues, comments, deleted };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Tickets as GitHub issues. Found again by the list of issues, which is not the search index and shows a new one at once. A hidden comment
+ * Tickets as GitHub issues. Found again by the list of issues, which is not the search index and shows a new one within moments. A hidden comment
  * in the body names the incident; one in each comment names its event.
  * Source: docs.github.com, REST API endpoints for issues and issue comments, 2022-11-28.
  */
