@@ -80,11 +80,16 @@ function scanText({ scanned, isWhole, matched, events }: Scan, hasFilter: boolea
 function eventText({ sequence, envelope, isMatch, explanation }: ExplainedEvent, hasFilter: boolean): string {
   const [head = ""] = renderChange(envelope).split("\n");
   const mark = isMatch ? paint("green", "✔") : paint("red", "✖");
-  const parts = explanation.parts.filter(({ holds }, index) => {
-    // The kind and the like are worth a line only when they are why.
-    return holds !== true || (hasFilter && index === explanation.parts.length - 1);
-  });
+  const parts =
+    explanation.type === "any" // when and resolve
+      ? explanation.parts.map((part) => ({ ...part, parts: tellingParts(part, true) }))
+      : tellingParts(explanation, hasFilter);
   return [`${mark} ${paint("dim", `#${sequence}`)} ${head}`, ...parts.map((part) => tree(part, 2))].join("\n");
+}
+
+/** The kind and the like are worth a line only when they are why. */
+function tellingParts({ parts }: Explanation, hasFilter: boolean): readonly Explanation[] {
+  return parts.filter(({ holds }, index) => holds !== true || (hasFilter && index === parts.length - 1));
 }
 
 function tree({ type, holds, wanted, found, parts }: Explanation, level: number): string {

@@ -93,13 +93,14 @@ async function explain(
 }
 
 /** What is left out, and what is as it is by default, is left out. */
-function selectionOf({ apiVersion, kind, cluster, when, includeExisting }: Subscription): Selection {
+function selectionOf({ apiVersion, kind, cluster, when, resolve, includeExisting }: Subscription): Selection {
   return {
     apiVersion,
     kind,
     ...(cluster !== undefined && { cluster }),
     ...(includeExisting && { includeExisting }),
     ...(when !== undefined && { when }),
+    ...(resolve !== undefined && { resolve }),
   };
 }
 

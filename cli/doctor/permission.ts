@@ -9,6 +9,7 @@ import {
   DEAD_LETTERS_ROOT,
   DEAD_LETTERS_STREAM,
   EVENTS_STREAM,
+  INCIDENTS_BUCKET,
   type JetStream,
   RETRIES_STREAM,
   SCHEMAS_BUCKET,
@@ -85,6 +86,10 @@ export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
     // What steps gave.
     `$KV.${STEPS_BUCKET}.>`,
     ...["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.GET"].map((call) => `$JS.API.${call}.KV_${STEPS_BUCKET}`),
+    // Incidents; of one that nothing is remembered of, the object's events are read.
+    `$KV.${INCIDENTS_BUCKET}.>`,
+    ...["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.GET"].map((call) => `$JS.API.${call}.KV_${INCIDENTS_BUCKET}`),
+    `$JS.API.CONSUMER.CREATE.${EVENTS_STREAM}`,
     // Not `$JS.ACK.CR_EVENTS.>`: newer servers may put domain and account before the stream (ADR-15).
     "$JS.ACK.>",
   ],

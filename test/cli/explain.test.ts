@@ -42,7 +42,7 @@ function subscriptionsFile(t: TestContext, subscriptions: readonly object[], ser
 }
 
 /** A log in which orders failed, and others did not; and what the kind has. */
-async function openScene(t: TestContext, when: object) {
+async function openScene(t: TestContext, when: object, more: object = {}) {
   const rig = await startRig(t);
   if (rig === undefined) return undefined;
   const events: readonly TestEvent[] = [
@@ -70,7 +70,7 @@ async function openScene(t: TestContext, when: object) {
   };
   const key = kindSchemaKey({ cluster: "lab", group: "demo.example.com", version: "v1", kind: "Database" });
   await rig.jetStream.publish(`$KV.${SCHEMAS_BUCKET}.${key}`, JSON.stringify(schema), {});
-  const file = subscriptionsFile(t, [{ ...database, name: "failed", when }], [rig.nats.url]);
+  const file = subscriptionsFile(t, [{ ...database, name: "failed", when, ...more }], [rig.nats.url]);
   return { events, rig, explained: (...args: readonly string[]) => explain("failed", "-s", file, ...args) };
 }
 
@@ -138,6 +138,20 @@ describe("cr-reactor explain", () => {
       (await scene.explained("--event", "no-such.1")).err,
       /none of the newest events of Database has the id no-such\.1/,
     );
+  });
+
+  test("says which events open an incident and which resolve it", async (t) => {
+    const scene = await openScene(t, { phase: { to: "Failed" } }, { resolve: { phase: { to: "Running" } } });
+    if (scene === undefined) return;
+    const opening = await scene.explained("--event", "3");
+    assert.match(opening.out, /\n {4}✔ when: opens an incident, or goes on with it\n {6}✔ phase to Failed: /);
+    assert.match(opening.out, /\n {4}✖ resolve: resolves the incident that is open, if one is\n/);
+    const resolving = await scene.explained("--event", "5");
+    assert.match(
+      resolving.out,
+      /\n {4}✖ when: opens [\s\S]*\n {4}✔ resolve: resolves [\s\S]*✔ op deleted: it was deleted/,
+    );
+    assert.match(resolving.out, /\.deleted\.\*/);
   });
 
   test("a path that the kind does not have is told, with exit code 1", async (t) => {

@@ -40,6 +40,7 @@ describe("doctor", () => {
         "nats ok: CR_DEAD_LETTERS: not there yet, the functions make it when they need it",
         "nats ok: CR_RETRIES: not there yet, the functions make it when they need it",
         "nats ok: KV_CR_STEPS: not there yet, the functions make it when they need it",
+        "nats ok: KV_CR_INCIDENTS: not there yet, the functions make it when they need it",
         "nats ok: max_payload is 8 MiB: larger events go through the object store",
         "nats ok: permissions: all that the bridge needs",
         "nats ok: permissions: all that the functions need",

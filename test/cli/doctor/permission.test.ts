@@ -8,8 +8,10 @@ import { BridgeConfig } from "../../../bridge/config.ts";
 import { connectJetStream } from "../../../bridge/jetstream.ts";
 import { runBridge } from "../../../bridge/main.ts";
 import { notAllowed, overlaps } from "../../../bridge/nats-requirement.ts";
+import { createNatsIncidents } from "../../../functions/kit/incident/nats-memory.ts";
 import { defineFunction, ensureRetries, findLetter, orderRetry, PermanentError } from "../../../functions/kit/kit.ts";
 import { runFunctions } from "../../../functions/main.ts";
+import { updated } from "../../functions/kit/event-factory.ts";
 import { databasePath } from "../../kit/database-crd.ts";
 import { needNats, sharedKube, uniqueNamespace } from "../../kit/shared-kube.ts";
 import { until } from "../../kit/until.ts";
@@ -77,6 +79,7 @@ describe("the permissions that doctor prints", () => {
             function: "probe",
             apiVersion: "demo.example.com/v1",
             kind: "Database",
+            resolve: { deleted: true },
             includeExisting: false,
             start: "all",
             config: {},
@@ -127,6 +130,14 @@ describe("the permissions that doctor prints", () => {
     await orderRetry(admin, letter);
     await until(async () => (await stored("CR_DEAD_LETTERS")) + (await stored("CR_RETRIES")) === 0);
     assert.equal(await stored("KV_CR_STEPS"), 2);
+    assert.equal(await stored("KV_CR_INCIDENTS"), 2);
+    const asFunctions = await connectJetStream(signIn("functions"), "t");
+    t.after(() => asFunctions.close());
+    const past = createNatsIncidents(asFunctions, log).history(
+      updated({ phase: "Running" }, { phase: "Failed" }).envelope,
+      AbortSignal.timeout(20_000),
+    );
+    assert.deepEqual(await Array.fromAsync(past), []);
     await stopBridge();
     const stopBridgeAgain = startBridge();
     await create("late", "x".repeat(1_200_000));
