@@ -20,6 +20,7 @@ export {
   type FunctionContext,
   type FunctionDefinition,
   field,
+  type Incident,
   type Json,
   type Kind,
   type KubeObject,

@@ -52,7 +52,6 @@ export { Filter, Selection } from "./filter/filter.ts";
 export { compileFilter, explainMatch, type Matcher, type MatchResult } from "./filter/match.ts";
 export { type Plan, planSelection } from "./filter/plan.ts";
 export type { Incident } from "./incident/incident.ts";
-export { createProcessIncidents } from "./incident/process-memory.ts";
 export { type Outcome, PermanentError, RetryAfterError } from "./outcome.ts";
 export { createMembership, type Membership } from "./ownership/membership.ts";
 export { type RunningCall, runningCall } from "./running-call.ts";

@@ -3,10 +3,10 @@
  * `resolve`. What an event does to it is decided and stored before the function runs, once: every try of the event is told the same. Nothing is
  * marked afterwards, since the acknowledgement is the mark. Where the memory is lost, the object's events in the log are judged again.
  */
-import type { Envelope, Json, Logger } from "#contract";
+import { type Envelope, encodeToken, type Json, type Logger } from "#contract";
 import type { MatchResult } from "../filter/match.ts";
 import { PermanentError } from "../outcome.ts";
-import { RECEIPTS_BYTES_MAX } from "./incident-limits.ts";
+import { IDENTITY_BYTES_MAX, RECEIPTS_BYTES_MAX } from "./incident-limits.ts";
 import type { FoundRecord, IncidentKey, IncidentMemory } from "./incident-memory.ts";
 import { type Decision, type IncidentRecord, judgeIncident, type Occurrence, stateOf } from "./incident-record.ts";
 
@@ -61,6 +61,7 @@ const NAME = /^[a-z0-9-]{1,64}$/;
 export async function followIncident(event: Envelope, options: IncidentOptions): Promise<Incident | NoIncident> {
   const { memory, subscription, type, log, signal } = options;
   const key = { subscription, cluster: event.cluster, uid: event.data.object.metadata.uid };
+  checkIdentity(event);
   for (;;) {
     signal.throwIfAborted();
     const found = await memory.read(key, signal);
@@ -73,6 +74,16 @@ export async function followIncident(event: Envelope, options: IncidentOptions):
     log.debug({ incident: judged.decision.key, type: judged.decision.type }, "incident");
     return incidentOf({ record: judged.record, revision }, judged.decision, key, options);
   }
+}
+
+/** Over HTTP anything may come. Our own events' identities are those of Kubernetes objects, which are far smaller. */
+function checkIdentity({ id, cluster, apiversion, kind, namespace = "", name, data }: Envelope): void {
+  const bytes = [id, cluster, apiversion, kind, namespace, name, data.object.metadata.uid].map((each) =>
+    Buffer.byteLength(encodeToken(each)),
+  );
+  const sum = bytes.reduce((total, each) => total + each, 0);
+  if (sum > IDENTITY_BYTES_MAX)
+    throw new PermanentError(`the event's id and the names of its object have more than ${IDENTITY_BYTES_MAX} bytes`);
 }
 
 /** What the log still shows: the same events give the same incidents. */

@@ -106,14 +106,14 @@ async function makeBucketAndRetry<T>(jetStream: JetStream, error: unknown, retry
   return await retry();
 }
 
-/** Of an object's creation nothing is before. What cannot be read any more is left out. */
+/** Nothing is before an object's creation, or its first sight. What cannot be read any more is left out. */
 async function* readHistory(
   jetStream: JetStream,
   event: Envelope,
   log: Logger,
   signal: AbortSignal,
 ): AsyncGenerator<Envelope, void, void> {
-  if (opOf(event) === "created") return;
+  if (["created", "existing"].includes(opOf(event))) return;
   const { uid } = event.data.object.metadata;
   for await (const payload of readObject(jetStream, event, log, signal)) {
     const past = await readWhole(jetStream, payload, signal);

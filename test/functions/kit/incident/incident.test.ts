@@ -191,6 +191,11 @@ describe("an incident", () => {
     });
   }
 
+  test("is refused for an event whose identity would fill the memory", async () => {
+    const event = life({ name: "n".repeat(500), metadata: { uid: "ü".repeat(300) } }).to("Failed");
+    await assert.rejects(createScene().handle(event), { code: "PERMANENT", message: /more than 2048 bytes/ });
+  });
+
   test("is forgotten last while it is open, where a process remembers only so many", async () => {
     const scene = createScene({ memory: createProcessIncidents(2) });
     const [a, b, c] = [life({ name: "a" }), life({ name: "b" }), life({ name: "c" })];

@@ -58,6 +58,27 @@ describe("a function in its test", () => {
     ]);
   });
 
+  test("is told about incidents, and the result shows them with what it remembered", async () => {
+    const failed = tested(
+      async ({ incident }) => {
+        await incident?.remember("ticket", `for ${incident.type}`);
+        return incident?.type;
+      },
+      { subscription: { resolve: phase({ to: "Running" }) } },
+    );
+    const opened = await failed.created(orders("Failed"));
+    const key = `page-oncall/${opened.event.id}`;
+    assert.deepEqual(opened.incident, {
+      ...{ key, type: "opened", updateCount: 0, receipts: { ticket: "for opened" } },
+      ...{ openedAt: opened.event.time, openedBy: opened.event.id },
+    });
+    const resolved = await failed.updated(orders("Failed"), orders("Running"));
+    assert.deepEqual([resolved.note, resolved.incident?.key], ["resolved", key]);
+    const again = await failed.deleted(orders("Running"));
+    assert.deepEqual([again.outcome, again.incident], ["skipped", undefined]);
+    assert.match(again.reason ?? "", /no open incident/);
+  });
+
   test("gets the very events that the bridge makes", async () => {
     const [before, after] = [{ phase: "Running" }, { phase: "Failed" }];
     const made = real.updated(before, after).envelope;
