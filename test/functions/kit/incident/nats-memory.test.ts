@@ -80,6 +80,20 @@ describe("incidents in NATS", () => {
     });
   }
 
+  test("of another object of the same name are not found in the log", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const [first, second] = [life({ metadata: { uid: "first" } }), life({ metadata: { uid: "second" } })];
+    const events = [first.to("Failed"), second.to("Failed"), second.to("Running"), first.to("Running")];
+    await scene.publish(...events);
+    const told: Told[] = [];
+    for (const event of events.slice(1)) {
+      told.push(await scene.process().handle(event));
+      await scene.wipe("deleted");
+    }
+    assert.deepEqual(inShort(told), ["opened 1", "resolved 1", "resolved 2"]);
+  });
+
   test("remember a receipt although the bucket is lost while the function runs", async (t) => {
     const scene = await startScene(t);
     if (scene === undefined) return;
