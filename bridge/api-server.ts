@@ -19,6 +19,8 @@ export interface ApiRequest {
   readonly contentType?: string;
   /** The representation that is asked for. Default: application/json. */
   readonly accept?: string;
+  /** Of `json`: a longer answer is an error. Default: any length. */
+  readonly answerBytesMax?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -112,7 +114,13 @@ export async function connectApiServer(
     open,
     async json<T>(path: string, options?: ApiRequest) {
       const chunks: Buffer[] = [];
-      for await (const chunk of await open(path, options)) chunks.push(chunk as Buffer);
+      const { answerBytesMax = Number.POSITIVE_INFINITY } = options ?? {};
+      let bytes = 0;
+      for await (const chunk of await open(path, options)) {
+        bytes += (chunk as Buffer).length;
+        if (bytes > answerBytesMax) throw new Error(`the answer to ${path} has more than ${answerBytesMax} bytes`);
+        chunks.push(chunk as Buffer);
+      }
       return parseAnswer(Buffer.concat(chunks), path) as T;
     },
     async close() {

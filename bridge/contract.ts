@@ -32,7 +32,9 @@ export {
   WRONG_LAST_SEQUENCE,
 } from "./jetstream-error.ts";
 export { type KindSchema, kindSchemaKey, OPEN, parseKindSchema, type SchemaNode } from "./kind-schema.ts";
+export { type KubeAccess, type KubeRefusal, kubeRefusalOf, openKubeAccess } from "./kube-access.ts";
 export { groupOf, type Json, KubeObject, versionPartOf } from "./kube-object.ts";
+export { KubernetesSettings } from "./kubernetes-settings.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { NatsSettings, resolveNatsSettings, shownServer } from "./nats-settings.ts";
 export { didYouMean } from "./nearest-name.ts";

@@ -5,22 +5,13 @@
  */
 
 import { z } from "zod";
-import type { Json } from "#kit";
 import { httpRequest } from "./http-client.ts";
 import { endpointHeaders, HttpEndpoint } from "./http-endpoint.ts";
+import type { Started, WorkflowOrder } from "./workflow/workflow-order.ts";
 
 /** An endpoint, for settings. */
 export const HttpTarget = HttpEndpoint.extend({ type: z.literal("http") });
 export type HttpTarget = z.infer<typeof HttpTarget>;
-
-/** What the endpoint gets. */
-export interface WorkflowOrder {
-  /** The workflow's name: a DNS label (RFC 1123), the same on every try. */
-  readonly id: string;
-  /** Which event it is about. */
-  readonly event: Readonly<Record<string, string | null>>;
-  readonly parameters: Readonly<Record<string, Json>>;
-}
 
 /** How the call is made; see HttpRequest. */
 export interface WebhookOptions {
@@ -33,9 +24,9 @@ export interface WebhookOptions {
 /** Orders the workflow. Secrets are read now, so that a rotated one needs no restart. Throws as httpRequest and readSecret do. */
 export async function orderWorkflow(
   target: HttpTarget,
-  order: WorkflowOrder,
+  order: Pick<WorkflowOrder, "id" | "event" | "parameters">,
   options: WebhookOptions,
-): Promise<"started" | "already started"> {
+): Promise<Started> {
   const { status } = await httpRequest({
     ...options,
     url: target.url,

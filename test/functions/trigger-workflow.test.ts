@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
+import { createProcessMemory } from "../../functions/kit/step/process-memory.ts";
 import triggerWorkflow from "../../functions/trigger-workflow.ts";
-import { startWorkflowEndpoint, type WorkflowEndpoint } from "../kit/webhook-server.ts";
+import { startReceiver, startWorkflowEndpoint, type WorkflowEndpoint } from "../kit/webhook-server.ts";
 import { sampleContext, sampleEvent } from "./actions/sample-event.ts";
 import { failureOf } from "./actions/thrown.ts";
 
@@ -110,16 +111,98 @@ describe("trigger-workflow", () => {
   });
 });
 
+describe("trigger-workflow at GitHub Actions", () => {
+  const parameters = { replicas: "object.spec.replicas", was: "before.spec.replicas", nothing: "object.spec.none" };
+  const calls = [
+    {
+      name: "starts a workflow with its inputs, all of them texts",
+      target: { workflow: "resize.yaml", ref: "main", idInput: "order" },
+      path: "/repos/acme/ops/actions/workflows/resize.yaml/dispatches",
+      body: (id: string) => ({ ref: "main", inputs: { replicas: "5", was: "3", order: id } }),
+    },
+    {
+      name: "tells the repository what happened",
+      target: { eventType: "database-scaled" },
+      path: "/repos/acme/ops/dispatches",
+      body: (id: string, event: unknown) => ({
+        event_type: "database-scaled",
+        client_payload: { id, event, parameters: { replicas: 5, was: 3, nothing: null } },
+      }),
+    },
+  ];
+  const target = { type: "github-actions", repository: "acme/ops", token: { env: TOKEN } };
+  for (const { name, target: more, path, body } of calls) {
+    test(name, async (t) => {
+      const github = await startReceiver(() => ({ status: 204 }));
+      t.after(() => github.stop());
+      process.env[TOKEN] = "ghp_s3cret";
+      const config = triggerWorkflow.config.parse({
+        target: { ...target, apiUrl: github.origin, ...more },
+        parameters,
+      });
+      const note = await triggerWorkflow.run(sampleContext(scaled, config));
+      const [, id = ""] = /^workflow (cr-[0-9a-f]{20}) started$/.exec(note ?? "") ?? [];
+      const [request, ...others] = github.requests;
+      assert.deepEqual(others, []);
+      assert.deepEqual([request?.method, request?.path], ["POST", path]);
+      assert.equal(request?.headers.authorization, "Bearer ghp_s3cret");
+      const sent = JSON.parse(request?.body ?? "");
+      assert.deepEqual(sent, body(id, sent.client_payload?.event));
+    });
+  }
+
+  test("does not start it again once it is known to have started", async (t) => {
+    const github = await startReceiver(() => ({ status: 204 }));
+    t.after(() => github.stop());
+    process.env[TOKEN] = "ghp_s3cret";
+    const memory = createProcessMemory();
+    const config = triggerWorkflow.config.parse({ target: { ...target, apiUrl: github.origin, eventType: "x" } });
+    await triggerWorkflow.run(sampleContext(scaled, config, memory));
+    await triggerWorkflow.run(sampleContext(scaled, config, memory));
+    assert.equal(github.requests.length, 1);
+  });
+
+  test("says what the token has to be allowed", async (t) => {
+    const github = await startReceiver(() => ({ status: 403, body: '{"message":"Resource not accessible"}' }));
+    t.after(() => github.stop());
+    process.env[TOKEN] = "ghp_s3cret";
+    const more = { apiUrl: github.origin, workflow: "resize.yaml", ref: "main" };
+    const config = triggerWorkflow.config.parse({ target: { ...target, ...more } });
+    const failure = await failureOf(async () => triggerWorkflow.run(sampleContext(scaled, config)));
+    assert.equal(failure.treated, "dead-letter");
+    assert.match(failure.message, /permission "Actions: read and write"/);
+    assert.doesNotMatch(failure.words, /s3cret/);
+  });
+});
+
 describe("trigger-workflow's settings", () => {
   const http = (more: object) => ({ target: { type: "http", url: "https://x.example/", ...more } });
   const refused: { name: string; config: object; problem: RegExp }[] = [
-    { name: "an unknown kind of target", config: { target: { type: "argo" } }, problem: /http/ },
+    { name: "an unknown kind of target", config: { target: { type: "jenkins" } }, problem: /http/ },
     { name: "another scheme", config: { target: { type: "http", url: "ftp://x.example/" } }, problem: /http or https/ },
     {
       name: "credentials in the URL",
       config: { target: { type: "http", url: "https://a:b@x.example/" } },
       problem: /credentials/,
     },
+    {
+      name: "a GitHub workflow without its ref",
+      config: { target: { type: "github-actions", repository: "a/b", token: { env: "X" }, workflow: "x.yaml" } },
+      problem: /ref is missing/,
+    },
+    {
+      name: "two sources of a Job",
+      config: {
+        target: { type: "job", cronJob: "x", template: { spec: { template: { spec: { containers: [{}] } } } } },
+      },
+      problem: /set template, or cronJob/,
+    },
+    {
+      name: "a template with a mistake",
+      config: { ...http({}), parameters: { a: "{{ object.x | no }}" } },
+      problem: /no filter/,
+    },
+    { name: "a prefix that is no name", config: { ...http({}), namePrefix: "Resize_" }, problem: /lower-case letters/ },
     { name: "a token written down", config: http({ token: "abc" }), problem: /env: NAME/ },
     {
       name: "a credential among the headers",

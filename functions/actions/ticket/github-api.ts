@@ -33,7 +33,12 @@ export interface GitHubAccess extends CallOptions {
   readonly apiUrl: string;
   readonly repository: string;
   readonly credentials: GitHubCredentials;
+  /** What the calls need to write; default `issues`. */
+  readonly permission?: GitHubPermission;
 }
+
+/** As GitHub's API names them. */
+export type GitHubPermission = "issues" | "actions" | "contents";
 
 /** One call; `path` follows the API's address. */
 interface GitHubCall {
@@ -81,7 +86,10 @@ async function tokenOf(access: GitHubAccess): Promise<string> {
     method: "POST",
     path: `/app/installations/${app.installationId}/access_tokens`,
     // No more than this call needs, whatever the app may do elsewhere.
-    body: { repositories: [access.repository.split("/")[1]], permissions: { issues: "write" } },
+    body: {
+      repositories: [access.repository.split("/")[1]],
+      permissions: { [access.permission ?? "issues"]: "write" },
+    },
   });
   return readAnswer(z.object({ token: z.string().min(1) }), body, "GitHub").token;
 }
@@ -124,7 +132,8 @@ async function request(access: GitHubAccess, token: string, call: GitHubCall) {
   return { status: response.status, body: parseJson(response.text) };
 }
 
-function refusal({ repository, credentials }: GitHubAccess, response: HttpResponse, nowMs: number): Error {
+function refusal(access: GitHubAccess, response: HttpResponse, nowMs: number): Error {
+  const { repository } = access;
   const { status, headers, text } = response;
   const parsed = Refusal.safeParse(parseJson(text));
   const { message, errors } = parsed.success ? parsed.data : { message: "", errors: [] };
@@ -133,7 +142,7 @@ function refusal({ repository, credentials }: GitHubAccess, response: HttpRespon
   const fields = errors.map((error) => error.message ?? [error.field, error.code].filter(Boolean).join(" "));
   const details = [message, ...fields].filter((part) => part !== "").join("; ");
   const said = details === "" ? `HTTP ${status}` : `HTTP ${status}: ${details.slice(0, 300)}`;
-  return new PermanentError(`GitHub refused the call for ${repository} (${said}): ${nextStep(status, credentials)}`);
+  return new PermanentError(`GitHub refused the call for ${repository} (${said}): ${nextStep(status, access)}`);
 }
 
 /** The time to wait for; `undefined` when it is no rate limit. */
@@ -148,7 +157,8 @@ function rateLimitMs(status: number, headers: Headers, message: string, nowMs: n
   return status === 429 || /rate limit|abuse/i.test(message) ? SECONDARY_LIMIT_MS : undefined;
 }
 
-function nextStep(status: number, { app }: GitHubCredentials): string {
+function nextStep(status: number, { credentials: { app }, permission = "issues" }: GitHubAccess): string {
+  const needed = `"${permission.replace(/^./, (first) => first.toUpperCase())}: read and write"`;
   switch (status) {
     case 301:
     case 302:
@@ -160,13 +170,15 @@ function nextStep(status: number, { app }: GitHubCredentials): string {
         ? "check the app's id and privateKey, and this machine's clock"
         : "the token is wrong or has expired: create a new one and put it into the secret";
     case 403:
-      return 'give the token or app the permission "Issues: read and write", and authorise it for the organisation where SSO asks for that';
+      return `give the token or app the permission ${needed}, and authorise it for the organisation where SSO asks for that`;
     case 404:
-      return 'check the name; GitHub says the same when the token or app may not see it: give it access to the repository and "Issues: read and write"';
+      return `check the name; GitHub says the same when the token or app may not see it: give it access to the repository and ${needed}`;
     case 410:
       return "issues are disabled: enable them in the repository's settings (General, Features), or choose another one";
     case 422:
-      return "check labels, assignees (each must be able to be assigned there) and title";
+      return permission === "issues"
+        ? "check labels, assignees (each must be able to be assigned there) and title"
+        : "check ref, the workflow's inputs, and that it has the trigger";
     default:
       return "compare the settings with GitHub's documentation";
   }

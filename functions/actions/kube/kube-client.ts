@@ -1,0 +1,256 @@
+/**
+ * The only way to the API server for functions: one verb a call, and each refusal told apart. What a retry can heal is an ordinary Error (or
+ * RetryAfterError where the server says when), what it cannot heal is a PermanentError with the next step, and what a caller has to decide
+ * about (exists, conflicts, gone) is a value. Every write names its field manager, `cr-reactor/<subscription>`, so that what functions
+ * did can be told, and is not taken for somebody else's.
+ * Source: Kubernetes API conventions ("Response Status Kind"), Server-Side Apply, RBAC documentation.
+ */
+
+import { z } from "zod";
+import { groupOf, type KubeAccess, KubeObject, KubernetesSettings, kubeRefusalOf, openKubeAccess } from "#contract";
+import { type Envelope, PermanentError, RetryAfterError } from "#kit";
+import { cutText } from "../cut-text.ts";
+
+/** The cluster that is acted on, for settings; default: the process's own. */
+export const KubeSettings = KubernetesSettings.unwrap()
+  .extend({
+    /** The name that its bridge gives it. An event of another cluster is refused, before anything is sent. */
+    cluster: z.string().min(1).exactOptional(),
+  })
+  .prefault({});
+export type KubeSettings = z.infer<typeof KubeSettings>;
+
+/** Where an object is, or will be. */
+export interface KubePlace {
+  readonly apiVersion: string;
+  readonly plural: string;
+  /** `undefined`: it is the cluster's. */
+  readonly namespace: string | undefined;
+  readonly name: string;
+}
+
+/** A kind as the API server serves it. */
+export interface ServedKind {
+  readonly plural: string;
+  readonly isNamespaced: boolean;
+}
+
+/** On whose behalf. */
+export interface KubeCall {
+  readonly event: Envelope;
+  readonly subscription: string;
+  readonly signal: AbortSignal;
+}
+
+/** The verbs. All throw PermanentError, RetryAfterError, or an Error worth another try. */
+export interface KubeClient {
+  /** `undefined`: it is not there. */
+  get(place: KubePlace): Promise<KubeObject | undefined>;
+  /** `exists`: there is one of this name, which need not be ours. */
+  create(place: KubePlace, object: object): Promise<"created" | "exists">;
+  /** A JSON merge patch; the preconditions are in its `metadata` (uid, resourceVersion). `changed`: they do not hold. */
+  patch(
+    place: KubePlace,
+    patch: object,
+    options?: { readonly dryRun?: boolean },
+  ): Promise<"patched" | "gone" | "changed">;
+  /** Server-side apply. A conflict is a PermanentError that names the managers. */
+  apply(place: KubePlace, object: object, options: { readonly force: boolean }): Promise<KubeObject>;
+  /** How a kind is served. */
+  kind(apiVersion: string, kind: string): Promise<ServedKind>;
+}
+
+/** Opens clients; the connections, one for each cluster, are kept as long as this is. */
+export type KubeClients = (settings: KubeSettings, call: KubeCall) => KubeClient;
+
+const MANAGER = "cr-reactor";
+/** The names of all kinds: no slash, no percent sign, neither `.` nor `..` (Kubernetes, "Path Segment Names"). */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$/;
+/** What RBAC's refusal says. */
+const DENIED = /cannot (\w+) resource "([^"]*)" in API group "([^"]*)"(?: in the namespace "([^"]*)")?/;
+/** What the API server says may list dozens of causes. */
+const SAID_CHARS_MAX = 1_000;
+
+const ResourceList = z.object({
+  resources: z.array(z.object({ name: z.string(), kind: z.string(), namespaced: z.boolean() })),
+});
+
+/** Whether a function made this change, whichever it was: functions that write to objects leave it alone, else they would never end. */
+export function isOwnChange({ event }: Pick<KubeCall, "event">): boolean {
+  const manager = event.manager ?? event.data.actor?.manager ?? "";
+  return manager === MANAGER || manager.startsWith(`${MANAGER}/`);
+}
+
+/** Where the event's object is. */
+export function placeOf({ apiversion: apiVersion, namespace, name, subject }: Envelope): KubePlace {
+  return { apiVersion, plural: subject.split("/").at(-2) ?? "", namespace, name };
+}
+
+/** `Database prod/orders`, for sentences. */
+export function titleOf({ kind, namespace, name }: Pick<Envelope, "kind" | "namespace" | "name">): string {
+  return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+}
+
+/** Starts without a connection. */
+export function createKubeClients(): KubeClients {
+  const opened = new Map<string, KubeAccess>();
+  return ({ cluster, ...settings }, call) => {
+    checkCluster(cluster, call.event);
+    const key = JSON.stringify([settings.kubeconfig, settings.context]);
+    const access = opened.get(key) ?? openKubeAccess(settings);
+    opened.set(key, access);
+    return clientOf(access, call);
+  };
+}
+
+function checkCluster(cluster: string | undefined, event: Envelope): void {
+  if (cluster === undefined || cluster === event.cluster) return;
+  throw new PermanentError(
+    `the event is from the cluster ${event.cluster}, and kubernetes.cluster says that this function acts on ${cluster}: select the events with cluster: ${cluster}, and bind the function once for each cluster`,
+  );
+}
+
+function clientOf(access: KubeAccess, { subscription, signal }: KubeCall): KubeClient {
+  const fieldManager = `${MANAGER}/${subscription}`;
+  const ask = async (verb: string, place: KubePlace, request: Omit<Parameters<KubeAccess["ask"]>[0], "signal">) => {
+    try {
+      return await access.ask({ ...request, signal });
+    } catch (error) {
+      throw errorOf(error, verb, place);
+    }
+  };
+  return {
+    async get(place) {
+      const found = await unless([404], ask("get", place, { method: "GET", path: pathOf(place) }));
+      return found.type === "refused" ? undefined : readObject(found.answer, place);
+    },
+    async create(place, body) {
+      const request = { method: "POST", path: collectionOf(place), query: { fieldManager }, body } as const;
+      const created = await unless([409], ask("create", place, request));
+      if (created.type === "answered") return "created";
+      // A namespace that is going, or a quota that changed meanwhile, is a conflict of another kind.
+      if (created.error.reason === "AlreadyExists") return "exists";
+      throw new Error(created.error.message);
+    },
+    async patch(place, body, { dryRun = false } = {}) {
+      const query = { fieldManager, ...(dryRun && { dryRun: "All" }) };
+      const contentType = "application/merge-patch+json";
+      const request = { method: "PATCH", path: pathOf(place), query, body, contentType } as const;
+      const patched = await unless([404, 409], ask("patch", place, request));
+      if (patched.type === "answered") return "patched";
+      return patched.error.status === 404 ? "gone" : "changed";
+    },
+    async apply(place, body, { force }) {
+      const query = { fieldManager, force: String(force) };
+      const contentType = "application/apply-patch+yaml";
+      const request = { method: "PATCH", path: pathOf(place), query, body, contentType } as const;
+      const applied = await unless([409], ask("patch", place, request));
+      if (applied.type === "answered") return readObject(applied.answer, place);
+      throw new PermanentError(
+        `${applied.error.message}. Leave these fields to their managers, or set force: true to take them over`,
+      );
+    },
+    async kind(apiVersion, kind) {
+      const place = { apiVersion, plural: kind, namespace: undefined, name: "" };
+      const listed = await ask("get", place, { method: "GET", path: rootOf(apiVersion) });
+      const list = ResourceList.safeParse(listed);
+      const found = list.data?.resources.find((each) => each.kind === kind && !each.name.includes("/"));
+      if (found !== undefined) return { plural: found.name, isNamespaced: found.namespaced };
+      throw new Error(`the API server does not serve ${kind} ${apiVersion}: install its CustomResourceDefinition`);
+    },
+  };
+}
+
+/** A refusal with the status and the reason that came, as the error that it is unless the caller decides about it. */
+class RefusedError extends PermanentError {
+  readonly status: number;
+  readonly reason: string;
+  constructor(message: string, { status, reason }: { readonly status: number; readonly reason: string }) {
+    super(message);
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
+type Answered =
+  | { readonly type: "answered"; readonly answer: unknown }
+  | { readonly type: "refused"; readonly error: RefusedError };
+
+async function unless(statuses: readonly number[], asked: Promise<unknown>): Promise<Answered> {
+  try {
+    return { type: "answered", answer: await asked };
+  } catch (error) {
+    if (!(error instanceof RefusedError) || !statuses.includes(error.status)) throw error;
+    if (error.status === 404 && isNotServed(error)) throw new Error(error.message);
+    return { type: "refused", error };
+  }
+}
+
+/** Not the object is missing, but its kind or its namespace; who installs that heals it. */
+function isNotServed({ reason, message }: RefusedError): boolean {
+  return reason === "" || /the server could not find the requested resource|namespaces "[^"]*" not found/.test(message);
+}
+
+function errorOf(error: unknown, verb: string, place: KubePlace): Error {
+  const refusal = kubeRefusalOf(error);
+  if (refusal === undefined) return unanswered(error);
+  const { status, reason, retryAfterMs } = refusal;
+  const said = cutText(refusal.message, SAID_CHARS_MAX);
+  const sentence = `the API server refused to ${verb} ${describe(place)} (${`${status} ${reason}`.trim()}): ${said}`;
+  if (status >= 500 || status === 429 || status === 408)
+    return retryAfterMs > 0 ? new RetryAfterError(sentence, retryAfterMs) : new Error(sentence);
+  if (status === 401) return new Error(`${sentence}. Renew the token or kubeconfig`);
+  if (status === 404 && verb === "create") return new Error(`${sentence}. Create what is missing`);
+  if (status === 403) return forbidden(sentence, said);
+  return new RefusedError(sentence, refusal);
+}
+
+/** 403 is RBAC's word, and also that of admission, of quotas, and of a namespace that is going. */
+function forbidden(sentence: string, said: string): Error {
+  if (/exceeded quota/.test(said)) return new Error(sentence);
+  const [, verb, resource, group, namespace] = DENIED.exec(said) ?? [];
+  if (verb === undefined) return new PermanentError(sentence);
+  const rule = `{apiGroups: ["${group}"], resources: ["${resource}"], verbs: ["${verb}"]}`;
+  const role = namespace === undefined ? "ClusterRole" : `Role in ${namespace}`;
+  return new PermanentError(`${sentence}. Add this rule to the ${role} of the functions: ${rule}`);
+}
+
+/** What undici says for "no answer" is in the cause, one level down or two. */
+function unanswered(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  const code = "code" in error ? String(error.code) : "";
+  if (code === "KUBECONFIG") return new PermanentError(error.message, { cause: error });
+  if (code === "" || error.message.startsWith("the ")) return error;
+  return new Error(`the API server cannot be reached, or broke off before it answered (${code})`, { cause: error });
+}
+
+function readObject(answer: unknown, place: KubePlace): KubeObject {
+  const parsed = KubeObject.safeParse(answer);
+  if (parsed.success) return parsed.data;
+  throw new Error(`the API server's answer about ${describe(place)} is no Kubernetes object: is a proxy on the way?`);
+}
+
+function describe({ apiVersion, plural, namespace, name }: KubePlace): string {
+  const group = groupOf(apiVersion);
+  const resource = group === "" ? plural : `${plural}.${group}`;
+  return `${resource} ${namespace === undefined ? "" : `${namespace}/`}${name}`.trim();
+}
+
+function rootOf(apiVersion: string): string {
+  return groupOf(apiVersion) === "" ? `/api/${apiVersion}` : `/apis/${apiVersion}`;
+}
+
+function collectionOf({ apiVersion, plural, namespace }: KubePlace): string {
+  const scope = namespace === undefined ? "" : `/namespaces/${segment(namespace, "namespace")}`;
+  return `${rootOf(apiVersion)}${scope}/${plural}`;
+}
+
+function pathOf(place: KubePlace): string {
+  return `${collectionOf(place)}/${segment(place.name, "name")}`;
+}
+
+/** A name may come from a template: none leads to another place. */
+function segment(name: string, what: string): string {
+  if (!NAME.test(name)) throw new PermanentError(`${JSON.stringify(name.slice(0, 100))} is no ${what} of Kubernetes`);
+  return encodeURIComponent(name);
+}
