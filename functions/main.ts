@@ -27,6 +27,8 @@ export type FunctionRegistry = Readonly<Record<string, () => Promise<{ readonly 
 
 /** The functions that come with cr-reactor. */
 export const BUILT_IN_FUNCTIONS: FunctionRegistry = {
+  annotate: () => import("./annotate.ts"),
+  "apply-manifest": () => import("./apply-manifest.ts"),
   "audit-log": () => import("./audit-log.ts"),
   "open-ticket": () => import("./open-ticket.ts"),
   "notify-alertmanager": () => import("./notify-alertmanager.ts"),
@@ -35,6 +37,7 @@ export const BUILT_IN_FUNCTIONS: FunctionRegistry = {
   "notify-pagerduty": () => import("./notify-pagerduty.ts"),
   "notify-teams": () => import("./notify-teams.ts"),
   "notify-slack": () => import("./notify-slack.ts"),
+  "record-event": () => import("./record-event.ts"),
   relay: () => import("./relay.ts"),
   "trigger-workflow": () => import("./trigger-workflow.ts"),
 };

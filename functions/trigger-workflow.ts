@@ -4,15 +4,8 @@
  */
 import { hash } from "node:crypto";
 import { z } from "zod";
-import {
-  defineFunction,
-  type Envelope,
-  FieldPath,
-  type FunctionContext,
-  type Json,
-  parseFieldPath,
-  valueAt,
-} from "#kit";
+import { defineFunction, type Envelope, type FunctionContext, type Json } from "#kit";
+import { EventPath, valueIn } from "./actions/event-path.ts";
 import { createKubeClients, type KubeClients } from "./actions/kube/kube-client.ts";
 import { renderTemplate, Template } from "./actions/template.ts";
 import { HttpTarget, orderWorkflow } from "./actions/webhook.ts";
@@ -23,8 +16,6 @@ import { startKubeWorkflow } from "./actions/workflow/kube-workflow.ts";
 import { TektonTarget, tektonPipelineRun } from "./actions/workflow/tekton.ts";
 import type { Started, WorkflowOrder } from "./actions/workflow/workflow-order.ts";
 
-/** What a parameter's path may start with. */
-const PARAMETER_ROOT = /^\/?(?:object|before|event|change)(?=[./[]|$)/;
 /** 80 bits: two events of a subscription never share a name. */
 const NAME_HEX_DIGITS = 20;
 /** With the digits, what a Job's pods can still be called after (63 characters, five of them random). */
@@ -32,12 +23,8 @@ const PREFIX_CHARS_MAX = 32;
 /** Tells a template from a path, which has no braces. */
 const LIQUID = /\{[{%]/;
 
-const ParameterPath = FieldPath.refine((path) => PARAMETER_ROOT.test(path), {
-  error: "expected a path that starts with object, before, event or change, such as object.spec.replicas",
-});
-
 const Parameter = z.string().superRefine((text, context) => {
-  const parsed = (LIQUID.test(text) ? Template : ParameterPath).safeParse(text);
+  const parsed = (LIQUID.test(text) ? Template : EventPath).safeParse(text);
   for (const { message } of parsed.error?.issues ?? []) context.addIssue({ code: "custom", message });
 });
 
@@ -121,16 +108,7 @@ function parametersOf(
   parameters: Readonly<Record<string, string>>,
   context: FunctionContext<unknown>,
 ): Record<string, Json> {
-  const document = {
-    object: context.object,
-    // Computing the state before costs a copy of the object: only where a path asks for it.
-    get before() {
-      return context.before;
-    },
-    event: context.event,
-    change: context.change,
-  };
   const parameterValue = (text: string) =>
-    LIQUID.test(text) ? renderTemplate(text, context, "plain") : (valueAt(document, parseFieldPath(text)) ?? null);
+    LIQUID.test(text) ? renderTemplate(text, context, "plain") : (valueIn(context, text) ?? null);
   return Object.fromEntries(Object.entries(parameters).map(([name, text]) => [name, parameterValue(text)]));
 }

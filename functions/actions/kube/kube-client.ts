@@ -75,10 +75,13 @@ const ResourceList = z.object({
   resources: z.array(z.object({ name: z.string(), kind: z.string(), namespaced: z.boolean() })),
 });
 
-/** Whether a function made this change, whichever it was: functions that write to objects leave it alone, else they would never end. */
-export function isOwnChange({ event }: Pick<KubeCall, "event">): boolean {
+/**
+ * Whether a function that writes to objects has to leave this change alone, else it would never end: it made the change itself, or another
+ * function did and changed metadata alone.
+ */
+export function isOwnChange({ event, subscription }: Pick<KubeCall, "event" | "subscription">): boolean {
   const manager = event.manager ?? event.data.actor?.manager ?? "";
-  return manager === MANAGER || manager.startsWith(`${MANAGER}/`);
+  return manager === managerOf(subscription) || (manager.startsWith(`${MANAGER}/`) && event.changed === "metadata");
 }
 
 /** Where the event's object is. */
@@ -103,6 +106,10 @@ export function createKubeClients(): KubeClients {
   };
 }
 
+function managerOf(subscription: string): string {
+  return `${MANAGER}/${subscription}`;
+}
+
 function checkCluster(cluster: string | undefined, event: Envelope): void {
   if (cluster === undefined || cluster === event.cluster) return;
   throw new PermanentError(
@@ -111,7 +118,7 @@ function checkCluster(cluster: string | undefined, event: Envelope): void {
 }
 
 function clientOf(access: KubeAccess, { subscription, signal }: KubeCall): KubeClient {
-  const fieldManager = `${MANAGER}/${subscription}`;
+  const fieldManager = managerOf(subscription);
   const ask = async (verb: string, place: KubePlace, request: Omit<Parameters<KubeAccess["ask"]>[0], "signal">) => {
     try {
       return await access.ask({ ...request, signal });
@@ -136,9 +143,12 @@ function clientOf(access: KubeAccess, { subscription, signal }: KubeCall): KubeC
       const query = { fieldManager, ...(dryRun && { dryRun: "All" }) };
       const contentType = "application/merge-patch+json";
       const request = { method: "PATCH", path: pathOf(place), query, body, contentType } as const;
-      const patched = await unless([404, 409], ask("patch", place, request));
+      const patched = await unless([404, 409, 422], ask("patch", place, request));
       if (patched.type === "answered") return "patched";
-      return patched.error.status === 404 ? "gone" : "changed";
+      const { error } = patched;
+      // Another uid is no conflict to the API server, but an invalid change of the object's.
+      if (error.status === 422 && !/metadata\.uid: .*immutable/.test(error.message)) throw error;
+      return error.status === 404 ? "gone" : "changed";
     },
     async apply(place, body, { force }) {
       const query = { fieldManager, force: String(force) };
@@ -152,9 +162,9 @@ function clientOf(access: KubeAccess, { subscription, signal }: KubeCall): KubeC
     },
     async kind(apiVersion, kind) {
       const place = { apiVersion, plural: kind, namespace: undefined, name: "" };
-      const listed = await ask("get", place, { method: "GET", path: rootOf(apiVersion) });
-      const list = ResourceList.safeParse(listed);
-      const found = list.data?.resources.find((each) => each.kind === kind && !each.name.includes("/"));
+      const listed = await unless([404], ask("get", place, { method: "GET", path: rootOf(apiVersion) }));
+      const list = listed.type === "answered" ? ResourceList.safeParse(listed.answer).data : undefined;
+      const found = list?.resources.find((each) => each.kind === kind && !each.name.includes("/"));
       if (found !== undefined) return { plural: found.name, isNamespaced: found.namespaced };
       throw new Error(`the API server does not serve ${kind} ${apiVersion}: install its CustomResourceDefinition`);
     },
