@@ -3,6 +3,7 @@
  * (`cr-reactor schema bridge`). Mistakes are told all at once, with line and field.
  */
 import { z } from "zod";
+import { HealthSettings } from "./health.ts";
 import { groupOf } from "./kube-object.ts";
 import { KubernetesSettings } from "./kubernetes-settings.ts";
 import { LeaderElectionSettings } from "./lease.ts";
@@ -49,9 +50,7 @@ export const BridgeConfig = z
       })
       .prefault({}),
     /** Where /livez, /readyz and /metrics are served: on all addresses unless a host is named; port 0 picks a free one. */
-    health: z
-      .strictObject({ host: z.string().exactOptional(), port: z.int().min(0).max(65_535).default(8080) })
-      .prefault({}),
+    health: HealthSettings.prefault({}),
   })
   .superRefine(needRedactionKey);
 export type BridgeConfig = z.infer<typeof BridgeConfig>;

@@ -21,6 +21,7 @@ export {
   TYPE_PREFIX,
 } from "./envelope.ts";
 export { FieldPath, parseFieldPath, parsePointer, toDotted, toPointer, valueAt } from "./field-path.ts";
+export { HealthSettings, type Readiness, serveHealth } from "./health.ts";
 export type { JetStream, NatsMessage } from "./jetstream.ts";
 export { awaitJetStream, connectJetStream, untilAnswered } from "./jetstream.ts";
 export {

@@ -6,7 +6,15 @@
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
-import { awaitJetStream, didYouMean, type Logger, NatsSettings, parseYamlConfig, resolveNatsSettings } from "#contract";
+import {
+  awaitJetStream,
+  didYouMean,
+  type Logger,
+  NatsSettings,
+  parseYamlConfig,
+  resolveNatsSettings,
+  serveHealth,
+} from "#contract";
 import {
   type Binding,
   bind,
@@ -21,6 +29,7 @@ import {
   subscribe,
   watchSchemas,
 } from "#kit";
+import { readinessOf } from "./health.ts";
 
 /** Names of functions, and how to load each: nothing that no subscription uses is loaded. */
 export type FunctionRegistry = Readonly<Record<string, () => Promise<{ readonly default: unknown }>>>;
@@ -64,6 +73,8 @@ export interface RunFunctionsOptions {
 export interface RunningFunctions {
   /** Resolves when everything has drained after `signal` aborted. */
   readonly done: Promise<void>;
+  /** Where /livez and /readyz are; `undefined` unless the file asks for them. */
+  readonly healthPort: number | undefined;
   status(): { readonly connected: boolean; readonly subscriptions: readonly RunningStatus[] };
 }
 
@@ -72,14 +83,21 @@ export interface RunningStatus extends SubscriptionStatus {
   readonly mistakes: readonly string[];
 }
 
-/** Starts functions. A NATS that cannot be reached yet is waited for. Throws ConfigError, SubscriptionError or
- * NatsUnusableError; resolves once all of them are started. */
+/**
+ * Starts functions. A NATS that cannot be reached yet is waited for. Throws ConfigError, SubscriptionError, NatsUnusableError, or what keeps
+ * the health port from being used; resolves once all of them are started.
+ */
 export async function runFunctions(options: RunFunctionsOptions): Promise<RunningFunctions> {
   const { log, signal } = options;
   const bindings = await bindAll(options);
+  let status: RunningFunctions["status"] | undefined;
+  const health = await openHealth(options, () => status?.());
   const nats = resolveNatsSettings(options.nats ?? fileOf(options)?.nats ?? NatsSettings.parse({}));
   const onWait = (error: Error) => log.warn(error.message);
-  const jetStream = await awaitJetStream(nats, "cr-reactor functions", { signal, onWait });
+  const jetStream = await awaitJetStream(nats, "cr-reactor functions", { signal, onWait }).catch(async (error) => {
+    await health?.close();
+    throw error;
+  });
   const membership = createMembership(jetStream, { log });
   const subscriptions = bindings.map((binding) => subscribe(jetStream, binding, { log, signal, membership }));
   const selections = bindings.map(({ subscription }) => subscription);
@@ -89,14 +107,27 @@ export async function runFunctions(options: RunFunctionsOptions): Promise<Runnin
     await Promise.all(subscriptions.map(({ done }) => done));
     await membership.close();
     await jetStream.close();
+    await health?.close();
   };
-  return {
-    done: drained(),
-    status: () => ({
-      connected: jetStream.connected,
-      subscriptions: subscriptions.map(({ status }) => statusOf(status())),
-    }),
+  status = () => ({
+    connected: jetStream.connected,
+    subscriptions: subscriptions.map(({ status }) => statusOf(status())),
+  });
+  return { done: drained(), healthPort: health?.port, status };
+}
+
+/** Listens before NATS is there, or a process that waits for it would be taken for dead. */
+async function openHealth(
+  options: RunFunctionsOptions,
+  status: () => ReturnType<RunningFunctions["status"]> | undefined,
+): Promise<{ readonly port: number; close(): Promise<void> } | undefined> {
+  const settings = fileOf(options)?.health;
+  if (settings === undefined) return undefined;
+  const readiness = () => {
+    const { connected, subscriptions = [] } = status() ?? {};
+    return readinessOf({ connected, subscriptions, stopping: options.signal.aborted });
   };
+  return await serveHealth({ ...settings, readiness });
 }
 
 /** The subscriptions that are meant, without what only runs them: no settings are checked. Throws ConfigError or SubscriptionError. */

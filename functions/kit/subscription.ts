@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { beforeOf, type KubeObject, NatsSettings, opIn, opOf, parseYamlConfig } from "#contract";
+import { beforeOf, HealthSettings, type KubeObject, NatsSettings, opIn, opOf, parseYamlConfig } from "#contract";
 import { type FunctionContext, type FunctionDefinition, ownSelection } from "./define.ts";
 import { Selection } from "./filter/filter.ts";
 import { compileFilter, type Matcher, type MatchResult } from "./filter/match.ts";
@@ -55,6 +55,8 @@ export const SubscriptionsFile = z.strictObject({
   nats: NatsSettings,
   /** How `cr-reactor serve` listens; `run` passes over it. */
   serve: ServeSettings.optional(),
+  /** Where `cr-reactor run` serves /livez and /readyz, such as `{ port: 8080 }`; left out: nowhere. */
+  health: HealthSettings.optional(),
   subscriptions: z.array(Subscription).min(1, "name at least one subscription").superRefine(refuseSameNames),
 });
 export type SubscriptionsFile = z.infer<typeof SubscriptionsFile>;
