@@ -203,6 +203,21 @@ program
   .action(async (options: object) => (await import("./doctor.ts")).doctorCommand(options));
 
 program
+  .command("nats-users")
+  .description(
+    "Print the account for nats-server.conf in which bridge and functions may do what they need, and nothing else.",
+  )
+  .option("-c, --config <file...>", "the configurations of the bridges")
+  .option("-s, --subscriptions <file>", "the subscriptions of one process")
+  .option("--each", "a user for each subscription, for processes that run one each")
+  .option("--account <name>", "the name of the account", "CR")
+  .addHelpText(
+    "after",
+    "\nExample:\n  $ cr-reactor nats-users --config bridge.yaml --subscriptions subscriptions.yaml > users.conf",
+  )
+  .action(async (options: { account: string }) => (await import("./nats-users.ts")).natsUsersCommand(options));
+
+program
   .command("verify")
   .description("Compare the objects of the cluster with what the log says of them. Writes nothing without --repair.")
   .requiredOption("-c, --config <file>", "the bridge's configuration")

@@ -62,6 +62,8 @@ export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
     `$JS.API.STREAM.CREATE.${DEAD_LETTERS_STREAM}`,
     `$JS.API.CONSUMER.INFO.${EVENTS_STREAM}.*`,
     `$JS.API.CONSUMER.CREATE.${EVENTS_STREAM}.*`,
+    // Where in the log a place is, is asked with a consumer that the server names.
+    `$JS.API.CONSUMER.CREATE.${EVENTS_STREAM}`,
     `$JS.API.CONSUMER.MSG.NEXT.${EVENTS_STREAM}.*`,
     `$JS.API.CONSUMER.LIST.${EVENTS_STREAM}`,
     `$JS.API.CONSUMER.DELETE.${EVENTS_STREAM}.*`,

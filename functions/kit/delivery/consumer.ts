@@ -5,7 +5,6 @@
  * consumer with another filter is deleted and made again, where it was or, for a new generation, where that begins.
  * Source: JetStream API, `$JS.API.CONSUMER.CREATE` (an empty action creates or updates), `.DELETE`, `.LIST` and `.INFO`, `$JS.API.STREAM.INFO`.
  */
-import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { EVENTS_STREAM, type JetStream, RequestLostError, unlessMissing } from "#contract";
 import { partitionIn } from "../ownership/partition.ts";
@@ -125,13 +124,14 @@ export async function findPlace(
   jetStream: JetStream,
   place: { readonly fromSequence: number } | { readonly fromMs: number },
 ): Promise<{ readonly afterSequence: number; readonly messageCount: number }> {
-  const name = `look-${randomUUID()}`;
   const start =
     "fromMs" in place
       ? { deliver_policy: "by_start_time", opt_start_time: new Date(place.fromMs).toISOString() }
       : startConfig({ type: "after", streamSequence: place.fromSequence - 1 });
   const unread = { ack_policy: "none", mem_storage: true, num_replicas: 1, inactive_threshold: PROBE_IDLE_NS };
-  const info = await put(jetStream, name, { name, ...start, ...unread });
+  // Without a name, so that a user who may only have certain consumers may ask as well.
+  const body = { stream_name: EVENTS_STREAM, config: { ...start, ...unread } };
+  const info = await jetStream.api<ConsumerInfo>(`CONSUMER.CREATE.${EVENTS_STREAM}`, body);
   return { afterSequence: info.delivered.stream_seq, messageCount: info.num_pending };
 }
 
