@@ -8,7 +8,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { stringify } from "yaml";
-import { createRandom } from "../chaos/random.ts";
+import { createRandom } from "../kit/random.ts";
 import { startRig } from "../functions/kit/delivery/rig.ts";
 import { type TestEvent, updated } from "../functions/kit/event-factory.ts";
 import { createDataFolder } from "../kit/data-folder.ts";
