@@ -282,7 +282,7 @@ describe("a function that goes wrong", { concurrency: 2 }, () => {
     await until(async () => (await recorded()) === second.pid);
     ofFirst?.end();
     await first.kill("SIGCONT");
-    await until(() => /not recorded over another's/.test(first.logTail(50)), { waitMsMax: WAIT_MS_MAX });
+    await until(() => /standing by: other processes do the work/.test(first.logTail(50)), { waitMsMax: WAIT_MS_MAX });
     assert.equal(await recorded(), second.pid);
     await scene.untilIdle();
     assert.equal(receivers.plain.get(id), 2);
