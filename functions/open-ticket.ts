@@ -17,11 +17,12 @@ import { filledLinks, Links } from "./actions/link.ts";
 import { isWithin } from "./actions/pace.ts";
 import { renderTemplate, Template } from "./actions/template.ts";
 import { GitHubTarget, githubIssues } from "./actions/ticket/github-issues.ts";
+import { GitLabTarget, gitlabIssues } from "./actions/ticket/gitlab-issues.ts";
 import { JiraTarget, jira } from "./actions/ticket/jira.ts";
 import type { Ticket, TicketDraft, TicketTracker } from "./actions/ticket/ticket-tracker.ts";
 
 const Config = z.strictObject({
-  target: z.discriminatedUnion("type", [GitHubTarget, JiraTarget]),
+  target: z.discriminatedUnion("type", [GitHubTarget, JiraTarget, GitLabTarget]),
   /** One line; default what happened: "Database prod/orders: Running → Failed". */
   title: Template.optional(),
   /** In the tracker's Markdown, in Jira plain text; default a report of the change. */
@@ -245,6 +246,8 @@ function trackerOf(context: Context): TicketTracker {
   switch (target.type) {
     case "github":
       return githubIssues(target, filled(target.repository), { signal: context.signal });
+    case "gitlab":
+      return gitlabIssues(target, filled(target.project), { signal: context.signal });
     case "jira": {
       const place = {
         project: filled(target.project),

@@ -4,9 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { markerLabel } from "../../functions/actions/ticket/marker.ts";
+import { hiddenMarker, markerLabel } from "../../functions/actions/ticket/marker.ts";
 import openTicket from "../../functions/open-ticket.ts";
 import { startGitHub } from "../kit/github-server.ts";
+import { startGitLab } from "../kit/gitlab-server.ts";
 import { startJira } from "../kit/jira-server.ts";
 import type { Misbehaviour } from "../kit/misbehaviour.ts";
 import { createRandom } from "../kit/random.ts";
@@ -58,9 +59,26 @@ async function jiraWorld(edition: "cloud" | "server"): Promise<World> {
   };
 }
 
+async function gitlabWorld(): Promise<World> {
+  const gitlab = await startGitLab();
+  process.env[TOKEN] = gitlab.token;
+  return {
+    at: gitlab.at,
+    target: { type: "gitlab", url: gitlab.origin, project: gitlab.project, token: { env: TOKEN } },
+    tickets: () =>
+      gitlab.issues.map(({ state, description }) => ({
+        isOpen: state === "opened",
+        has: (key) => description.includes(hiddenMarker(key)),
+      })),
+    comments: () => gitlab.notes.map(({ issue, body }) => `${issue} ${body.split("\n").at(-1)}`),
+    [Symbol.asyncDispose]: gitlab.stop,
+  };
+}
+
 const WORLDS: readonly { readonly name: string; start(): Promise<World> }[] = [
   { name: "GitHub", start: githubWorld },
   { name: "Jira Cloud, whose search is a minute late,", start: () => jiraWorld("cloud") },
+  { name: "GitLab", start: gitlabWorld },
   { name: "Jira Server", start: () => jiraWorld("server") },
 ];
 const SEEDS = [1, 2, 3, 4, 5, 6, 11];
