@@ -65,6 +65,8 @@ export interface ConnectionLimits {
 }
 
 const CONNECTION_LIMITS: ConnectionLimits = { headersMs: 60_000, bodyMs: 90_000 };
+/** The code of a request without an answer, as client-go counts it. */
+const NO_ANSWER = "<error>";
 /** An error's body is a Status object; more than this is a proxy's page. */
 const ERROR_BODY_BYTES_MAX = 64 * 1024;
 
@@ -77,14 +79,26 @@ const Status = z.object({
   details: z.object({ retryAfterSeconds: z.number().optional() }).optional(),
 });
 
-/** Loads the credentials and prepares the connection; nothing is sent yet. Throws KubeconfigError. */
+/** Loads the credentials and prepares the connection; nothing is sent yet. `onAnswer` hears of each request. Throws KubeconfigError. */
 export async function connectApiServer(
   settings: KubernetesSettings,
   limits: ConnectionLimits = CONNECTION_LIMITS,
+  onAnswer: (method: string, code: string) => void = () => undefined,
 ): Promise<ApiServer> {
   let session = await openSession(settings, limits);
 
   const send = async (path: string, options: ApiRequest): Promise<Dispatcher.ResponseData> => {
+    const { method = "GET" } = options;
+    try {
+      const response = await sendOnce(path, options);
+      onAnswer(method, String(response.statusCode));
+      return response;
+    } catch (error) {
+      if (!options.signal?.aborted) onAnswer(method, NO_ANSWER);
+      throw error;
+    }
+  };
+  const sendOnce = async (path: string, options: ApiRequest): Promise<Dispatcher.ResponseData> => {
     const headers = await credentialHeaders(session.config);
     if (options.body !== undefined) headers["content-type"] = options.contentType ?? "application/json";
     return await request(session.url + path, {

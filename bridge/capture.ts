@@ -3,6 +3,9 @@
  * published about an object that has not changed since its last event, and it publishes each object's events in order while
  * objects go in parallel. The checkpoint follows behind: it names the newest version with nothing unpublished before it.
  */
+
+import type { Census } from "./census.ts";
+import { primeCensus } from "./census-list.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { readCoverage } from "./coverage.ts";
 import { epochOf, RewoundError, versionIn } from "./epoch.ts";
@@ -11,6 +14,7 @@ import type { Gate } from "./gate.ts";
 import { type JanitorTiming, startJanitor } from "./janitor.ts";
 import { compareResourceVersions, type KubeObject } from "./kube-object.ts";
 import { createLanes, type Lanes } from "./lane.ts";
+import type { ObjectWishes } from "./object-metric.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { createPublisher, type Publisher, type PublisherOptions } from "./publisher.ts";
 import { type ReflectorState, reflect, type WatchEvent } from "./reflector.ts";
@@ -23,6 +27,8 @@ import { isWitnessed, LogLostError } from "./witness.ts";
 /** Everything one watch needs; watches share no state. */
 export interface CaptureOptions extends Omit<PublisherOptions, "store" | "onStored"> {
   readonly stateBytesMax: number;
+  /** What the metrics tell of each object. Default: nothing. */
+  readonly wishes?: ObjectWishes;
   readonly onState: (state: CaptureState) => void;
   /**
    * The log was lost under an earlier capture of this process, which has told so, and the watch was not live since: without a checkpoint
@@ -61,7 +67,8 @@ export async function capture(options: CaptureOptions): Promise<void> {
   const title = resourceTitle(resource);
   onState({ type: "starting" });
   const store = createStore(options.stateBytesMax);
-  await readKnown(log, resourceSubjects(resource), store, options.signal);
+  const census = metrics.census(title, resource, options.wishes);
+  await readKnown(log, resourceSubjects(resource), store, options.signal, census.indexed);
   const found = await loadCheckpoint(jetStream, checkpointKey(resource));
   const isLost = found === undefined ? options.afterLoss : !(await isWitnessed(log, store, found));
   const tellLoss = ({ message }: LogLostError) => {
@@ -102,13 +109,17 @@ export async function capture(options: CaptureOptions): Promise<void> {
       logger.warn({ resource: title, error: (error as Error).message }, "the checkpoint was not saved: trying again");
     }
   };
+  let currentAtMs = performance.now();
   const timer = setInterval(() => {
     metrics.watched(title, store.size, store.stateBytes, lanes.size);
+    if (lanes.size === 0 && progress.unsaved() === undefined) currentAtMs = performance.now();
+    metrics.checkpointLag(title, (performance.now() - currentAtMs) / 1000);
     void save();
   }, CHECKPOINT_INTERVAL_MS);
   let isLive = false;
   const tell = (state: ReflectorState) => {
     isLive = state.type === "watching";
+    if (isLive) metrics.watchOpened(title);
     onState(state);
     if (state.type === "waiting") logger.warn({ resource: title, attempt: state.attempt }, state.problem);
     if (state.type === "paused")
@@ -125,9 +136,10 @@ export async function capture(options: CaptureOptions): Promise<void> {
     witness: () => progress.witness,
     timing: options.janitor,
   });
-  const pipe = createPipe(resource, store, lanes, publisher, progress, () => saved?.savedAt);
+  const pipe = createPipe(resource, store, lanes, publisher, progress, census, () => saved?.savedAt);
   const signal = AbortSignal.any([options.signal, lost.signal]);
   const parts = { store, lanes, publisher, progress, onLost, isLive: () => isLive };
+  const stopPriming = resumeFrom === undefined ? () => undefined : primeCensus({ ...options, signal, census });
   const stopVerifying = startVerifying({ ...options, ...parts, signal });
   try {
     const start = {
@@ -136,6 +148,7 @@ export async function capture(options: CaptureOptions): Promise<void> {
     };
     for await (const event of reflect({ ...options, signal, onState: tell, ...start })) {
       metrics.seen(title, event.type);
+      if (event.type === "listing") stopPriming();
       await pipe(event);
       if (event.type === "rewound") {
         metrics.recovered(title, "rewound");
@@ -153,6 +166,7 @@ export async function capture(options: CaptureOptions): Promise<void> {
     await lanes.idle();
     await save();
   } finally {
+    stopPriming();
     stopVerifying();
     stopJanitor();
     stopWatchingLog();
@@ -174,6 +188,7 @@ function createPipe(
   lanes: Lanes,
   publisher: Publisher,
   progress: Progress,
+  census: Census,
   savedAt: () => string | undefined,
 ) {
   const seen = new Set<string>();
@@ -208,11 +223,14 @@ function createPipe(
     switch (event.type) {
       case "listing":
         overtaken = undefined;
+        census.listing();
         return seen.clear();
       case "rewound":
         await lanes.idle();
+        census.rewound();
         return progress.rewound();
       case "listed":
+        census.listed();
         return await finishList(event.resourceVersion);
       case "bookmark":
         return progress.begin(event.resourceVersion)();
@@ -223,6 +241,7 @@ function createPipe(
         const entered = hasEntered(resource, event.object, Date.parse(savedAt() ?? ""));
         const newSelection = !progress.isComplete;
         const sighting = { ...redacted(event), firstSight, afterLoss: isLost, epoch, entered, newSelection };
+        census.saw(sighting.object);
         seen.add(object);
         lookForRestore(object, event.object);
         return await lanes.enqueue(object, () => publisher.publish(object, sighting), event.bytes);
@@ -234,6 +253,7 @@ function createPipe(
         const done = progress.begin(event.object.metadata.resourceVersion);
         const entered = hasEntered(resource, event.object);
         const sighting = { ...redacted(event), epoch: progress.epoch, entered };
+        census[event.type === "deleted" ? "left" : "saw"](sighting.object);
         return await lanes.enqueue(object, () => publisher.publish(object, sighting).then(done), event.bytes);
       }
       default:

@@ -20,6 +20,7 @@ export {
   type SentEnvelope,
   TYPE_PREFIX,
 } from "./envelope.ts";
+export { type MetricFamily, renderMetrics } from "./exposition.ts";
 export { FieldPath, parseFieldPath, parsePointer, toDotted, toPointer, valueAt } from "./field-path.ts";
 export { HealthSettings, type Readiness, serveHealth } from "./health.ts";
 export type { JetStream, NatsMessage } from "./jetstream.ts";
@@ -43,8 +44,10 @@ export { type PatchOperation, type ValueOperation, valueOperations } from "./pat
 export { presetPhase } from "./phase-preset.ts";
 export type { Delivered } from "./pull.ts";
 export { ConsumerGoneError, pull } from "./pull.ts";
+export { compareQuantities, isSameAmount } from "./quantity.ts";
 export { follow, ReadInterruptedError, type Reading, read } from "./reader.ts";
-export { readSecret, SecretError, SecretSource } from "./secret.ts";
+export { isSameSecret, readSecret, SecretError, SecretSource } from "./secret.ts";
+export { BridgeStatus } from "./status-report.ts";
 export { getStored, type StoredMessage } from "./stored-message.ts";
 export {
   BLOBS_BUCKET,

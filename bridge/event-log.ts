@@ -24,6 +24,8 @@ export interface IndexEntry {
   /** The first six tokens of its subject. */
   readonly object: string;
   readonly sequence: number;
+  readonly subject: string;
+  readonly storedAtMs: number;
   /** `undefined` for a message that is not ours: all that counts of it is its sequence. */
   readonly event: Pick<KnownObject, "uid" | "resourceVersion" | "absence"> | undefined;
 }
@@ -125,9 +127,10 @@ async function* readIndex(
   signal: AbortSignal,
 ): AsyncGenerator<IndexEntry, void, void> {
   const reading = { filter_subjects: [subjects], deliver_policy: "last_per_subject", headers_only: true } as const;
-  for await (const { message, streamSequence } of read(jetStream, reading, signal, false)) {
+  for await (const { message, streamSequence, storedAtMs } of read(jetStream, reading, signal, false)) {
     const event = parseEventHeaders(message.subject, message.header("Nats-Msg-Id"), message.header(VERSION_HEADER));
-    yield { object: objectPart(message.subject), sequence: streamSequence, event };
+    const { subject } = message;
+    yield { object: objectPart(subject), sequence: streamSequence, subject, storedAtMs, event };
   }
 }
 
@@ -158,19 +161,24 @@ function readEnvelope(payload: Uint8Array): SentEnvelope | undefined {
 }
 
 /** What the store knows of an object after one more entry of the index; entries come in the order of the log. */
-export function knownAfter(known: KnownObject | undefined, { sequence, event }: IndexEntry): KnownObject {
+export function knownAfter(
+  known: KnownObject | undefined,
+  { sequence, event }: Pick<IndexEntry, "sequence" | "event">,
+): KnownObject {
   if (event !== undefined) return { ...event, sequence, fence: sequence };
   return { ...(known ?? NOBODY), fence: sequence };
 }
 
-/** Reads the index into the store. An aborted one ends early, without an error. */
+/** Reads the index into the store, and tells of each entry. An aborted one ends early, without an error. */
 export async function readKnown(
   log: Pick<EventLog, "readIndex">,
   subjects: string,
   store: Pick<Store, "get" | "set">,
   signal: AbortSignal,
+  onEntry?: (entry: IndexEntry) => void,
 ): Promise<void> {
   for await (const entry of log.readIndex(subjects, signal)) {
+    onEntry?.(entry);
     store.set(entry.object, knownAfter(store.get(entry.object), entry));
   }
 }

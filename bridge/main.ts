@@ -20,6 +20,7 @@ import { createMetrics } from "./metrics.ts";
 import { resolveNatsSettings } from "./nats-settings.ts";
 import { readiness, type WatchStates } from "./readiness.ts";
 import { createSink, type Sink } from "./sink.ts";
+import { bridgeStatus } from "./status.ts";
 import { drainedAfter, ensureStreams } from "./watch.ts";
 
 /** What a running bridge is given. */
@@ -65,14 +66,16 @@ async function runUntilStopped(
   const lease = resolveLease(config.leaderElection, config.cluster, config.kubernetes);
   let leader: LeaderState = { type: lease === undefined ? "off" : "candidate" };
   metrics.leading(lease === undefined);
-  const apiServer = await connectApiServer(config.kubernetes, connectionLimits);
+  const apiServer = await connectApiServer(config.kubernetes, connectionLimits, metrics.requested);
   cleanup.defer(() => apiServer.close());
   let jetStream: JetStream | undefined;
   let waitingForRoom = 0;
+  const stateNow = () => ({ jetStream, states, leader, waitingForRoom });
   const health = await serveHealth({
     ...config.health,
     metrics: metrics.expose,
-    readiness: () => readiness({ jetStream, states, leader, waitingForRoom }),
+    readiness: () => readiness(stateNow()),
+    status: () => bridgeStatus(metrics.censuses(), stateNow(), Date.now() / 1000),
   });
   cleanup.defer(() => health.close());
   onListening?.(health.port);

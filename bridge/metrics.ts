@@ -1,19 +1,41 @@
 /**
- * What the bridge counts, for Prometheus. Labels are resources and kinds of event, never names of objects: their number is
- * bounded by the configuration.
+ * What the bridge counts, for Prometheus. Labels are resources and kinds of event, never names of objects unless the configuration asks for
+ * them: the number of series is bounded. Those of a watch that runs no more are not told; they go on from there if it comes back.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { Op } from "./change.ts";
+import { type Census, createCensus } from "./census.ts";
+import type { Op, Part } from "./change.ts";
 import type { DifferenceKind } from "./comparison.ts";
+import { type Exposition, renderMetrics } from "./exposition.ts";
+import { createInstruments } from "./instrument.ts";
+import { objectFamilies } from "./object-count.ts";
+import type { ObjectWishes } from "./object-metric.ts";
 import type { WatchEvent } from "./reflector.ts";
+import type { WatchedResource } from "./resource.ts";
+
+/** What is told of a published event. */
+export interface PublishedEvent {
+  readonly op: Op;
+  readonly changed: readonly Part[];
+  readonly gap: boolean;
+  /** From the difference to the acknowledgement. */
+  readonly ms: number;
+}
 
 /** Where the bridge's parts report to. */
 export interface Metrics {
-  published(resource: string, op: Op, ms: number): void;
+  published(resource: string, event: PublishedEvent): void;
+  /** NATS refused an event, because the log's newest one of the object is another. */
+  refused(resource: string): void;
   seen(resource: string, type: WatchEvent["type"]): void;
+  /** A watch is established, at the start or again. */
+  watchOpened(resource: string): void;
   watched(resource: string, objects: number, stateBytes: number, inFlight: number): void;
+  /** For how long there has been something read that the checkpoint does not have. */
+  checkpointLag(resource: string, seconds: number): void;
   state(resource: string, live: boolean): void;
-  /** Drops what was reported under a provisional name. */
+  /** Counts the objects of a watch from now on, beginning with none. */
+  census(resource: string, watch: WatchedResource, wishes: ObjectWishes | undefined): Census;
+  /** Drops what was reported under this name, until it is used again. */
   forget(resource: string): void;
   publishTrouble(): void;
   /** How many events wait because the log is full. */
@@ -30,136 +52,87 @@ export interface Metrics {
   recovered(resource: string, cause: "log-lost" | "rewound"): void;
   /** Whether this process captures, as leader or without leader election. */
   leading(isLeader: boolean): void;
-  /** The text exposition format, and its content type. */
-  expose(): Promise<{ readonly text: string; readonly contentType: string }>;
+  /** A request to the API server was answered with a status, or not at all (`<error>`). */
+  requested(method: string, code: string): void;
+  /** Of all watches that run. */
+  censuses(): readonly Census[];
+  /** All of them as text, in a format that the header `accept` names. */
+  expose(accept?: string): Promise<Exposition>;
 }
 
-/** From less than a network round trip to the time after which something is wrong. */
-const PUBLISH_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30];
+/** Phases of a resource of which durations are told; what is beyond them is `other`. */
+const PHASES_MAX = 20;
 
 /** Makes a registry of its own, with Node's process metrics. */
 export function createMetrics(): Metrics {
-  const registers = [new Registry()];
-  const [registry] = registers as [Registry];
-  collectDefaultMetrics({ register: registry });
-  const resource = ["resource"] as const;
-  const events = new Counter({
-    name: "cr_reactor_events_published_total",
-    help: "Events acknowledged by NATS.",
-    labelNames: [...resource, "op"],
-    registers,
-  });
-  const sightings = new Counter({
-    name: "cr_reactor_watch_events_total",
-    help: "Watch and list events read from the API server.",
-    labelNames: [...resource, "type"],
-    registers,
-  });
-  const publishing = new Histogram({
-    name: "cr_reactor_publish_seconds",
-    help: "From the difference to the acknowledgement.",
-    labelNames: resource,
-    buckets: PUBLISH_BUCKETS_SECONDS,
-    registers,
-  });
-  const objects = new Gauge({
-    name: "cr_reactor_objects",
-    help: "Objects known to the bridge, tombstones included.",
-    labelNames: resource,
-    registers,
-  });
-  const bytes = new Gauge({
-    name: "cr_reactor_state_bytes",
-    help: "Estimated heap of the states kept in memory.",
-    labelNames: resource,
-    registers,
-  });
-  const flight = new Gauge({
-    name: "cr_reactor_in_flight",
-    help: "Objects being published.",
-    labelNames: resource,
-    registers,
-  });
-  const live = new Gauge({
-    name: "cr_reactor_watch_live",
-    help: "1 while the watch is established, else 0.",
-    labelNames: resource,
-    registers,
-  });
-  const trouble = new Counter({
-    name: "cr_reactor_publish_retries_total",
-    help: "Publishes that had to be tried again.",
-    registers,
-  });
-  const verifications = new Counter({
-    name: "cr_reactor_verifications_total",
-    help: "Finished comparisons of the cluster with the log.",
-    labelNames: resource,
-    registers,
-  });
-  const verifiedAt = new Gauge({
-    name: "cr_reactor_last_verification_timestamp_seconds",
-    help: "When the last comparison of the cluster with the log finished.",
-    labelNames: resource,
-    registers,
-  });
-  const differences = new Counter({
-    name: "cr_reactor_differences_total",
-    help: "Objects about which the log differed from the cluster.",
-    labelNames: [...resource, "kind"],
-    registers,
-  });
-  const recoveries = new Counter({
-    name: "cr_reactor_recoveries_total",
-    help: "Watches that started over by themselves.",
-    labelNames: [...resource, "cause"],
-    registers,
-  });
-  const waiting = new Gauge({
-    name: "cr_reactor_waiting_for_room",
-    help: "Events that wait because CR_EVENTS is full: above 0, capture is held up.",
-    registers,
-  });
-  const trims = new Counter({
-    name: "cr_reactor_events_trimmed_total",
-    help: "Events that were removed from CR_EVENTS: of objects that are deleted, or to make room.",
-    labelNames: [...resource, "reason"],
-    registers,
-  });
-  const logBytes = new Gauge({ name: "cr_reactor_log_bytes", help: "Size of CR_EVENTS.", registers });
-  const logBytesMax = new Gauge({ name: "cr_reactor_log_bytes_max", help: "Size limit of CR_EVENTS.", registers });
-  const leader = new Gauge({
-    name: "cr_reactor_is_leader",
-    help: "1 while this bridge captures, 0 while it stands by for another.",
-    registers,
-  });
+  const of = createInstruments();
+  const censuses = new Map<string, Census>();
+  const forgotten = new Set<string>();
+  const phases = new Map<string, Set<string>>();
+  const phaseName = (resource: string, phase: string) => {
+    const known = phases.get(resource) ?? new Set<string>();
+    phases.set(resource, known);
+    if (known.size < PHASES_MAX) known.add(phase);
+    return known.has(phase) ? phase : "other";
+  };
+  const isTold = ({ resource }: Readonly<Record<string, string | number>>) => !forgotten.has(String(resource));
   return {
-    published(name, op, ms) {
-      events.inc({ resource: name, op });
-      publishing.observe({ resource: name }, ms / 1000);
+    published(resource, { op, changed, gap, ms }) {
+      of.events.inc({ resource, op });
+      of.publishing.observe({ resource }, ms / 1000);
+      if (gap) of.gaps.inc({ resource });
+      for (const part of changed) of.changes.inc({ resource, op, part });
     },
-    seen: (name, type) => sightings.inc({ resource: name, type }),
-    watched(name, count, stateBytes, inFlight) {
-      objects.set({ resource: name }, count);
-      bytes.set({ resource: name }, stateBytes);
-      flight.set({ resource: name }, inFlight);
+    refused: (resource) => of.refusals.inc({ resource }),
+    seen(resource, type) {
+      of.sightings.inc({ resource, type });
+      if (type === "listing") of.lists.inc({ resource });
+      of.progressAt.set({ resource }, Date.now() / 1000);
     },
-    state: (name, isLive) => live.set({ resource: name }, isLive ? 1 : 0),
-    forget: (name) => live.remove({ resource: name }),
-    publishTrouble: () => trouble.inc(),
-    waitingForRoom: (count) => waiting.set(count),
-    trimmed: (name, reason, count) => trims.inc({ resource: name, reason }, count),
+    watchOpened: (resource) => of.watches.inc({ resource }),
+    watched(resource, count, stateBytes, inFlight) {
+      of.known.set({ resource }, count);
+      of.stateBytes.set({ resource }, stateBytes);
+      of.inFlight.set({ resource }, inFlight);
+    },
+    checkpointLag: (resource, seconds) => of.checkpointLag.set({ resource }, seconds),
+    state(resource, isLive) {
+      forgotten.delete(resource);
+      of.live.set({ resource }, isLive ? 1 : 0);
+    },
+    census(title, resource, wishes) {
+      const onPhaseLeft = (phase: string, seconds: number) => {
+        const name = `${resource.plural}${resource.group && `.${resource.group}`}`;
+        of.phaseHeld.observe({ resource: name, phase: phaseName(name, phase) }, seconds);
+      };
+      const census = createCensus({ title, resource, ...(wishes && { wishes }), onPhaseLeft });
+      censuses.set(title, census);
+      return census;
+    },
+    forget(resource) {
+      forgotten.add(resource);
+      censuses.delete(resource);
+    },
+    publishTrouble: () => of.trouble.inc(),
+    waitingForRoom: (count) => of.waiting.set(count),
+    trimmed: (resource, reason, count) => of.trims.inc({ resource, reason }, count),
     logUsage(used, limit) {
-      logBytes.set(used);
-      logBytesMax.set(limit);
+      of.logBytes.set(used);
+      of.logBytesMax.set(limit);
     },
-    verified(name) {
-      verifications.inc({ resource: name });
-      verifiedAt.set({ resource: name }, Date.now() / 1000);
+    verified(resource) {
+      of.verifications.inc({ resource });
+      of.verifiedAt.set({ resource }, Date.now() / 1000);
     },
-    differed: (name, kind) => differences.inc({ resource: name, kind }),
-    recovered: (name, cause) => recoveries.inc({ resource: name, cause }),
-    leading: (isLeader) => leader.set(isLeader ? 1 : 0),
-    expose: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
+    differed: (resource, kind) => of.differences.inc({ resource, kind }),
+    recovered: (resource, cause) => of.recoveries.inc({ resource, cause }),
+    leading: (isLeader) => of.leader.set(isLeader ? 1 : 0),
+    requested: (method, code) => of.requests.inc({ method, code }),
+    censuses: () => [...censuses.values()],
+    async expose(accept) {
+      const own = await of.families();
+      const told = own.map((family) => ({ ...family, samples: family.samples.filter(({ labels }) => isTold(labels)) }));
+      return renderMetrics([...told, ...objectFamilies([...censuses.values()], Date.now() / 1000)], accept);
+    },
   };
 }

@@ -95,10 +95,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const event = seal(resource, occurrenceOf(sighting, decided, last.before, seenAtMs));
     if (event === undefined) return nothingToTell(object, sighting);
     const result = await sink.publish(object, event, known?.fence ?? 0, deadline);
-    if (result.type === "conflict") return await adopt(object);
+    if (result.type === "conflict") {
+      metrics.refused(title);
+      return await adopt(object);
+    }
     remember(object, event, result.sequence);
     options.onStored(event.id, result.sequence);
-    metrics.published(title, event.op, Date.now() - seenAtMs);
+    metrics.published(title, { ...event, ms: Date.now() - seenAtMs });
   };
   /** Only ignored paths changed: the log keeps its event, memory the newer version, so that it is not compared again. */
   const nothingToTell = (object: string, sighting: Sighting) => {

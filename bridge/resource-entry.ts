@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { FieldPath } from "./field-path.ts";
 import { groupOf, versionPartOf } from "./kube-object.ts";
+import { ObjectMetricLists } from "./object-metric.ts";
 import { FieldSelector, LabelSelector } from "./selector.ts";
 import { parsePhaseSource } from "./transitions.ts";
 
@@ -55,6 +56,7 @@ export const ResourceEntry = z
     /** Where the phase is: a path, or `condition:Ready`; default: where kinds that many run have it, else status.phase. */
     phase: PhasePath.optional(),
     ...PathLists,
+    ...ObjectMetricLists,
   })
   .superRefine(({ namespaces, namespaceSelector }, context) => {
     if (namespaces === undefined || namespaceSelector === undefined) return;

@@ -70,6 +70,8 @@ export interface SealedEvent {
   readonly subject: string;
   readonly payload: string;
   readonly op: Op;
+  readonly changed: readonly Part[];
+  readonly gap: boolean;
   /** As in the occurrence. */
   readonly resourceVersion: string;
   readonly after: ObservedState;
@@ -137,7 +139,8 @@ export function seal(context: SealContext, occurrence: Occurrence): SealedEvent 
     phase: op === "created" || op === "updated" ? (change.transitions.phase?.to ?? undefined) : undefined,
   });
   const { resourceVersion } = occurrence;
-  return { id, subject, payload: toStructuredJson(envelope), op, resourceVersion, after: { object, phase } };
+  const payload = toStructuredJson(envelope);
+  return { id, subject, payload, op, changed, gap: occurrence.gap, resourceVersion, after: { object, phase } };
 }
 
 /** `<uid>.<resourceVersion>`, one that left with `.unselected`; one id for a deletion however often it is seen; later epochs with `.e<n>`. */

@@ -2,6 +2,7 @@
  * Where a secret comes from: an environment variable or a file, never the configuration itself, so that configuration can be
  * committed and logged. Read when it is used, so that a rotated file needs no restart. Errors name the source, never the value.
  */
+import { hash, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 
@@ -25,6 +26,11 @@ export function readSecret(source: SecretSource, environment: NodeJS.ProcessEnv 
   const where =
     "env" in source ? `the environment variable ${source.env} is not set` : `the file ${source.file} is empty`;
   throw new SecretError(`${where}: set it to the secret, or name another source`);
+}
+
+/** Compares in the same time whatever they are: digests have one length, which that needs, and tell nothing of that of the secret. */
+export function isSameSecret(one: string, other: string): boolean {
+  return timingSafeEqual(hash("sha256", one, "buffer"), hash("sha256", other, "buffer"));
 }
 
 function readFileText(path: string): string {

@@ -81,6 +81,12 @@ export function opIn(subject: string): Op {
   return subject.split(".", 7)[6] as Op;
 }
 
+/** The token of the phase that an event brought, from its subject; `undefined` when it brought none. */
+export function phaseTokenIn(subject: string): string | undefined {
+  const token = subject.split(".", 10)[9];
+  return token === NONE ? undefined : token;
+}
+
 /**
  * Encodes any text as one subject token: letters, digits and `-` stay, `.` becomes `_`, any other byte of its UTF-8 becomes
  * `=XX`, the empty text becomes `=`. A lone `.` becomes `=2E`, because `_` alone stands for none.

@@ -104,6 +104,11 @@ export function phaseTransition(
   };
 }
 
+/** The conditions of an object: type and status of each. */
+export function conditionStatuses(object: KubeObject): readonly (readonly [string, string])[] {
+  return [...conditionsOf(object).values()].map(({ type, status }) => [type, status] as const);
+}
+
 /** The conditions whose status differs, by their type; `undefined` when none does. A condition that appears is from `null`. */
 export function conditionTransitions(
   before: KubeObject | null,

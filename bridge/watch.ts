@@ -80,7 +80,8 @@ export async function keepWatching(
       const { stateBytesMax, verify } = config;
       const schedule = { everyMs: verify.everyMinutes * 60_000, graceMs: verify.graceSeconds * 1_000 };
       const { deletedDays } = config.streams;
-      const settings = { afterLoss, epochMin, stateBytesMax, deletedDays, schedule, isNewKind: isNew };
+      const wishes = wanted.entry;
+      const settings = { wishes, afterLoss, epochMin, stateBytesMax, deletedDays, schedule, isNewKind: isNew };
       await capture({ ...context, ...settings, resource, signal, deadline, onState: setState });
     } catch (error) {
       if (error instanceof LogLostError) {

@@ -19,7 +19,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   nodemailer: /^functions\/actions\/email\.ts$/,
   nats: /^bridge\/jetstream\.ts$/,
   cloudevents: /^bridge\/seal\.ts$/,
-  "prom-client": /^bridge\/metrics\.ts$/,
+  "prom-client": /^bridge\/instrument\.ts$/,
   pino: /^bridge\/logger\.ts$/,
   yaml: /^(bridge\/yaml-config|cli\/(types-source|explain-text)|cli\/embedded\/(request\/request|embedded|manifest|server))\.ts$/,
   "@marcbachmann/cel-js":

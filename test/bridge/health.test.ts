@@ -5,7 +5,7 @@ import { createMetrics } from "../../bridge/metrics.ts";
 
 async function serve(ready: boolean) {
   const metrics = createMetrics();
-  metrics.published("databases.demo.example.com", "updated", 3);
+  metrics.published("databases.demo.example.com", { op: "updated", changed: ["spec"], gap: false, ms: 3 });
   const readiness = () => ({ ready, details: { nats: ready ? "connected" : "disconnected" } });
   const health = await serveHealth({ host: "127.0.0.1", port: 0, readiness, metrics: metrics.expose });
   const get = (path: string) => fetch(`http://127.0.0.1:${health.port}${path}`);

@@ -4,9 +4,8 @@
  * (`1Gi` and `1024Mi`). A spec that says nothing asks for nothing.
  */
 import { isDeepStrictEqual } from "node:util";
-import { type KubeObject, parseFieldPath, toDotted, toPointer, valueAt } from "#contract";
+import { isSameAmount, type KubeObject, parseFieldPath, toDotted, toPointer, valueAt } from "#contract";
 import type { Clause } from "../clause.ts";
-import { isSameAmount } from "../quantity.ts";
 import { coarse } from "../subject-net.ts";
 import { shown } from "../wording.ts";
 import { bornPatterns, partPattern } from "./field.ts";

@@ -3,10 +3,9 @@
  * change, but a state that an object is born in came from nothing. Values are equal when they are deeply equal; absent is not `null`.
  */
 import { isDeepStrictEqual } from "node:util";
-import { type Json, parseFieldPath, toDotted, toPointer, valueAt } from "#contract";
+import { compareQuantities, type Json, parseFieldPath, toDotted, toPointer, valueAt } from "#contract";
 import type { Clause } from "../clause.ts";
 import type { Occurrence } from "../occurrence.ts";
-import { compareQuantities } from "../quantity.ts";
 import { coarse, type Net, type Pattern, type Scope } from "../subject-net.ts";
 import { shown, shownStep } from "../wording.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { compareQuantities, isSameAmount } from "../../../../functions/kit/filter/quantity.ts";
+import { compareQuantities, isSameAmount } from "../../bridge/quantity.ts";
 
 describe("quantities", () => {
   for (const [less, more] of [

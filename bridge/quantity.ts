@@ -2,7 +2,7 @@
  * Kubernetes quantities, compared exactly: `500m` is less than `1`, `1Gi` is as much as `1024Mi`. Numbers are quantities too.
  * Source: k8s.io/apimachinery `resource.Quantity` (decimal suffixes n to E, binary Ki to Ei, exponents e and E).
  */
-import type { Json } from "#contract";
+import type { Json } from "./kube-object.ts";
 
 const QUANTITY = /^([+-]?)(?=\.?\d)(\d*)(?:\.(\d*))?(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d{1,3}))?$/;
 /** Longer than any amount; what is longer is text. */
@@ -30,6 +30,13 @@ export function compareQuantities(a: Json | undefined, b: Json | undefined): num
 export function isSameAmount(a: Json | undefined, b: Json | undefined): boolean {
   const isBare = (value: Json | undefined) => typeof value === "string" && /^[\d.]*$/.test(value);
   return !(isBare(a) && isBare(b)) && compareQuantities(a, b) === 0;
+}
+
+/** The amount as a number, as exact as a double is; `undefined` for what is no amount. */
+export function quantityNumber(value: Json | undefined): number | undefined {
+  if (typeof value === "number") return value;
+  const amount = amountOf(value);
+  return amount && Number(`${amount.digits}e${amount.exponent}`);
 }
 
 function amountOf(value: Json | undefined): Amount | undefined {
