@@ -7,7 +7,7 @@ import type { KubeObject } from "../../bridge/kube-object.ts";
 import { countObjects, objectFamilies } from "../../bridge/object-count.ts";
 import { watchedResource } from "../../bridge/resource.ts";
 import { eventSubject, objectSubject } from "../../bridge/subject.ts";
-import { createRandom } from "../chaos/random.ts";
+import { createRandom } from "../kit/random.ts";
 
 const KIND = { apiVersion: "demo.example.com/v1", kind: "Database" };
 const RESOURCE = watchedResource("c", KIND, { plural: "databases", namespaced: true }, undefined);
