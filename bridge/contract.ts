@@ -48,6 +48,8 @@ export { compareQuantities, isSameAmount } from "./quantity.ts";
 export { follow, ReadInterruptedError, type Reading, read } from "./reader.ts";
 export { isSameSecret, readSecret, SecretError, SecretSource } from "./secret.ts";
 export { BridgeStatus } from "./status-report.ts";
+export { isRedacted } from "./redaction.ts";
+export { readSecret, SecretError, SecretSource } from "./secret.ts";
 export { getStored, type StoredMessage } from "./stored-message.ts";
 export {
   BLOBS_BUCKET,

@@ -88,6 +88,11 @@ function createMarker(key: string | Uint8Array) {
   return { keyId, mark: (value: Json): Json => `(redacted ${keyId}:${digest(JSON.stringify(value), MARK_DIGITS)})` };
 }
 
+/** Whether a value is a mark, in place of one that was secret. */
+export function isRedacted(value: Json): boolean {
+  return keyIdOf(value) !== undefined;
+}
+
 /** Of which key a value is a mark; `undefined`: it is none. */
 function keyIdOf(value: Json): string | undefined {
   return typeof value === "string" ? MARK.exec(value)?.[1] : undefined;

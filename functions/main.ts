@@ -48,6 +48,7 @@ export const BUILT_IN_FUNCTIONS: FunctionRegistry = {
   "notify-slack": () => import("./notify-slack.ts"),
   "record-event": () => import("./record-event.ts"),
   relay: () => import("./relay.ts"),
+  rollback: () => import("./rollback.ts"),
   "trigger-workflow": () => import("./trigger-workflow.ts"),
 };
 

@@ -6,6 +6,7 @@ import type { Envelope, Incident } from "#kit";
 import { type ConditionSummary, moveInWords, summarise } from "./change-summary.ts";
 import { cutText } from "./cut-text.ts";
 import { durationInWords } from "./duration.ts";
+import { gitOpsInWords } from "./gitops-source.ts";
 
 /** A part of a report. All text is plain, as it stands in the object. */
 export type ReportBlock =
@@ -44,6 +45,7 @@ const FACT_CHARS_MAX = 600;
 export function changeReport(event: Envelope, incident: Incident | undefined, fieldsMax: number): ChangeReport {
   const summary = summarise(event, fieldsMax);
   const manager = event.manager ?? event.data.actor?.manager;
+  const gitOps = gitOpsInWords(event);
   const { phase } = summary;
   return {
     headline: `${summary.kind} ${summary.object}: ${summary.state}`.replace(/\s+/g, " "),
@@ -53,6 +55,7 @@ export function changeReport(event: Envelope, incident: Incident | undefined, fi
       ...summary.conditions.slice(0, CONDITIONS_MAX).map((condition) => [condition.type, inWords(condition)] as const),
       ...(incident ? [["Incident", incidentInWords(incident, event)] as const] : []),
       ...(manager ? [["Changed by", manager] as const] : []),
+      ...(gitOps ? [["GitOps", gitOps] as const] : []),
       ["Cluster", event.cluster],
       ["When", inUtc(event.time) + (event.data.gap ? " (some states in between may be missing)" : "")],
     ],

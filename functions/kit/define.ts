@@ -28,6 +28,11 @@ export interface FunctionContext<Config, Resource = KubeObject> {
   readonly idempotencyKey: string;
   /** What the event does to the object's incident; `undefined` when the subscription names no `resolve`. */
   readonly incident: Incident | undefined;
+  /**
+   * Reads the object's events of before this one that the log still has, oldest first: of each kind of change the newest 32. `undefined` where
+   * there is no log: served without NATS, or in a test.
+   */
+  readonly history: (() => AsyncIterable<Envelope>) | undefined;
   /** Runs a part of the function whose result is remembered: `await step("open", (call) => …)` is not run again by a retry. */
   readonly step: Step;
   readonly log: Logger;

@@ -187,7 +187,7 @@ async function incidentOf(
 function contextOf<Config>(
   subscription: string,
   config: Config,
-  { event, attempt, log, signal }: FunctionCall,
+  { event, attempt, log, signal, incidentMemory: { history } }: FunctionCall,
   { steps: { step }, incident }: { readonly steps: Steps; readonly incident: Incident | undefined },
 ): FunctionContext<Config> {
   let before: KubeObject | null | undefined;
@@ -198,6 +198,7 @@ function contextOf<Config>(
     signal,
     step,
     incident,
+    history: history && (() => history(event, signal)),
     object: event.data.object,
     get before() {
       before ??= structuredClone(beforeOf(opOf(event), event.data)); // it shares parts with the object, which a function may write to

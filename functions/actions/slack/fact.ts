@@ -5,6 +5,7 @@
 import type { Envelope, Incident } from "#kit";
 import type { ChangeSummary, ConditionSummary, PhaseSummary } from "../change-summary.ts";
 import { durationInWords } from "../duration.ts";
+import { gitOpsInWords } from "../gitops-source.ts";
 import { codeSpan, context, escapeMrkdwn, type SlackBlock, slackDate } from "./block.ts";
 
 /** What a message says about the incident that its event belongs to. */
@@ -108,10 +109,12 @@ function quoted(message: string): string {
 /** Who, where and when, and whether something may be missing. */
 export function smallPrint(event: Envelope, incident: IncidentNote | undefined): SlackBlock[] {
   const manager = event.manager ?? event.data.actor?.manager;
+  const gitOps = gitOpsInWords(event);
   const update = incident?.place === "reply" && incident.type === "updated" ? [`update ${incident.updateCount}`] : [];
   const line = [
     ...update,
     ...(manager ? [`by ${codeSpan(manager, STATE_CHARS_MAX * 2)}`] : []),
+    ...(gitOps ? [escapeMrkdwn(gitOps, STATE_CHARS_MAX * 4)] : []),
     `cluster ${codeSpan(event.cluster, STATE_CHARS_MAX * 2)}`,
     slackDate(event.time),
   ].join(" · ");

@@ -23,6 +23,6 @@ export interface IncidentMemory {
   read(key: IncidentKey, signal: AbortSignal): Promise<FoundRecord>;
   /** Resolves to the new revision, or to `undefined` when what is remembered is not of `revision` any more. */
   write(key: IncidentKey, record: IncidentRecord, revision: number, signal: AbortSignal): Promise<number | undefined>;
-  /** The object's events of before this one that are still known, oldest first; for when nothing is remembered. */
-  history(event: Envelope, signal: AbortSignal): AsyncIterable<Envelope>;
+  /** The object's events of before this one that are still known, oldest first; for when nothing is remembered. Without a log there is none. */
+  readonly history?: (event: Envelope, signal: AbortSignal) => AsyncIterable<Envelope>;
 }

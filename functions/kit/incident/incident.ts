@@ -92,7 +92,7 @@ async function recordFromHistory(
   { memory, subscription, match, log, signal }: IncidentOptions,
 ): Promise<IncidentRecord | undefined> {
   let record: IncidentRecord | undefined;
-  for await (const older of memory.history(event, signal)) {
+  for await (const older of memory.history?.(event, signal) ?? []) {
     const type = matchOf(older, match);
     if (type !== "matched" && type !== "resolving") continue;
     const judged = judgeIncident(record, { event: older, subscription, type });

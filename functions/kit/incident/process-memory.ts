@@ -24,7 +24,6 @@ export function createProcessIncidents(rememberedMax = REMEMBERED_MAX): Incident
       records.set(name, { record, revision: revision + 1 });
       return revision + 1;
     },
-    async *history() {},
   };
 }
 

@@ -28,6 +28,8 @@ export interface Sample {
   readonly gap?: boolean;
   /** Default `status.phase`. */
   readonly phase?: string;
+  /** Who changed it; default kubectl-edit, of a creation kubectl-create. */
+  readonly manager?: string;
   /** Seconds for which the phase before had held; default 8123. */
   readonly heldSeconds?: number;
 }
@@ -57,7 +59,11 @@ export function sampleEvent(sample: Sample): Envelope {
     },
     {
       op,
-      object: sampleObject(sample.after, "101", op === "created" ? "kubectl-create" : "kubectl-edit"),
+      object: sampleObject(
+        sample.after,
+        "101",
+        sample.manager ?? (op === "created" ? "kubectl-create" : "kubectl-edit"),
+      ),
       before: sample.before && observed(sample.before),
       resourceVersion: "101",
       gap: sample.gap ?? false,
@@ -93,6 +99,7 @@ export function sampleContext<Config>(
     attempt: 1,
     idempotencyKey: `databases/${event.id}`,
     incident: undefined,
+    history: undefined,
     step: createSteps({ memory, subscription: "databases", eventId: event.id, log, signal }).step,
     log,
     signal,
