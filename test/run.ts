@@ -95,6 +95,7 @@ async function needsOf(files: readonly string[]): Promise<Needs> {
   if (mention(/\b(need|start)Nats(Cluster)?\b/)) binaries.push("nats-server");
   if (mention(/\b(sharedKube|needKube|startKube)\b/)) binaries.push("etcd", "kube-apiserver");
   if (mention(/\bneedAlertmanager\b/)) binaries.push("alertmanager");
+  if (mention(/\bneedHelm\b/)) binaries.push("helm");
   if (mention(/\bneedKubectl\b/)) binaries.push("kubectl"); // last: building it is quick after kube-apiserver
   return { binaries, isKubeShared: mention(/\bsharedKube\b/) };
 }

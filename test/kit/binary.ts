@@ -77,6 +77,25 @@ const PINS: Readonly<Record<BinaryName, Pin>> = {
     },
     pathVersionMin: [0, 27], // its API v2 has not changed since
   },
+  // For the chart of manifests/, in a module of its own as well.
+  helm: {
+    build: {
+      version: "3.21.4",
+      go: {
+        package: "helm.sh/helm/v3/cmd/helm",
+        module: "helm",
+        variables: {
+          "helm.sh/helm/v3/internal/version.version": "v3.21.4",
+          // For which Kubernetes it renders without a cluster.
+          "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor": "1",
+          "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor": "36",
+        },
+      },
+      duration: "about 90 seconds",
+    },
+    pathVersionMin: [3, 16],
+    versionArgs: ["version", "--short"],
+  },
   etcd: {
     build: { version: "3.6.8", go: { package: "go.etcd.io/etcd/server/v3" }, duration: "about 40 seconds" },
   },

