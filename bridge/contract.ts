@@ -8,6 +8,7 @@ export { createBackoff } from "./backoff.ts";
 export { BlobLostError } from "./blob.ts";
 export type { Actor } from "./change.ts";
 export { beforeOf, Change, Op } from "./change.ts";
+export { type Checkpoint, loadCheckpoints } from "./checkpoint.ts";
 export { openEnvelope, readEvent } from "./dataref.ts";
 export {
   CLOUDEVENTS_JSON,

@@ -188,6 +188,21 @@ letterFilter(deadLetters.command("drop"))
   });
 
 program
+  .command("status")
+  .description("Is everything all right? The log, the watches, the subscriptions, and the objects that bridges count.")
+  .option(...natsServer)
+  .option(
+    "--url <address...>",
+    "also ask bridges for their objects, such as http://127.0.0.1:8080 (token: CR_STATUS_TOKEN)",
+  )
+  .option("--json", "one JSON object: ok, problems, log, watches, subscriptions, bridges")
+  .addHelpText(
+    "after",
+    "\nExit code: 0 everything is all right; 1 something is not, or NATS does not answer.\n\nExamples:\n  $ cr-reactor status\n  $ cr-reactor status --url http://127.0.0.1:8080",
+  )
+  .action(async (options: object) => (await import("./status.ts")).statusCommand(options));
+
+program
   .command("doctor")
   .description("Check Node, the configuration, NATS and the cluster, and say what to do next. Writes nothing.")
   .option("-c, --config <file>", "the bridge's configuration")

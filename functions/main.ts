@@ -9,14 +9,18 @@ import { z } from "zod";
 import {
   awaitJetStream,
   didYouMean,
+  type JetStream,
   type Logger,
   NatsSettings,
   parseYamlConfig,
+  type Readiness,
+  renderMetrics,
   resolveNatsSettings,
   serveHealth,
 } from "#contract";
 import {
   type Binding,
+  backlogOfPartitions,
   bind,
   createMembership,
   type FunctionDefinition,
@@ -30,6 +34,7 @@ import {
   watchSchemas,
 } from "#kit";
 import { readinessOf } from "./health.ts";
+import { functionFamilies, type MeasuredSubscription } from "./metrics.ts";
 
 /** Names of functions, and how to load each: nothing that no subscription uses is loaded. */
 export type FunctionRegistry = Readonly<Record<string, () => Promise<{ readonly default: unknown }>>>;
@@ -74,7 +79,7 @@ export interface RunFunctionsOptions {
 export interface RunningFunctions {
   /** Resolves when everything has drained after `signal` aborted. */
   readonly done: Promise<void>;
-  /** Where /livez and /readyz are; `undefined` unless the file asks for them. */
+  /** Where /livez, /readyz, /metrics and /status are; `undefined` unless the file asks for them. */
   readonly healthPort: number | undefined;
   status(): { readonly connected: boolean; readonly subscriptions: readonly RunningStatus[] };
 }
@@ -92,7 +97,12 @@ export async function runFunctions(options: RunFunctionsOptions): Promise<Runnin
   const { log, signal } = options;
   const bindings = await bindAll(options);
   let status: RunningFunctions["status"] | undefined;
-  const health = await openHealth(options, () => status?.());
+  let measure: Measure | undefined;
+  const health = await openHealth(
+    options,
+    () => status?.(),
+    async () => (await measure?.()) ?? [],
+  );
   const nats = resolveNatsSettings(options.nats ?? fileOf(options)?.nats ?? NatsSettings.parse({}));
   const onWait = (error: Error) => log.warn(error.message);
   const jetStream = await awaitJetStream(nats, "cr-reactor functions", { signal, onWait }).catch(async (error) => {
@@ -114,6 +124,7 @@ export async function runFunctions(options: RunFunctionsOptions): Promise<Runnin
     connected: jetStream.connected,
     subscriptions: subscriptions.map(({ status }) => statusOf(status())),
   });
+  measure = () => Promise.all(subscriptions.map(async (each) => await measured(jetStream, each.status())));
   return { done: drained(), healthPort: health?.port, status };
 }
 
@@ -121,6 +132,7 @@ export async function runFunctions(options: RunFunctionsOptions): Promise<Runnin
 async function openHealth(
   options: RunFunctionsOptions,
   status: () => ReturnType<RunningFunctions["status"]> | undefined,
+  measure: Measure,
 ): Promise<{ readonly port: number; close(): Promise<void> } | undefined> {
   const settings = fileOf(options)?.health;
   if (settings === undefined) return undefined;
@@ -128,7 +140,29 @@ async function openHealth(
     const { connected, subscriptions = [] } = status() ?? {};
     return readinessOf({ connected, subscriptions, stopping: options.signal.aborted });
   };
-  return await serveHealth({ ...settings, readiness });
+  const metrics = async (accept?: string) =>
+    renderMetrics(functionFamilies(await measure(), status()?.connected === true), accept);
+  return await serveHealth({
+    ...settings,
+    readiness,
+    metrics,
+    status: async () => await statusNow(readiness, measure),
+  });
+}
+
+type Measure = () => Promise<readonly MeasuredSubscription[]>;
+
+/** While NATS is away nobody knows what waits there. */
+async function measured(jetStream: JetStream, status: SubscriptionStatus): Promise<MeasuredSubscription> {
+  if (!jetStream.connected) return { status, backlog: undefined };
+  const backlog = await backlogOfPartitions(jetStream, status.name, status.partitions).catch(() => undefined);
+  return { status, backlog };
+}
+
+/** The answer at /status. */
+async function statusNow(readiness: () => Readiness, measure: Measure): Promise<object> {
+  const subscriptions = (await measure()).map(({ status, backlog }) => ({ ...status, ...(backlog && { backlog }) }));
+  return { ready: readiness().ready, subscriptions };
 }
 
 /** The subscriptions that are meant, without what only runs them: no settings are checked. Throws ConfigError or SubscriptionError. */

@@ -4,6 +4,7 @@
 export type { Change, Envelope, Json, KubeObject, Logger, Op } from "#contract";
 export { FieldPath, opOf, parseFieldPath, readSecret, SecretError, SecretSource, valueAt } from "#contract";
 export { defineFunction, type FunctionContext, type FunctionDefinition } from "./define.ts";
+export { type Backlog, backlogOfPartitions } from "./delivery/backlog.ts";
 export { DeadLetter, readDeadLetter } from "./delivery/dead-letter.ts";
 export {
   dropLetter,
@@ -23,6 +24,7 @@ export {
   type SubscriptionStatus,
   subscribe,
 } from "./delivery/subscribe.ts";
+export { type SurveyedSubscription, surveySubscriptions } from "./delivery/survey.ts";
 export {
   all,
   annotations,

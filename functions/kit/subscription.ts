@@ -55,7 +55,7 @@ export const SubscriptionsFile = z.strictObject({
   nats: NatsSettings,
   /** How `cr-reactor serve` listens; `run` passes over it. */
   serve: ServeSettings.optional(),
-  /** Where `cr-reactor run` serves /livez and /readyz, such as `{ port: 8080 }`; left out: nowhere. */
+  /** Where `cr-reactor run` serves /livez, /readyz, /metrics and /status, such as `{ port: 8080 }`; left out: nowhere. */
   health: HealthSettings.optional(),
   subscriptions: z.array(Subscription).min(1, "name at least one subscription").superRefine(refuseSameNames),
 });

@@ -18,6 +18,8 @@ describe("the bridge's configuration", () => {
       only: [],
       critical: [],
       redact: [],
+      metrics: [],
+      diverged: [],
     });
     assert.deepEqual(config.streams, {
       replicas: 1,

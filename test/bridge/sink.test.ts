@@ -181,7 +181,7 @@ describe("the index of the log", () => {
     const index = new Map(
       (await Array.fromAsync(log.readIndex("cr.c.demo_example_com.Database.*.>", signal))).map((entry) => [
         entry.object,
-        entry,
+        { object: entry.object, sequence: entry.sequence, event: entry.event },
       ]),
     );
     assert.deepEqual(

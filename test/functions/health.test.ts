@@ -71,7 +71,7 @@ describe("a process of functions", () => {
     const ask = (path: string) => fetch(`http://127.0.0.1:${running.healthPort}${path}`);
     await until(async () => (await ask("/readyz")).status === 200);
     assert.equal((await ask("/livez")).status, 200);
-    assert.match(await (await ask("/metrics")).text(), /ask \/livez or \/readyz/);
+    assert.match(await (await ask("/metrics")).text(), /ask \/livez, \/readyz, \/metrics or \/status/);
     stop.abort();
     await Promise.all([quiet.done, running.done]);
     await assert.rejects(ask("/livez"));

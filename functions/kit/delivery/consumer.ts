@@ -43,6 +43,8 @@ export interface ConsumerProgress {
   readonly unacknowledged: number;
   /** Not delivered yet. */
   readonly pendingCount: number;
+  /** Requests of processes that wait for events. */
+  readonly waitingPulls: number;
   /** When the consumer was made, by the server's clock. */
   readonly createdAtMs: number;
   /** When the server answered, by its clock. */
@@ -89,6 +91,7 @@ interface ConsumerInfo {
   readonly ack_floor: { readonly stream_seq: number };
   readonly num_ack_pending: number;
   readonly num_pending: number;
+  readonly num_waiting: number;
 }
 interface StreamInfo {
   readonly created: string;
@@ -233,6 +236,7 @@ function progressOf(info: ConsumerInfo): ConsumerProgress {
     deliveredSequence: info.delivered.stream_seq,
     unacknowledged: info.num_ack_pending,
     pendingCount: info.num_pending,
+    waitingPulls: info.num_waiting,
     createdAtMs: Date.parse(info.created),
     answeredAtMs: Date.parse(info.ts),
   };

@@ -30,14 +30,19 @@ interface StoredMessage {
   readonly message: { readonly seq: number; readonly time: string; readonly hdrs?: string };
 }
 
-/** The subjects that hold as many events as are kept; `isPart` when there are more subjects than are looked through. */
+/** The subjects that hold as many events as are kept, and those that hold at least `nearlyFrom`; `isPart` when there are more subjects than are looked through. */
 export async function fullSubjects(
   jetStream: JetStream,
   filters: readonly string[],
   perSubjectMax: number,
-): Promise<{ readonly subjects: readonly string[]; readonly isPart: boolean }> {
+  nearlyFrom: number = perSubjectMax,
+): Promise<{
+  readonly subjects: readonly string[];
+  readonly nearly: ReadonlyMap<string, number>;
+  readonly isPart: boolean;
+}> {
   // Filters may overlap.
-  const full = new Set<string>();
+  const nearly = new Map<string, number>();
   let isPart = false;
   for (const filter of filters) {
     let offset = 0;
@@ -45,14 +50,33 @@ export async function fullSubjects(
       const query = { subjects_filter: filter, offset };
       const { state, total = 0 } = await jetStream.api<SubjectsPage>(`STREAM.INFO.${EVENTS_STREAM}`, query);
       const counts = Object.entries(state.subjects ?? {});
-      for (const [subject, count] of counts) if (count >= perSubjectMax) full.add(subject);
+      for (const [subject, count] of counts) if (count >= nearlyFrom) nearly.set(subject, count);
       offset += counts.length;
       if (counts.length === 0 || offset >= total) break;
       isPart ||= page === PAGES_MAX;
       if (page === PAGES_MAX) break;
     }
   }
-  return { subjects: [...full], isPart };
+  const subjects = [...nearly].filter(([, count]) => count >= perSubjectMax).map(([subject]) => subject);
+  return { subjects, nearly, isPart };
+}
+
+/** How many events these subjects hold, of those of which none is delivered yet. */
+export async function eventsUnreadOf(
+  jetStream: JetStream,
+  subjects: readonly (readonly [subject: string, count: number])[],
+  { deliveredSequence }: ConsumerProgress,
+): Promise<number> {
+  let unread = 0;
+  const rest = subjects.values();
+  const work = async () => {
+    for (const [subject, count] of rest) {
+      const oldest = await findMessage(jetStream, { seq: 1, next_by_subj: subject });
+      if (oldest !== undefined && oldest.sequence > deliveredSequence) unread += count;
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT_MAX }, work));
+  return unread;
 }
 
 /** Those of these full subjects that were overrun. */

@@ -6,7 +6,7 @@
  */
 import { type JetStream, type Logger, objectPart, parseObjectSubject } from "#contract";
 import { type ConsumerProgress, findEventsLog } from "./consumer.ts";
-import { droppedBetween, fullSubjects, type Overrun, overrunOf } from "./overrun-search.ts";
+import { droppedBetween, eventsUnreadOf, fullSubjects, type Overrun, overrunOf } from "./overrun-search.ts";
 
 /** Counted since the process started. */
 export interface OverrunCounts {
@@ -14,6 +14,8 @@ export interface OverrunCounts {
   readonly overrunObjects: number;
   /** At most so many events were: dropped events of other subscriptions are among them. */
   readonly overrunEventsMax: number;
+  /** Unread events of subjects that are nearly full: the oldest of them are the next to be dropped. As of the last look. */
+  readonly eventsAtRisk: number;
 }
 
 /** Watches one partition of a subscription. */
@@ -25,6 +27,8 @@ export interface OverrunWatch {
 
 /** Full subjects that one look asks for messages of, up to 2 s on a busy server; where there are more, the next look goes on there. */
 const SUBJECTS_MAX = 1_000;
+/** From so full on, in relation to what is kept, a subject's events are at risk. */
+const RISK_SHARE = 0.75;
 /** Objects by name in a log line. */
 const NAMED_MAX = 5;
 
@@ -43,6 +47,7 @@ export function createOverrunWatch(jetStream: JetStream, subjects: readonly stri
   const past = { objects: 0, eventsMax: 0 };
   let loss: Loss | undefined;
   let cursor = 0;
+  let eventsAtRisk = 0;
   let looking = false;
   let failed = false;
 
@@ -59,8 +64,14 @@ export function createOverrunWatch(jetStream: JetStream, subjects: readonly stri
     // A log that ends before the loss was replaced, or restored from an older copy.
     if (loss && (deliveredSequence >= loss.upToSequence || lastSequence < loss.upToSequence)) closeLoss();
     // All that is kept of an overrun subject is pending.
-    if (perSubjectMax < 1 || pendingCount < perSubjectMax) return;
-    const full = await fullSubjects(jetStream, subjects, perSubjectMax);
+    const atRiskFrom = Math.ceil(perSubjectMax * RISK_SHARE);
+    if (perSubjectMax < 1 || pendingCount < atRiskFrom) {
+      eventsAtRisk = 0;
+      return;
+    }
+    const full = await fullSubjects(jetStream, subjects, perSubjectMax, atRiskFrom);
+    eventsAtRisk = await eventsUnreadOf(jetStream, [...full.nearly].slice(0, SUBJECTS_MAX), progress);
+    if (pendingCount < perSubjectMax) return;
     if (full.subjects.length <= SUBJECTS_MAX || cursor >= full.subjects.length) cursor = 0;
     const looked = full.subjects.slice(cursor, cursor + SUBJECTS_MAX);
     cursor += looked.length;
@@ -79,6 +90,7 @@ export function createOverrunWatch(jetStream: JetStream, subjects: readonly stri
     counts: () => ({
       overrunObjects: past.objects + (loss?.objects.size ?? 0),
       overrunEventsMax: past.eventsMax + (loss?.eventsMax ?? 0),
+      eventsAtRisk,
     }),
     async look(askProgress) {
       if (looking || !jetStream.connected) return;

@@ -6,6 +6,10 @@ import type { Settled } from "./settle.ts";
 
 /** Counted since the process started. */
 export interface DeliveryCounts {
+  /** Events that the filter matched, and so were tried. */
+  matched: number;
+  /** Tries, first and further ones. */
+  runs: number;
   done: number;
   skipped: number;
   /** Of the skipped: those for which an expression of the filter could not be evaluated. */
@@ -18,7 +22,7 @@ export interface DeliveryCounts {
 
 /** All zero. */
 export function newCounts(): DeliveryCounts {
-  return { done: 0, skipped: 0, undecided: 0, retried: 0, deadLetters: 0, lastError: undefined };
+  return { matched: 0, runs: 0, done: 0, skipped: 0, undecided: 0, retried: 0, deadLetters: 0, lastError: undefined };
 }
 
 /** Counts and logs how an event ended; `letter` is the sequence of its dead letter. */

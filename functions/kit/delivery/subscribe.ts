@@ -91,11 +91,12 @@ export function subscribe(
     [...membership.runners(name)].filter(([, { digest }]) => digest === newestOf(record).digest).map(([id]) => id);
   /** Of each partition the newest worker; what those before counted is in `past`. */
   const workers = new Map<number, Worker>();
-  const past = { overrunObjects: 0, overrunEventsMax: 0 };
+  const past = { overrunObjects: 0, overrunEventsMax: 0, eventsAtRisk: 0 };
   const addUp = (counted: Iterable<Worker>): OverrunCounts =>
     [...counted].reduce((sum, worker) => {
-      const { overrunObjects, overrunEventsMax } = worker.overrun();
+      const { overrunObjects, overrunEventsMax, eventsAtRisk } = worker.overrun();
       return {
+        eventsAtRisk: sum.eventsAtRisk + eventsAtRisk,
         overrunObjects: sum.overrunObjects + overrunObjects,
         overrunEventsMax: sum.overrunEventsMax + overrunEventsMax,
       };
@@ -110,8 +111,12 @@ export function subscribe(
       ...{ jetStream, log, counts, acknowledgements, stepMemory, incidentMemory },
       binding: {
         ...binding,
-        run: (call) =>
-          isHeld() ? binding.run(call) : Promise.reject(new Error("this process holds the partition no more")),
+        run: (call) => {
+          if (!isHeld()) return Promise.reject(new Error("this process holds the partition no more"));
+          counts.runs++;
+          if (call.attempt === 1) counts.matched++;
+          return binding.run(call);
+        },
       },
       limits: current.partitions === 1 ? limits : { ...limits, heldMax },
       slots: shareSlots(),
@@ -133,7 +138,7 @@ export function subscribe(
       requestExpiresMs: limits.requestExpiresMs,
     });
     const before = workers.get(index);
-    if (before !== undefined) Object.assign(past, addUp([before]));
+    if (before !== undefined) Object.assign(past, addUp([before]), { eventsAtRisk: 0 });
     workers.set(index, worker);
     return worker;
   };
