@@ -51,7 +51,7 @@ export { isSameSecret, readSecret, SecretError, SecretSource } from "./secret.ts
 export { BridgeStatus } from "./status-report.ts";
 export { isRedacted } from "./redaction.ts";
 export { readSecret, SecretError, SecretSource } from "./secret.ts";
-export { getStored, type StoredMessage } from "./stored-message.ts";
+export { getStored, type StoredMessage, type StoredQuery } from "./stored-message.ts";
 export {
   BLOBS_BUCKET,
   DEAD_LETTERS_ROOT,
@@ -70,6 +70,9 @@ export {
   SUBSCRIPTIONS_BUCKET,
   stepsStream,
   subscriptionsStream,
+  TIMERS_ROOT,
+  TIMERS_STREAM,
+  timersStream,
 } from "./stream.ts";
 export {
   encodePhase,

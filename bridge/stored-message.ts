@@ -1,5 +1,5 @@
 /**
- * One message of a stream, with its headers, by its sequence or as the last one of a subject. The stream's leader answers: a copy may not
+ * One message of a stream, with its headers, by its sequence or by its subject. The stream's leader answers: a copy may not
  * have the newest yet.
  * Source: JetStream API `$JS.API.STREAM.MSG.GET`; NATS ADR-4 for headers.
  */
@@ -27,8 +27,11 @@ const Answer = z.object({
   }),
 });
 
-/** Which message: the one of this sequence, or the last one of a subject. */
-export type StoredQuery = { readonly seq: number } | { readonly last_by_subj: string };
+/** Which message: the one of this sequence, the last one of a subject, or the first one of it from a sequence on. Wildcards may stand in it. */
+export type StoredQuery =
+  | { readonly seq: number }
+  | { readonly last_by_subj: string }
+  | { readonly next_by_subj: string; readonly seq: number };
 
 /** `undefined` when there is no such message, or no such stream. Throws JetStreamApiError and RequestLostError. */
 export async function getStored(

@@ -14,6 +14,8 @@ export const EVENTS_STREAM = "CR_EVENTS";
 export const DEAD_LETTERS_STREAM = "CR_DEAD_LETTERS";
 /** Orders to try dead letters again, until they are carried out. */
 export const RETRIES_STREAM = "CR_RETRIES";
+/** What is due later, as scheduled messages, and what is due. */
+export const TIMERS_STREAM = "CR_TIMERS";
 /** The key-value bucket of the bridge's checkpoints. */
 export const CHECKPOINTS_BUCKET = "CR_CHECKPOINTS";
 /** The key-value bucket of the kinds' schemas, for functions. */
@@ -30,6 +32,8 @@ export const BLOBS_BUCKET = "CR_BLOBS";
 export const DEAD_LETTERS_ROOT = "crdead";
 /** What the subjects of retries begin with: `crretry.<subscription>.<dead letter>.<subject of the event>`. */
 export const RETRIES_ROOT = "crretry";
+/** What the subjects of timers begin with: `crtimer.wait.<subscription>.…` and, when they are due, `crtimer.due.<subscription>.…`. */
+export const TIMERS_ROOT = "crtimer";
 
 /** What an operator may choose about the streams. */
 export const StreamSettings = z
@@ -172,6 +176,44 @@ export function retriesStream(settings: StreamSettings): StreamDefinition {
       allow_direct: true,
     },
     guarded: ["subjects", "retention"],
+  };
+}
+
+/**
+ * CR_TIMERS. No limit of size, because the server takes schedules only in a stream that drops its oldest when it is full, and no age, because
+ * what waits may wait for a month; what is due has a time to live of its own (`Nats-Schedule-TTL`).
+ */
+export function timersStream(settings: Pick<StreamSettings, "replicas">): StreamDefinition {
+  return {
+    config: {
+      name: TIMERS_STREAM,
+      description: "cr-reactor: what is due later, as scheduled messages, and what is due",
+      subjects: [`${TIMERS_ROOT}.>`],
+      storage: "file",
+      retention: "limits",
+      discard: "old",
+      compression: "s2",
+      num_replicas: settings.replicas,
+      max_age: 0,
+      max_msgs: -1,
+      max_bytes: -1,
+      max_msgs_per_subject: 1,
+      duplicate_window: DUPLICATE_WINDOW_NS,
+      allow_msg_ttl: true,
+      allow_msg_schedules: true,
+      allow_rollup_hdrs: true,
+      allow_direct: true,
+    },
+    guarded: [
+      "subjects",
+      "retention",
+      "max_age",
+      "max_msgs",
+      "max_bytes",
+      "max_msgs_per_subject",
+      "allow_msg_ttl",
+      "allow_msg_schedules",
+    ],
   };
 }
 

@@ -14,8 +14,10 @@ import type { Step } from "./step/step.ts";
 export interface FunctionContext<Config, Resource = KubeObject> {
   /** The CloudEvent: its attributes, and `data` with the change. */
   readonly event: Envelope;
-  /** The object after the change; for a deletion its last known state. */
+  /** The object after the change; for a deletion its last known state. With `for`: as it is when the time is up. */
   readonly object: Resource;
+  /** With `for`: since when (RFC 3339) what `when` says has been so; `event` is the one with which it became so. */
+  readonly heldSince?: string | undefined;
   /** The object before the change; `null` when there was none or none is told. Computed when it is first read. */
   readonly before: Resource | null;
   readonly change: Change;

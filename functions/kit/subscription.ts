@@ -7,6 +7,7 @@ import { z } from "zod";
 import { beforeOf, HealthSettings, type KubeObject, NatsSettings, opIn, opOf, parseYamlConfig } from "#contract";
 import { type FunctionContext, type FunctionDefinition, ownSelection } from "./define.ts";
 import { Selection } from "./filter/filter.ts";
+import { heldStateOf, StatelessFilterError } from "./filter/held-state.ts";
 import { compileFilter, type Matcher, type MatchResult } from "./filter/match.ts";
 import { planSelection } from "./filter/plan.ts";
 import { followIncident, type Incident, type NoIncident } from "./incident/incident.ts";
@@ -78,6 +79,8 @@ export interface Binding {
 interface FunctionCall extends Pick<FunctionContext<unknown>, "event" | "attempt" | "log" | "signal"> {
   /** How the event came out. */
   readonly match: Extract<MatchResult["type"], "matched" | "resolving">;
+  /** With `for`: since when what it waited for has held, and the object as it is by now. */
+  readonly held?: { readonly since: string; readonly object: KubeObject } | undefined;
   /** Where the results of its steps are. */
   readonly stepMemory: StepMemory;
   readonly incidentMemory: IncidentMemory;
@@ -132,6 +135,7 @@ export function bind<Schema extends z.ZodType>(
   }
   const config = parsed.data;
   checkFilters(subscription);
+  checkState(subscription);
   const { subjects } = planSelection(subscription);
   const matcher = compileFilter(subscription);
   return {
@@ -173,14 +177,25 @@ function checkFilters(subscription: Subscription): void {
     refuse("when", "an object that is deleted is never in trouble again: leave out resolve, or say what fails");
 }
 
+/** `for` is said of what can stay so. */
+function checkState(subscription: Subscription): void {
+  if (subscription.for === undefined) return;
+  try {
+    heldStateOf(subscription.when);
+  } catch (error) {
+    if (!(error instanceof StatelessFilterError)) throw error;
+    throw new SubscriptionError(`subscription "${subscription.name}": for: ${error.message}`, { cause: error });
+  }
+}
+
 /** What the event does to the incident of its object; `undefined` where the subscription has none. */
 async function incidentOf(
   { name: subscription, resolve }: Subscription,
-  { match }: Matcher,
+  { match, window }: Matcher,
   { event, match: type, incidentMemory: memory, log, signal }: FunctionCall,
 ): Promise<Incident | NoIncident | undefined> {
   if (resolve === undefined) return undefined;
-  return await followIncident(event, { memory, subscription, type, match, log, signal });
+  return await followIncident(event, { memory, subscription, type, match, window, log, signal });
 }
 
 /** `before` costs a copy of the object, so it is computed when it is first asked for. */
@@ -188,6 +203,7 @@ function contextOf<Config>(
   subscription: string,
   config: Config,
   { event, attempt, log, signal, incidentMemory: { history } }: FunctionCall,
+  { event, held, attempt, log, signal }: FunctionCall,
   { steps: { step }, incident }: { readonly steps: Steps; readonly incident: Incident | undefined },
 ): FunctionContext<Config> {
   let before: KubeObject | null | undefined;
@@ -200,6 +216,8 @@ function contextOf<Config>(
     incident,
     history: history && (() => history(event, signal)),
     object: event.data.object,
+    heldSince: held?.since,
+    object: held?.object ?? event.data.object,
     get before() {
       before ??= structuredClone(beforeOf(opOf(event), event.data)); // it shares parts with the object, which a function may write to
       return before;

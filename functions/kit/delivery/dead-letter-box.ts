@@ -129,7 +129,8 @@ export function dropLetter(jetStream: JetStream, number: number): Promise<boolea
   return removeFrom(jetStream, DEAD_LETTERS_STREAM, number);
 }
 
-async function removeFrom(jetStream: JetStream, stream: string, sequence: number): Promise<boolean> {
+/** Removes a message of a stream. Resolves to whether it was there. */
+export async function removeFrom(jetStream: JetStream, stream: string, sequence: number): Promise<boolean> {
   const removing = jetStream.api(`STREAM.MSG.DELETE.${stream}`, { seq: sequence, no_erase: true });
   try {
     return (await unlessMissing("sequence", removing)) !== undefined;
@@ -204,11 +205,6 @@ export function retrySubjects(subscription: string, partitions?: readonly string
   const root = `${RETRIES_ROOT}.${encodeToken(subscription)}`;
   if (partitions === undefined) return [`${root}.>`];
   return partitions.map((token) => `${root}.*.${SUBJECT_ROOT}.*.*.*.*.*.*.*.*.*.${token}`);
-}
-
-/** Takes an order off the stream, once it is carried out. */
-export async function closeRetry(jetStream: JetStream, sequence: number): Promise<void> {
-  await removeFrom(jetStream, RETRIES_STREAM, sequence);
 }
 
 /** What an order says; `undefined` for what is none. */

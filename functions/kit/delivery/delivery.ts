@@ -11,12 +11,13 @@ import type { IncidentMemory } from "../incident/incident-memory.ts";
 import type { Place, Verdict } from "../ownership/subscription-record.ts";
 import type { StepMemory } from "../step/step-memory.ts";
 import type { Binding } from "../subscription.ts";
+import type { Timers } from "../timer/timers.ts";
 import type { Acknowledgements, StoredEvent } from "./acknowledgement.ts";
 import { type GivenUp, letterOf, publishDeadLetter, sealDeadLetter } from "./dead-letter.ts";
 import type { DeliveryLimits } from "./delivery-limits.ts";
 import { finishedBefore, givesAgain, oldestSuspect, suspected, untilAllInHand } from "./recovery.ts";
 import { type DeliveryCounts, report } from "./report.ts";
-import { type Settled, settle } from "./settle.ts";
+import { type Settled, type Settling, settle } from "./settle.ts";
 import type { Slots } from "./slots.ts";
 
 /** What a delivery works with. */
@@ -28,6 +29,7 @@ export interface DeliveryOptions {
   /** These are the subscription's, in this process: its partitions share them. */
   readonly stepMemory: StepMemory;
   readonly incidentMemory: IncidentMemory;
+  readonly timers: Timers | undefined;
   readonly counts: DeliveryCounts;
   readonly acknowledgements: Acknowledgements;
   readonly slots: Slots;
@@ -44,10 +46,10 @@ export interface Delivery {
   /** Takes an event in hand; resolves when there is room for another. */
   accept(delivered: Delivered): Promise<void>;
   /**
-   * Delivers the event of a dead letter once more, when nothing of its object is being handled; what comes of its object waits behind it.
+   * Delivers the event of a dead letter once more, or one that has waited, when nothing of its object is being handled; what comes of its object waits behind it.
    * Answers how it ended, with another dead letter stored by then; `undefined`: the process ends before that.
    */
-  redo(event: GivenUp & Pick<Delivered, "deliveryCount">): Promise<Settled["type"] | undefined>;
+  redo(event: GivenUp & Settling): Promise<Settled["type"] | undefined>;
   /** Begins nothing until every event that is out has come (again). */
   recover(unacknowledged: () => Promise<number>): void;
   /** Tells the server now that the events in hand are being worked on. */
@@ -122,6 +124,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       binding,
       stepMemory: options.stepMemory,
       incidentMemory: options.incidentMemory,
+      timers: options.timers,
       log,
       slots,
       running,

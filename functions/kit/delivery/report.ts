@@ -12,6 +12,8 @@ export interface DeliveryCounts {
   runs: number;
   done: number;
   skipped: number;
+  /** They entered a state that has to hold for a while first (`for`); each comes again when that is over. */
+  waiting: number;
   /** Of the skipped: those for which an expression of the filter could not be evaluated. */
   undecided: number;
   /** Failed tries that are tried again. */
@@ -23,6 +25,7 @@ export interface DeliveryCounts {
 /** All zero. */
 export function newCounts(): DeliveryCounts {
   return { matched: 0, runs: 0, done: 0, skipped: 0, undecided: 0, retried: 0, deadLetters: 0, lastError: undefined };
+  return { done: 0, skipped: 0, waiting: 0, undecided: 0, retried: 0, deadLetters: 0, lastError: undefined };
 }
 
 /** Counts and logs how an event ended; `letter` is the sequence of its dead letter. */
@@ -42,6 +45,9 @@ export function report(
     case "skipped":
       counts.skipped++;
       log.debug({ ...fields, reason: settled.reason }, "skipped");
+      break;
+    case "waiting":
+      counts.waiting++;
       break;
     case "dead-letter":
       counts.deadLetters++;

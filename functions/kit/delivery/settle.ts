@@ -9,6 +9,7 @@ import {
   type Delivered,
   type Envelope,
   type JetStream,
+  type KubeObject,
   type Logger,
   MalformedEventError,
   openEnvelope,
@@ -20,6 +21,7 @@ import type { IncidentMemory } from "../incident/incident-memory.ts";
 import { type Outcome, PermanentError } from "../outcome.ts";
 import type { StepMemory } from "../step/step-memory.ts";
 import type { Binding } from "../subscription.ts";
+import type { Entry, Timers } from "../timer/timers.ts";
 import { attempt } from "./attempt.ts";
 import type { Slots } from "./slots.ts";
 
@@ -28,7 +30,20 @@ export type Settled = {
   readonly attempts: number;
   readonly eventId?: string;
   readonly firstTriedMs?: number;
-} & Exclude<Outcome, { type: "retry" }>;
+} & (Exclude<Outcome, { type: "retry" }> | Waiting);
+
+/** The event entered a state that has to hold for a while: its timer is stored, and brings it again. */
+interface Waiting {
+  readonly type: "waiting";
+}
+
+/** An event in hand. */
+export interface Settling extends Pick<Delivered, "message" | "deliveryCount"> {
+  readonly streamSequence?: number;
+  readonly storedAtMs?: number;
+  /** It has waited, and when it was due (epoch milliseconds). */
+  readonly dueAtMs?: number;
+}
 
 /** What settling needs around it. */
 export interface SettleOptions {
@@ -37,6 +52,8 @@ export interface SettleOptions {
   readonly binding: Binding;
   readonly stepMemory: StepMemory;
   readonly incidentMemory: IncidentMemory;
+  /** Where the events of a subscription with `for` wait; without it they are run at once. */
+  readonly timers?: Timers | undefined;
   readonly log: Logger;
   readonly slots: Slots;
   readonly retry: BackoffOptions;
@@ -57,6 +74,8 @@ export interface SettleOptions {
   readonly random?: () => number;
 }
 
+/** To store a timer takes milliseconds; what takes longer is NATS that is away. */
+const WAIT_ATTEMPT_MS = 30_000;
 /** Different warnings of one subscription; more tell nothing new. */
 const WARNINGS_MAX = 100;
 /** The longest time a timer of Node can wait, 24.8 days; a longer one would fire at once. */
@@ -67,10 +86,11 @@ const WAIT_MS_MAX = 2 ** 31 - 1;
  * because a process may have died of it. Resolves to `undefined` when the process stops before the event has ended. Never rejects.
  */
 export async function settle(
-  { message, deliveryCount }: Pick<Delivered, "message" | "deliveryCount">,
+  settling: Settling,
   slotsTaken: number,
   options: SettleOptions,
 ): Promise<Settled | undefined> {
+  const { message, deliveryCount } = settling;
   const { slots, stopping, wait = waited } = options;
   let taken = slotsTaken;
   try {
@@ -78,14 +98,14 @@ export async function settle(
     const firstTriedMs = Date.now();
     let judgement: Judgement | undefined;
     for (let number = deliveryCount; ; number++) {
-      if (judgement?.type !== "run") judgement = await judge(message.data, options);
+      if (judgement?.type !== "run" && judgement?.type !== "wait") judgement = await judge(settling, options);
       if (judgement.type === "ended") {
         if (judgement.warning !== undefined) warnOnce(judgement.warning, options);
         return ended(judgement.outcome, 0);
       }
-      const id = judgement.type === "run" ? judgement.event.id : judgement.id;
+      const id = judgement.type === "unopened" ? judgement.id : judgement.event.id;
       const log = options.log.child({ subject: message.subject, id, attempt: number });
-      const outcome = await tryOnce(judgement, number, log, options);
+      const outcome = await tryToEnd(judgement, number, log, options);
       slots.give(taken);
       taken = 0;
       if (outcome.type !== "retry") return { ...outcome, attempts: number, eventId: id, firstTriedMs };
@@ -114,33 +134,85 @@ export type Judgement =
       readonly type: "run";
       readonly event: Envelope;
       readonly match: Extract<MatchResult["type"], "matched" | "resolving">;
+      readonly held?: Held;
     }
+  | ({ readonly type: "wait"; readonly timers: Timers } & Entry)
   | { readonly type: "ended"; readonly outcome: Outcome; readonly warning?: Warning }
   | { readonly type: "unopened"; readonly id: string; readonly error: Error };
 
+/** The state that an event entered has held for as long as it should. */
+export interface Held {
+  readonly since: string;
+  /** The object as it is by now. */
+  readonly object: KubeObject;
+}
+
+/** One try of what may be run, or has to wait. Never rejects. */
+export async function tryToEnd(
+  judgement: Exclude<Judgement, { type: "ended" }>,
+  number: number,
+  log: Logger,
+  options: Parameters<typeof tryOnce>[3],
+): Promise<Outcome | Waiting> {
+  if (judgement.type !== "wait") return await tryOnce(judgement, number, log, options);
+  const { timers, event } = judgement;
+  const wait = async (signal: AbortSignal): Promise<Outcome> => {
+    await timers.wait(judgement, signal);
+    return { type: "done" };
+  };
+  const outcome = await attempt(wait, { ...options, timeoutMs: WAIT_ATTEMPT_MS });
+  if (outcome.type !== "done") return outcome;
+  log.info({ since: event.time }, "waits whether the state holds");
+  return { type: "waiting" };
+}
+
 /** One try of what may be run. Never rejects. */
 export function tryOnce(
-  judgement: Exclude<Judgement, { type: "ended" }>,
+  judgement: Exclude<Judgement, { type: "ended" | "wait" }>,
   number: number,
   log: Logger,
   options: Pick<SettleOptions, "binding" | "stepMemory" | "incidentMemory" | "graceMs" | "running">,
 ): Promise<Outcome> | Outcome {
   if (judgement.type === "unopened") return { type: "retry", error: judgement.error };
   const { binding, stepMemory, incidentMemory } = options;
-  const { event, match } = judgement;
+  const { event, match, held } = judgement;
   const call = (signal: AbortSignal) =>
-    binding.run({ event, match, attempt: number, log, signal, stepMemory, incidentMemory });
+    binding.run({ event, match, held, attempt: number, log, signal, stepMemory, incidentMemory });
   return attempt(call, { ...options, timeoutMs: binding.timeoutMs });
 }
 
 /** What is no event can only become a dead letter. */
-async function judge(payload: Uint8Array, options: SettleOptions): Promise<Judgement> {
+async function judge(settling: Settling, options: SettleOptions): Promise<Judgement> {
   try {
-    const judgement = await judgeSent(parseSent(payload), options);
-    if (judgement.type !== "run" || (options.isWanted?.(judgement.event) ?? true)) return judgement;
-    return skipped("the filter before the edit does not match");
+    const judgement = await judgeSent(parseSent(settling.message.data), options);
+    if (judgement.type !== "run") return judgement;
+    if (settling.dueAtMs === undefined && options.isWanted?.(judgement.event) === false)
+      return skipped("the filter before the edit does not match");
+    return judgement.match === "matched" ? await judgeState(judgement, settling, options) : judgement;
   } catch (thrown) {
     return { type: "ended", outcome: { type: "dead-letter", error: asMalformed(thrown) } };
+  }
+}
+
+/** With `for`, an event has to wait at first; when it was due, it is run if the state that it entered still holds. */
+async function judgeState(
+  judgement: Extract<Judgement, { type: "run" }>,
+  { message, streamSequence = 0, storedAtMs = Date.now(), dueAtMs }: Settling,
+  { binding, timers, stopping }: SettleOptions,
+): Promise<Judgement> {
+  const { event } = judgement;
+  const { window } = binding.matcher;
+  if (window === undefined) return judgement;
+  if (timers === undefined)
+    return { ...judgement, held: { since: window.state.since(event), object: event.data.object } };
+  const wait = { type: "wait", timers, event, message, streamSequence, storedAtMs } as const;
+  if (dueAtMs === undefined) return wait;
+  try {
+    const ripe = await timers.judge(wait, dueAtMs, stopping);
+    if (ripe.type === "early") return wait;
+    return ripe.type === "left" ? skipped(ripe.reason) : { ...judgement, held: ripe };
+  } catch (error) {
+    return { type: "unopened", id: event.id, error: error as Error };
   }
 }
 
@@ -148,7 +220,7 @@ async function judge(payload: Uint8Array, options: SettleOptions): Promise<Judge
 export async function judgeSent(
   sent: SentEnvelope,
   options: Pick<SettleOptions, "jetStream" | "binding" | "stopping">,
-): Promise<Judgement> {
+): Promise<Exclude<Judgement, { type: "wait" }>> {
   if (sent.data !== undefined) return match(options.binding, sent);
   try {
     return match(options.binding, await open(sent, options));
@@ -176,7 +248,7 @@ async function open(
   }
 }
 
-function match({ subscription, matcher }: Binding, event: Envelope): Judgement {
+function match({ subscription, matcher }: Binding, event: Envelope): Exclude<Judgement, { type: "wait" }> {
   try {
     const result = matcher.match(event);
     if (result.type === "matched" || result.type === "resolving") return { type: "run", event, match: result.type };

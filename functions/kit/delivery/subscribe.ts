@@ -12,6 +12,8 @@ import { createRecordKeeper } from "../ownership/record-keeper.ts";
 import { newestOf, type SubscriptionRecord, verdictOn } from "../ownership/subscription-record.ts";
 import { createNatsMemory } from "../step/nats-memory.ts";
 import type { Binding } from "../subscription.ts";
+import { dueSubjects } from "../timer/timer.ts";
+import { createTimers } from "../timer/timers.ts";
 import { createAcknowledgements } from "./acknowledgement.ts";
 import { type EventsLog, findConsumer, findEventsLog } from "./consumer.ts";
 import { retrySubjects } from "./dead-letter-box.ts";
@@ -80,6 +82,8 @@ export function subscribe(
   const shareSlots = createSlots(concurrency);
   const stepMemory = createNatsMemory(jetStream);
   const incidentMemory = createNatsIncidents(jetStream, log);
+  const { window } = binding.matcher;
+  const timers = window && createTimers(jetStream, name, { ...binding.matcher, window }, log);
   let state: SubscriptionState = "starting";
   let trouble: string | undefined;
   let logCreatedAt: string | undefined;
@@ -108,7 +112,7 @@ export function subscribe(
     if (index === 0) keeper.retire().catch((error: unknown) => log.warn({ err: error }, "old consumers are left over"));
     const heldMax = Math.max(HELD_MIN, Math.ceil(limits.heldMax / current.partitions));
     const worker = startWorker({
-      ...{ jetStream, log, counts, acknowledgements, stepMemory, incidentMemory },
+      ...{ jetStream, log, counts, acknowledgements, stepMemory, incidentMemory, timers },
       binding: {
         ...binding,
         run: (call) => {
@@ -132,6 +136,7 @@ export function subscribe(
         subjects: partitionSubjects(current.subjects, partition),
       },
       orders: retrySubjects(name, partitionTokens(partition)),
+      due: dueSubjects(name, partitionTokens(partition)),
       logCreatedAt: record.logCreatedAt,
       from: [current.from, lease.finished, left?.finished].filter((place) => place !== undefined),
       onNews: poke,

@@ -7,6 +7,7 @@
  */
 import { ConsumerGoneError, createBackoff, type Delivered, EVENTS_STREAM, pull, RequestLostError } from "#contract";
 import type { Place } from "../ownership/subscription-record.ts";
+import { openTimerDesk } from "../timer/timer-desk.ts";
 import {
   type ConsumerIdentity,
   type ConsumerProgress,
@@ -27,6 +28,8 @@ export interface WorkerOptions extends DeliveryOptions {
   readonly consumer: ConsumerIdentity;
   /** The orders to try dead letters again that are about its objects. */
   readonly orders: readonly string[];
+  /** What is due and about its objects. */
+  readonly due: readonly string[];
   /** The log that the lease is about; when it is another one the worker waits to be stopped. */
   readonly logCreatedAt: string;
   /** Where the consumer is made, if it is missing: the furthest counts. */
@@ -168,6 +171,8 @@ export function startWorker(options: WorkerOptions): Worker {
   const { subscription } = consumer;
   const orders = { subscription, consumer: name, subjects: options.orders };
   const retrying = openRetryDesk(jetStream, { ...orders, delivery, limits, log, signal });
+  const due = { ...orders, subjects: options.due, ordersMax: limits.heldMax };
+  const timing = options.timers && openTimerDesk(jetStream, { ...due, delivery, limits, log, signal });
   return {
     state: () => state,
     overrun: () => overrun.counts(),
@@ -175,7 +180,7 @@ export function startWorker(options: WorkerOptions): Worker {
     async stop(drainMs) {
       stopped.abort();
       const handedBack = await delivery.drain(drainMs);
-      await Promise.all([running, retrying]);
+      await Promise.all([running, retrying, timing]);
       stopListening();
       // Behind this answer, nothing more comes of what was on its way.
       const progress = await consumerProgress(jetStream, name).catch(() => undefined);

@@ -24,6 +24,18 @@ export interface Clause {
   found(occurrence: Occurrence): string;
   /** Every event for which it holds gets through. */
   net(scope: Scope): Net;
+  /** The state that it speaks of; left out where it speaks of the event alone. */
+  readonly state?: ClauseState;
+}
+
+/** What stays so after the event, until another event says otherwise. */
+export interface ClauseState {
+  /** The clause holds once, when it becomes so; else at every event for as long as it is so. */
+  readonly becomes: boolean;
+  /** Whether it is so after this event, whatever this event changed. */
+  isSo(occurrence: Occurrence): Verdict;
+  /** Since when it is so (RFC 3339), where the object tells it. */
+  since?(occurrence: Occurrence): string | undefined;
 }
 
 /** A filter with everything that can be prepared done. */
@@ -87,7 +99,7 @@ function* lazily(parts: readonly Compiled[], occurrence: Occurrence): Generator<
 }
 
 /** `all` is settled by the first that does not hold, `any` by the first that does; else one undecided leaves it undecided. */
-function combined(type: "all" | "any", verdicts: Iterable<Verdict>): Verdict {
+export function combined(type: "all" | "any", verdicts: Iterable<Verdict>): Verdict {
   const settledBy = type === "any";
   let undecided: Undecided | undefined;
   for (const verdict of verdicts) {
@@ -97,7 +109,7 @@ function combined(type: "all" | "any", verdicts: Iterable<Verdict>): Verdict {
   return undecided ?? !settledBy;
 }
 
-function negated(verdict: Verdict): Verdict {
+export function negated(verdict: Verdict): Verdict {
   return typeof verdict === "boolean" ? !verdict : verdict;
 }
 

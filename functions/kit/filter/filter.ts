@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { didYouMean, Envelope, FieldPath, type Json, Op } from "#contract";
+import { Duration } from "../duration.ts";
 import { compileCel } from "../expression/cel.ts";
 import { compileCesql } from "../expression/cesql.ts";
 import { ExpressionError } from "../expression/expression-error.ts";
@@ -147,6 +148,8 @@ export const Selection = z.strictObject({
     .optional(),
   /** Left out: everything that happens to such an object. */
   when: Filter.optional(),
+  /** The function is called only when what `when` says became so has been so for this long (`10m`), and once for each time; default at once. */
+  for: Duration.optional(),
   /** The opposite of `when`: named, the function is told about incidents, which `when` opens and this resolves. A deletion resolves too. */
   resolve: Filter.optional(),
   /** Whether objects that were already there when the bridge first saw them count as born now; default false. */

@@ -3,9 +3,11 @@
  * coarser net in front of it (`plan.ts`). What each filter means is in `clause/`, and as a table in functions/README.md.
  */
 import type { Envelope } from "#contract";
+import { msOf } from "../duration.ts";
 import { type Explanation, evaluate, explain } from "./clause.ts";
 import { compileSelection, resolvingOf } from "./compile.ts";
 import type { Selection } from "./filter.ts";
+import { type HeldState, heldStateOf } from "./held-state.ts";
 import { occurrenceOf } from "./occurrence.ts";
 
 /** How it came out. `resolving`: it is what `resolve` asks for, whether or not it is what `when` asks for. `undecided`: an expression could not be evaluated and the rest did not settle it; that is no match either. */
@@ -18,16 +20,20 @@ export type MatchResult =
 export interface Matcher {
   /** Throws an Error when the event's patch does not fit its object. */
   match(event: Envelope): MatchResult;
+  /** With `for`: the state that has to hold, and for how long. */
+  readonly window?: { readonly state: HeldState; readonly forMs: number } | undefined;
   /** Comes out as `match` does. Throws as `match` does, or sooner, because it looks at everything. */
   explain(event: Envelope): Explanation;
 }
 
-/** Compiles a selection once, for many events. Throws ExpressionError for an expression that the schema has not seen. */
+/** Compiles a selection once, for many events. Throws ExpressionError for an expression that the schema has not seen, StatelessFilterError. */
 export function compileFilter(selection: Selection): Matcher {
   const opening = compileSelection(selection);
   const resolving = resolvingOf(selection);
   const recovery = resolving && compileSelection(resolving);
+  const { for: held, when } = selection;
   return {
+    window: held === undefined ? undefined : { state: heldStateOf(when), forMs: msOf(held) },
     match(event) {
       const occurrence = occurrenceOf(event);
       const isRecovery = recovery !== undefined && evaluate(recovery, occurrence);

@@ -5,6 +5,8 @@
  */
 import { type Envelope, encodeToken, type Json, type Logger } from "#contract";
 import type { MatchResult } from "../filter/match.ts";
+import type { Envelope, Json, Logger } from "#contract";
+import type { Matcher, MatchResult } from "../filter/match.ts";
 import { PermanentError } from "../outcome.ts";
 import { IDENTITY_BYTES_MAX, RECEIPTS_BYTES_MAX } from "./incident-limits.ts";
 import type { FoundRecord, IncidentKey, IncidentMemory } from "./incident-memory.ts";
@@ -44,6 +46,8 @@ export interface IncidentOptions {
   readonly type: Occurrence["type"];
   /** Which filter an older event of the object matches. Throws an Error when the event contradicts itself. */
   readonly match: (event: Envelope) => MatchResult;
+  /** With `for`: what has to be so, and for how long, before an event opens anything. */
+  readonly window?: Matcher["window"];
   readonly log: Logger;
   /** Aborts when the time of the try is up. */
   readonly signal: AbortSignal;
@@ -87,19 +91,38 @@ function checkIdentity({ id, cluster, apiversion, kind, namespace = "", name, da
 }
 
 /** What the log still shows: the same events give the same incidents. */
-async function recordFromHistory(
-  event: Envelope,
-  { memory, subscription, match, log, signal }: IncidentOptions,
-): Promise<IncidentRecord | undefined> {
+async function recordFromHistory(event: Envelope, options: IncidentOptions): Promise<IncidentRecord | undefined> {
+  const { subscription, log } = options;
   let record: IncidentRecord | undefined;
   for await (const older of memory.history?.(event, signal) ?? []) {
     const type = matchOf(older, match);
     if (type !== "matched" && type !== "resolving") continue;
     const judged = judgeIncident(record, { event: older, subscription, type });
+  for await (const occurrence of occurrencesBefore(event, options)) {
+    const judged = judgeIncident(record, { ...occurrence, subscription });
     if (judged.type === "decided") record = judged.record;
   }
   if (record !== undefined) log.info({ incident: record.newest.key }, "incidents of the object were found in the log");
   return record;
+}
+
+/** What the function was told about before. With `for`, an event that entered the state counts once the state had held. */
+async function* occurrencesBefore(
+  event: Envelope,
+  { memory, match, window, signal }: IncidentOptions,
+): AsyncGenerator<{ readonly event: Envelope; readonly type: Occurrence["type"] }, void, void> {
+  let entered: Envelope | undefined;
+  const hasHeldAt = (since: Envelope, { time }: Envelope) =>
+    window !== undefined && Date.parse(time) - Date.parse(window.state.since(since)) >= window.forMs;
+  for await (const older of memory.history(event, signal)) {
+    const type = matchOf(older, match);
+    const hasHeld = entered !== undefined && hasHeldAt(entered, older);
+    if (entered !== undefined && hasHeld) yield { event: entered, type: "matched" };
+    if (hasHeld || type === "matched" || window?.state.isSo(older) === false) entered = undefined;
+    if (type === "matched" && window !== undefined) entered = older;
+    else if (type === "matched" || type === "resolving") yield { event: older, type };
+  }
+  if (entered !== undefined && hasHeldAt(entered, event)) yield { event: entered, type: "matched" };
 }
 
 /** An event that contradicts itself is a dead letter, and decides nothing. */

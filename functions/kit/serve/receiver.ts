@@ -18,7 +18,7 @@ import { createNatsIncidents } from "../incident/nats-memory.ts";
 import { createProcessIncidents } from "../incident/process-memory.ts";
 import { createNatsMemory } from "../step/nats-memory.ts";
 import { createProcessMemory } from "../step/process-memory.ts";
-import type { Binding } from "../subscription.ts";
+import { type Binding, SubscriptionError } from "../subscription.ts";
 import { createAuthentication } from "./authentication.ts";
 import { createReception } from "./reception.ts";
 import { handle, type Service } from "./request.ts";
@@ -75,12 +75,13 @@ const HEADERS_MS_MAX = 10_000;
 /** For the last answers to leave. */
 const FLUSH_MS_MAX = 1_000;
 
-/** Starts to listen. Throws SecretError, or ListenError. */
+/** Starts to listen. Throws SecretError, ListenError, or SubscriptionError about one that has to wait for something. */
 export async function receive(
   bindings: readonly Binding[],
   settings: ServeSettings,
   { log, signal, jetStream, limits: overrides }: ReceiverOptions,
 ): Promise<Receiver> {
+  refuseWaiting(bindings);
   const limits = { ...LIMITS, ...overrides };
   const stepMemory = jetStream === undefined ? createProcessMemory() : createNatsMemory(jetStream);
   const incidentMemory = jetStream === undefined ? createProcessIncidents() : createNatsIncidents(jetStream, log);
@@ -171,4 +172,13 @@ function untilAborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
+}
+
+/** What waits is answered when it is due, which no sender waits for. */
+function refuseWaiting(bindings: readonly Binding[]): void {
+  const waiting = bindings.find(({ matcher }) => matcher.window !== undefined);
+  if (waiting === undefined) return;
+  throw new SubscriptionError(
+    `subscription "${waiting.subscription.name}": for: waits in NATS for its time, which an HTTP request cannot: run it with cr-reactor run`,
+  );
 }

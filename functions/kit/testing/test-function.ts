@@ -133,7 +133,7 @@ export function testFunction<Schema extends z.ZodType>(
       },
     );
     return {
-      outcome: settled?.type ?? "retry",
+      outcome: settled === undefined || settled.type === "waiting" ? "retry" : settled.type,
       note: settled?.type === "done" ? settled.note : undefined,
       reason: settled?.type === "skipped" ? [settled.reason, ...whyNot(bound.matcher, event)].join("\n") : undefined,
       error: settled === undefined ? errors.at(-1) : settled.type === "dead-letter" ? settled.error : undefined,

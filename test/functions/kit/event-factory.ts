@@ -24,6 +24,8 @@ export interface DatabaseFields {
   readonly apiVersion?: string;
   readonly kind?: string;
   readonly cluster?: string;
+  /** When the bridge saw it (epoch milliseconds); default the first of January 2026. */
+  readonly seenAtMs?: number;
 }
 
 export interface TestEvent {
@@ -63,7 +65,7 @@ function eventOf(op: Op, before: DatabaseFields | undefined, after: DatabaseFiel
       before: before && stateOf(before),
       resourceVersion: String(resourceVersion),
       gap: after.gap ?? false,
-      seenAtMs: Date.UTC(2026, 0, 1),
+      seenAtMs: after.seenAtMs ?? Date.UTC(2026, 0, 1),
     },
   );
   if (sealed === undefined) throw new Error("the two states are the same");

@@ -25,6 +25,7 @@ export interface ConditionWish {
 interface Condition {
   readonly status: string | undefined;
   readonly reason: string | undefined;
+  readonly since?: string | undefined;
 }
 
 const CONDITIONS = ["status", "conditions"];
@@ -65,6 +66,17 @@ export function conditionClause(wish: ConditionWish): Clause {
       return occurrence.updated ? `${type} is ${status} as before${because}` : "an object that is gone changes no more";
     },
     net: ({ births }) => coarse([{ op: "updated", status: "status" }, ...bornPatterns({ status: "status" }, births)]),
+    ...((wish.to ?? wish.reason) !== undefined && {
+      state: {
+        becomes: true,
+        isSo({ object }) {
+          const is = conditionOf(object, type);
+          return is.status !== undefined && to(is.status) && reason(is.reason);
+        },
+        // One reason for another does not move the time that the object tells.
+        since: ({ object }) => (wish.reason === undefined ? conditionOf(object, type).since : undefined),
+      },
+    }),
   };
 }
 
@@ -93,8 +105,12 @@ function conditionOf(object: KubeObject | null, type: string): Condition {
   if (!Array.isArray(list)) return NONE;
   const found = list.findLast((entry) => valueAt(entry, ["type"]) === type && isText(valueAt(entry, ["status"])));
   if (found === undefined) return NONE;
-  const reason = valueAt(found, ["reason"]);
-  return { status: String(valueAt(found, ["status"])), reason: isText(reason) ? reason : undefined };
+  const [reason, since] = [valueAt(found, ["reason"]), valueAt(found, ["lastTransitionTime"])];
+  return {
+    status: String(valueAt(found, ["status"])),
+    reason: isText(reason) ? reason : undefined,
+    since: isText(since) ? since : undefined,
+  };
 }
 
 function isText(value: unknown): value is string {

@@ -42,5 +42,6 @@ export function divergedClause(wish: DivergenceWish): Clause {
       const updates = [asked, told].map((part) => ({ ...part, op: "updated" }));
       return coarse([...updates, ...bornPatterns(asked, births)]);
     },
+    state: { becomes: true, isSo: ({ object }) => isDiverged(object) },
   };
 }

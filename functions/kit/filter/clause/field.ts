@@ -57,6 +57,7 @@ export function fieldClause(wish: FieldWish): Clause {
       return occurrence.born ? "a birth is no change" : "an object that is gone changes no more";
     },
     net: (scope) => fieldNet(segments[0] ?? "", isBornWith, scope),
+    ...(hasState(wish) && { state: { becomes: true, isSo: ({ object }) => isSoAt(valueAt(object, segments), wish) } }),
   };
 }
 
@@ -69,6 +70,16 @@ function wanted(wish: FieldWish, path: string): string {
     ...(to === undefined ? [] : [`to ${shown(to)}`]),
   ];
   return [path, ...changes, ...values].join(" ");
+}
+
+/** A value that something became, came or went is so until it changes; that it changed or grew is over at once. */
+function hasState({ to, changed, increased, decreased, present, absent }: FieldWish): boolean {
+  return !(changed || increased || decreased) && (to !== undefined || present === true || absent === true);
+}
+
+function isSoAt(value: Json | undefined, { to, absent }: FieldWish): boolean {
+  if (absent) return value === undefined;
+  return to === undefined ? value !== undefined : isDeepStrictEqual(value, to);
 }
 
 /** Whether coming into being with the object can be what is wished. */

@@ -42,5 +42,6 @@ export function terminatingClause(): Clause {
       return event.data.transitions.terminating === undefined ? "its deletion had begun before" : "its deletion began";
     },
     net: ({ births }) => coarse([{ op: "updated" }, ...births.map((op) => ({ op }))]),
+    state: { becomes: true, isSo: ({ event }) => event.terminating === true },
   };
 }

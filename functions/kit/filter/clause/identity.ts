@@ -5,6 +5,7 @@
 import { encodeToken, type Json, valueAt } from "#contract";
 import type { Clause } from "../clause.ts";
 import { compileGlobs, isPlain } from "../glob.ts";
+import type { Occurrence } from "../occurrence.ts";
 import { type Net, opsNet, UNDECIDED } from "../subject-net.ts";
 import { shown, shownChoice, shownList } from "../wording.ts";
 
@@ -51,15 +52,17 @@ export function managerClause(globs: Globs): Clause {
 export function metadataClause(part: "labels" | "annotations", wish: Readonly<Record<string, Globs>>): Clause {
   const entries = Object.entries(wish).map(([key, globs]) => ({ key, globs, fits: compileGlobs(globs) }));
   const textAt = (object: unknown, key: string) => valueAt(object, ["metadata", part, key]);
+  const holds = ({ object }: Occurrence) => entries.every(({ key, fits }) => fits(textAt(object, key)));
   return {
     type: "clause",
     wanted: `${part} ${shownList(entries.map(({ key, globs }) => `${key}=${shownChoice(globs)}`))}`,
-    holds: ({ object }) => entries.every(({ key, fits }) => fits(textAt(object, key))),
+    holds,
     found({ object }) {
       const wrong = entries.find(({ key, fits }) => !fits(textAt(object, key)));
       return wrong === undefined ? "all of them fit" : `${wrong.key} is ${shown(textAt(object, wrong.key))}`;
     },
     net: () => UNDECIDED,
+    state: { becomes: false, isSo: holds },
   };
 }
 
@@ -81,10 +84,11 @@ export function ownerClause({ apiVersion, kind, name }: OwnerWish): Clause {
     valueAt(owner, ["kind"]) === kind &&
     (apiVersion === undefined || valueAt(owner, ["apiVersion"]) === apiVersion) &&
     fitsName(valueAt(owner, ["name"]));
+  const holds = ({ object }: Occurrence) => ownersOf(object).some(isWanted);
   return {
     type: "clause",
     wanted: `owned by ${apiVersion === undefined ? "" : `${apiVersion} `}${kind}${name === undefined ? "" : ` ${shownChoice(name)}`}`,
-    holds: ({ object }) => ownersOf(object).some(isWanted),
+    holds,
     found({ object }) {
       const owners = ownersOf(object).map(
         (owner) => `${shown(valueAt(owner, ["kind"]))} ${shown(valueAt(owner, ["name"]))}`,
@@ -92,6 +96,7 @@ export function ownerClause({ apiVersion, kind, name }: OwnerWish): Clause {
       return owners.length === 0 ? "it has no owner" : `its owners are ${shownList(owners)}`;
     },
     net: () => UNDECIDED,
+    state: { becomes: false, isSo: holds },
   };
 }
 

@@ -17,6 +17,7 @@ export interface PhaseWish {
 /** Enters one of the phases `to`, leaves one of the phases `from`; with neither, any transition, to none too. */
 export function phaseClause(wish: PhaseWish): Clause {
   const [from, to] = [isAmong(wish.from), isAmong(wish.to)];
+  const isSo = ({ event }: Occurrence) => event.phase !== undefined && to(event.phase);
   return {
     type: "clause",
     wanted: wanted(wish),
@@ -33,6 +34,7 @@ export function phaseClause(wish: PhaseWish): Clause {
       return event.phase === undefined ? "there is no phase" : `the phase is ${event.phase} as before`;
     },
     net: (scope) => phaseNet(wish, scope),
+    ...(wish.to !== undefined && { state: { becomes: true, isSo, since: ({ event }) => event.phasesince } }),
   };
 }
 

@@ -1,0 +1,225 @@
+/** `for`: a function is called when a state has held for a while, and only then, on a real nats-server. */
+import assert from "node:assert/strict";
+import { describe, type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { unlessMissing } from "../../../../bridge/jetstream-error.ts";
+import { findLetter, orderRetry } from "../../../../functions/kit/delivery/dead-letter-box.ts";
+import type { Run, StartOptions } from "../delivery/rig.ts";
+import { startRig, until } from "../delivery/rig.ts";
+import type { DatabaseFields, TestEvent } from "../event-factory.ts";
+import * as event from "../event-factory.ts";
+
+const FAILED = { when: { phase: { to: "Failed" } }, for: "2s" } as const;
+
+/** An object's history as it happens now: each change is another number of replicas. */
+function history(name: string, metadata: DatabaseFields["metadata"] = {}) {
+  let replicas = 0;
+  let before: DatabaseFields = {};
+  const next = (fields: DatabaseFields): DatabaseFields => {
+    before = { name, spec: { replicas: ++replicas }, seenAtMs: Date.now(), metadata, ...fields };
+    return before;
+  };
+  return {
+    created: (phase: string) => {
+      const creationTimestamp = new Date().toISOString();
+      return event.created(next({ phase, metadata: { ...metadata, creationTimestamp } }));
+    },
+    moved: (phase: string, fields: DatabaseFields = {}) => {
+      const was = before;
+      return event.updated({ name, metadata, spec: { replicas }, ...was }, next({ phase, ...fields }));
+    },
+    deleted: () => event.deleted({ ...before, seenAtMs: Date.now() }),
+    existing: (phase: string, seenAtMs: number) => event.existing(next({ phase, seenAtMs })),
+  };
+}
+
+async function startScene(t: TestContext) {
+  const rig = await startRig(t);
+  if (rig === undefined) return undefined;
+  const seen: { id: string; replicas: number; incident: string | undefined }[] = [];
+  const run: Run = async ({ object, event: { id }, heldSince, incident }) => {
+    if (incident?.type !== "resolved") assert.ok(heldSince);
+    seen.push({ id, replicas: event.replicasOf(object), incident: incident?.type });
+  };
+  /** How many there are that wait or are due, and how many messages there were ever. */
+  const timers = async () => {
+    type Info = { state: { subjects?: Record<string, number>; last_seq: number } };
+    const asked = rig.jetStream.api<Info>("STREAM.INFO.CR_TIMERS", { subjects_filter: "crtimer.>" });
+    const { subjects = {}, last_seq = 0 } = (await unlessMissing("stream", asked))?.state ?? {};
+    return { open: Object.keys(subjects).filter((each) => !each.startsWith("crtimer.done.")).length, last_seq };
+  };
+  return {
+    ...rig,
+    seen,
+    ids: () => seen.map(({ id }) => id),
+    start: (options: StartOptions = {}, own = run) => rig.start(own, { ...FAILED, ...options }),
+    /** Until nothing waits and nothing is due any more. */
+    untilQuiet: () => until(async () => (await timers()).open === 0 && (await timers()).last_seq > 0),
+    timers,
+    due: () => rig.jetStream.api<{ num_pending: number; num_ack_pending: number }>("CONSUMER.INFO.CR_TIMERS.cr-test"),
+  };
+}
+const idOf = ({ envelope }: TestEvent) => envelope.id;
+
+describe("for", () => {
+  test("calls the function once when the state has held, with the event that entered it and the object as it is by now", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const a = history("a");
+    const entered = a.moved("Failed");
+    const running = scene.start();
+    await scene.publish(entered, a.moved("Failed"));
+    await until(() => running.status().waiting === 1);
+    await scene.untilAcked();
+    assert.deepEqual(scene.seen, []);
+    await scene.untilQuiet();
+    assert.deepEqual(scene.seen, [{ id: idOf(entered), replicas: 2, incident: undefined }]);
+    assert.equal(running.status().done, 1);
+    assert.ok(Date.now() - Date.parse(entered.envelope.time) >= 2_000);
+  });
+
+  test("does nothing for a state that was left, and times one that was entered again from there", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const [left, back, born] = [history("left"), history("back"), history("born")];
+    scene.start();
+    const first = back.moved("Failed");
+    await scene.publish(left.moved("Failed"), first, born.created("Failed"), left.moved("Running"));
+    await sleep(1_000);
+    await scene.publish(back.moved("Running"));
+    const again = back.moved("Failed");
+    await scene.publish(again, born.moved("Running"));
+    await scene.untilQuiet();
+    assert.deepEqual(scene.ids(), [idOf(again)]);
+    assert.ok(Date.now() - Date.parse(again.envelope.time) >= 2_000);
+  });
+
+  test("does nothing for an object that was deleted, nor for another one of its name", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const [gone, again] = [history("gone"), history("again")];
+    const another = history("again", { uid: "another" });
+    const running = scene.start();
+    await scene.publish(gone.moved("Failed"), again.moved("Failed"), gone.deleted(), again.deleted());
+    const entered = another.created("Failed");
+    await scene.publish(entered);
+    await until(() => running.status().waiting === 3);
+    await scene.untilQuiet();
+    assert.deepEqual(scene.ids(), [idOf(entered)]);
+  });
+
+  test("counts from when the state began, where the object was there before the bridge", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const long = history("long").existing("Failed", Date.now() - 3_600_000);
+    const recent = history("recent").existing("Failed", Date.now());
+    const running = scene.start({ includeExisting: true, for: "4s" });
+    await scene.publish(recent, long);
+    await until(() => running.status().done === 1);
+    assert.deepEqual(scene.ids(), [idOf(long)]);
+    await scene.untilQuiet();
+    assert.deepEqual(scene.ids(), [idOf(long), idOf(recent)]);
+  });
+
+  test("waits in NATS: with no process, and with NATS itself restarted, what is due wakes a scaler", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const [held, left] = [history("held"), history("left")];
+    const entered = held.moved("Failed");
+    const first = scene.start();
+    await scene.publish(entered, left.moved("Failed"));
+    await until(() => first.status().waiting === 2);
+    await scene.untilAcked();
+    await first.stop();
+    await scene.publish(left.moved("Running"));
+    assert.deepEqual((await scene.due()).num_pending, 0);
+    await scene.nats.kill();
+    await scene.nats.restart();
+    await scene.jetStream.whenConnected(AbortSignal.timeout(20_000));
+    await until(async () => (await scene.due().catch(() => undefined))?.num_pending === 2);
+    assert.deepEqual(scene.seen, []);
+    scene.start();
+    await scene.untilQuiet();
+    assert.deepEqual(scene.ids(), [idOf(entered)]);
+    assert.deepEqual([(await scene.due()).num_pending, (await scene.due()).num_ack_pending], [0, 0]);
+  });
+
+  test("tries a function again that fails, and keeps a dead letter of it, which runs when it is tried again", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const entered = history("a").moved("Failed");
+    const attempts: number[] = [];
+    const running = scene.start({ attempts: 2, for: "1s" }, async ({ attempt }) => {
+      attempts.push(attempt);
+      throw new Error("no");
+    });
+    await scene.publish(entered);
+    await until(() => running.status().deadLetters === 1);
+    await scene.untilQuiet();
+    assert.deepEqual(attempts, [1, 2]);
+    const [letter] = await scene.deadLetters();
+    assert.equal(JSON.parse(letter?.payload ?? "{}").id, idOf(entered));
+    await running.stop();
+    const found = await findLetter(scene.jetStream, 1);
+    assert.ok(found);
+    await orderRetry(scene.jetStream, found);
+    scene.start({ for: "1s" });
+    await until(async () => (await findLetter(scene.jetStream, 1)) === undefined);
+    assert.deepEqual(scene.ids(), [idOf(entered)]);
+  });
+
+  test("opens an incident when the state has held, and resolves only what it opened", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const [short, long] = [history("short"), history("long")];
+    const running = scene.start({ resolve: { phase: { to: "Running" } } });
+    const [entered, shortly] = [long.moved("Failed"), short.moved("Failed")];
+    await scene.publish(entered, shortly, short.moved("Running"));
+    await until(() => running.status().waiting === 2);
+    await scene.untilQuiet();
+    await scene.publish(long.moved("Running"), short.moved("Pending"));
+    await until(() => running.status().done === 2);
+    await scene.untilAcked();
+    assert.deepEqual(
+      scene.seen.map(({ incident, replicas }) => [incident, replicas]),
+      [
+        ["opened", 1],
+        ["resolved", 2],
+      ],
+    );
+    assert.equal(scene.ids()[0], idOf(entered));
+  });
+
+  test("judges what waits by the filter as it is when it is due", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const [gold, lead] = [history("gold"), history("lead")];
+    const first = scene.start();
+    const entered = gold.moved("Failed", { labels: { tier: "gold" } });
+    await scene.publish(entered, lead.moved("Failed"));
+    await until(() => first.status().waiting === 2);
+    await scene.untilAcked();
+    await first.stop();
+    scene.start({ when: { phase: { to: "Failed" }, labels: { tier: "gold" } }, for: "3s" });
+    await scene.untilQuiet();
+    assert.deepEqual(scene.ids(), [idOf(entered)]);
+    assert.ok(Date.now() - Date.parse(entered.envelope.time) >= 3_000);
+  });
+
+  test("an older event that comes again does not take the place of a newer one's timer", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const a = history("a");
+    const [first, out, again] = [a.moved("Failed"), a.moved("Running"), a.moved("Failed")];
+    const running = scene.start();
+    await scene.publish(first, out, again);
+    await until(() => running.status().waiting === 2);
+    await scene.untilAcked();
+    await running.stop();
+    await scene.jetStream.api("CONSUMER.DELETE.CR_EVENTS.cr-test");
+    await scene.jetStream.api("STREAM.PURGE.KV_CR_SUBSCRIPTIONS");
+    scene.start();
+    await scene.untilQuiet();
+    assert.deepEqual(scene.ids(), [idOf(again)]);
+  });
+});
