@@ -142,21 +142,23 @@ async function startOfScan(
   const asked = jetStream.api<{ state: { first_seq: number; last_seq: number } }>(`STREAM.INFO.${EVENTS_STREAM}`);
   const info = await unlessMissing("stream", asked);
   if (info === undefined) return undefined;
-  const { first_seq: first, last_seq: last } = info.state;
+  const { last_seq: last } = info.state;
+  // Of a log without events it is 0, which is no place to begin at.
+  const first = Math.max(info.state.first_seq, 1);
   const readingFrom = (sequence: number): Reading => ({
     filter_subjects: [subjects],
     deliver_policy: "by_start_sequence",
     opt_start_seq: sequence,
   });
-  let start = Math.max(first, last - SCANNED_MAX + 1, 1);
+  let start = Math.max(first, last - SCANNED_MAX + 1);
   let stretch = SCANNED_MAX;
   for (let widening = 0; start > first && widening < WIDENINGS_MAX; widening++) {
     stretch *= 2;
-    const wider = widening === WIDENINGS_MAX - 1 ? first : Math.max(first, last - stretch + 1, 1);
+    const wider = widening === WIDENINGS_MAX - 1 ? first : Math.max(first, last - stretch + 1);
     if ((await countFrom(jetStream, readingFrom(wider))) > SCANNED_MAX) break;
     start = wider;
   }
-  return { reading: readingFrom(start), isWhole: start <= Math.max(first, 1) };
+  return { reading: readingFrom(start), isWhole: start <= first };
 }
 
 async function countFrom(jetStream: JetStream, reading: Reading): Promise<number> {

@@ -165,6 +165,15 @@ describe("cr-reactor explain", () => {
     );
   });
 
+  test("a log without events is no trouble: the bridge has just started", async (t) => {
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const file = subscriptionsFile(t, [{ ...database, name: "failed", when: { phase: {} } }], [rig.nats.url]);
+    const { code, out, err } = await explain("failed", "-s", file);
+    assert.deepEqual([code, err], [0, ""]);
+    assert.match(out, /0 events of the kind match\n  there is none in the log/);
+  });
+
   test("a NATS that does not answer is said, and the rest all the same", async (t) => {
     const file = subscriptionsFile(t, [{ ...database, name: "failed", when: FAILED_IN_PROD }], ["nats://127.0.0.1:1"]);
     const { code, out } = await explain("failed", "-s", file);
