@@ -3,10 +3,12 @@
  * every target shares. A ticket, a comment, an e-mail are renderings of it; each escapes all of its text for its own markup.
  */
 import type { Envelope, Incident } from "#kit";
-import { type ConditionSummary, moveInWords, summarise } from "./change-summary.ts";
+import { type ChangeSummary, type ConditionSummary, moveInWords, summarise } from "./change-summary.ts";
 import { cutText } from "./cut-text.ts";
 import { durationInWords } from "./duration.ts";
 import { gitOpsInWords } from "./gitops-source.ts";
+import { escapeText } from "./escape.ts";
+import type { Surroundings } from "./kube/surroundings.ts";
 
 /** A part of a report. All text is plain, as it stands in the object. */
 export type ReportBlock =
@@ -25,7 +27,7 @@ export interface ReportLink {
 export interface ChangeReport {
   /** "Database prod/orders: Running → Failed" */
   readonly headline: string;
-  /** Name and value of what there is to say: the phase, conditions, by whom, where, when. */
+  /** Name and value of what there is to say: the phase, conditions, by whom, where, when, and what is around the object. */
   readonly facts: readonly (readonly [name: string, value: string])[];
   /** What the object says about itself. */
   readonly message: string | null;
@@ -40,13 +42,33 @@ const CONDITIONS_MAX = 8;
 /** Room for what an object or a condition says: a controller may put a whole log there. */
 const MESSAGE_CHARS_MAX = 2_000;
 const FACT_CHARS_MAX = 600;
+/** Room for a condition's type. */
+const NAME_CHARS_MAX = 120;
+/** A title in every tracker; the state behind a long name stays whole. */
+const HEADLINE_CHARS_MAX = 300;
+const STATE_CHARS_MAX = 120;
 
 /** Reports an event, with at most `fieldsMax` changed fields. */
-export function changeReport(event: Envelope, incident: Incident | undefined, fieldsMax: number): ChangeReport {
+export function changeReport(
+  event: Envelope,
+  incident: Incident | undefined,
+  fieldsMax: number,
+  surroundings?: Surroundings,
+): ChangeReport {
   const summary = summarise(event, fieldsMax);
   const manager = event.manager ?? event.data.actor?.manager;
   const gitOps = gitOpsInWords(event);
   const { phase } = summary;
+  const facts: readonly (readonly [name: string, value: string])[] = [
+    ...(phase?.type === "moved" ? [["Phase", moveInWords(phase.from, phase.to) + held(phase)] as const] : []),
+    ...(phase?.type === "holds" ? [["Phase", `${phase.name} since ${inUtc(phase.since)}`] as const] : []),
+    ...summary.conditions.slice(0, CONDITIONS_MAX).map((condition) => [condition.type, inWords(condition)] as const),
+    ...(surroundings ? surroundingFacts(surroundings) : []),
+    ...(incident ? [["Incident", incidentInWords(incident, event)] as const] : []),
+    ...(manager ? [["Changed by", manager] as const] : []),
+    ["Cluster", event.cluster],
+    ["When", inUtc(event.time) + (event.data.gap ? " (some states in between may be missing)" : "")],
+  ];
   return {
     headline: `${summary.kind} ${summary.object}: ${summary.state}`.replace(/\s+/g, " "),
     facts: [
@@ -59,6 +81,8 @@ export function changeReport(event: Envelope, incident: Incident | undefined, fi
       ["Cluster", event.cluster],
       ["When", inUtc(event.time) + (event.data.gap ? " (some states in between may be missing)" : "")],
     ],
+    headline: headlineOf(summary),
+    facts: facts.map(([name, value]) => [cutText(name, NAME_CHARS_MAX), cutText(value, FACT_CHARS_MAX)]),
     message: summary.message && cutText(summary.message, MESSAGE_CHARS_MAX),
     fields: summary.fields.map(({ path, from, to }) => [path, from ?? "(not there)", to ?? "(removed)"]),
     fieldsMore: summary.fieldsMore,
@@ -99,7 +123,25 @@ export function inUtc(time: string): string {
 
 function inWords(condition: ConditionSummary): string {
   const details = [condition.reason, condition.message].filter((text) => text !== null && text !== "");
-  return cutText([moveInWords(condition.from, condition.to) + held(condition), ...details].join(" · "), FACT_CHARS_MAX);
+  return [moveInWords(condition.from, condition.to) + held(condition), ...details].join(" · ");
+}
+
+/** One line that is safe in a title, where nothing is markup: a phase may be any text. */
+function headlineOf({ kind, object, state }: ChangeSummary): string {
+  const what = cutText(`${kind} ${object}`, HEADLINE_CHARS_MAX - STATE_CHARS_MAX - 2);
+  return escapeText(`${what}: ${cutText(state, STATE_CHARS_MAX)}`.replace(/\s+/g, " "), "plain");
+}
+
+function surroundingFacts({ warnings, owned, ownedMore, incomplete }: Surroundings): [name: string, value: string][] {
+  return [
+    ...warnings.map(({ reason, message, count, at }, index): [string, string] => [
+      `Warning ${index + 1}`,
+      `${reason} (${count > 1 ? `${count} times, last ` : ""}${inUtc(at)}): ${message}`,
+    ]),
+    ...owned.map(({ kind, name, state }): [string, string] => [`Owns ${kind} ${name}`, state === "" ? "–" : state]),
+    ...(ownedMore > 0 ? [["Owns", `… and ${ownedMore} more`] as [string, string]] : []),
+    ...incomplete.map((kind): [string, string] => [`Owns ${kind}`, "… there are too many to look at all"]),
+  ];
 }
 
 function held({ from, heldSeconds }: { readonly from: string | null; readonly heldSeconds: number | null }): string {

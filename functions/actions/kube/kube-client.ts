@@ -29,6 +29,9 @@ export interface KubePlace {
   readonly name: string;
 }
 
+/** Where all objects of a kind are. */
+export type KubeCollection = Omit<KubePlace, "name">;
+
 /** A kind as the API server serves it. */
 export interface ServedKind {
   readonly plural: string;
@@ -46,6 +49,8 @@ export interface KubeCall {
 export interface KubeClient {
   /** `undefined`: it is not there. */
   get(place: KubePlace): Promise<KubeObject | undefined>;
+  /** One page of a list, as the API server gives it; `accept` asks for another form of it. */
+  list(collection: KubeCollection, query: Readonly<Record<string, string>>, accept?: string): Promise<unknown>;
   /** `exists`: there is one of this name, which need not be ours. */
   create(place: KubePlace, object: object): Promise<"created" | "exists">;
   /** A JSON merge patch; the preconditions are in its `metadata` (uid, resourceVersion). `changed`: they do not hold. */
@@ -130,6 +135,10 @@ function clientOf(access: KubeAccess, { subscription, signal }: KubeCall): KubeC
     async get(place) {
       const found = await unless([404], ask("get", place, { method: "GET", path: pathOf(place) }));
       return found.type === "refused" ? undefined : readObject(found.answer, place);
+    },
+    async list(collection, query, accept) {
+      const request = { method: "GET", path: collectionOf(collection), query, ...(accept && { accept }) } as const;
+      return await ask("list", { ...collection, name: "" }, request);
     },
     async create(place, body) {
       const request = { method: "POST", path: collectionOf(place), query: { fieldManager }, body } as const;
@@ -250,7 +259,7 @@ function rootOf(apiVersion: string): string {
   return groupOf(apiVersion) === "" ? `/api/${apiVersion}` : `/apis/${apiVersion}`;
 }
 
-function collectionOf({ apiVersion, plural, namespace }: KubePlace): string {
+function collectionOf({ apiVersion, plural, namespace }: KubeCollection): string {
   const scope = namespace === undefined ? "" : `/namespaces/${segment(namespace, "namespace")}`;
   return `${rootOf(apiVersion)}${scope}/${plural}`;
 }
