@@ -61,10 +61,15 @@ export function discordEmbed(
     ...links
       .filter(({ url }) => url.length <= 300)
       .slice(0, 5)
-      .map(({ text, url }) => `[${escaped(text, 100)}](${url.replace(/[()\s]/g, encodeURIComponent)})`),
+      .map(({ text, url }) => `[${escaped(text, 100)}](${linkTarget(url)})`),
   ];
   const embed = { title: escaped(title, LIMITS.title), description: cutText(lines.join("\n"), 2_400), fields, ...look };
   return withinTotal(embed);
+}
+
+/** A parenthesis would end the link, and encodeURIComponent leaves it. */
+function linkTarget(url: string): string {
+  return url.replaceAll("(", "%28").replaceAll(")", "%29").replace(/\s/g, encodeURIComponent);
 }
 
 /** Posts a message and resolves to its id. Throws as httpRequest does. */

@@ -16,9 +16,9 @@ export function isTooSoon(incident: Incident | undefined, event: Envelope, every
   return told.success && isWithin(told.data.at, event, everyMinutes);
 }
 
-/** Whether an event comes within so many minutes of a time (RFC 3339). */
+/** Whether an event comes within so many minutes of a time (RFC 3339); never within 0, though its own time may be earlier. */
 export function isWithin(time: string, event: Envelope, minutes: number): boolean {
-  return Date.parse(event.time) - Date.parse(time) < minutes * MINUTE_MS;
+  return minutes > 0 && Date.parse(event.time) - Date.parse(time) < minutes * MINUTE_MS;
 }
 
 /** Remembers that the event was told. */
