@@ -47,10 +47,9 @@ export type { Delivered } from "./pull.ts";
 export { ConsumerGoneError, pull } from "./pull.ts";
 export { compareQuantities, isSameAmount } from "./quantity.ts";
 export { follow, ReadInterruptedError, type Reading, read } from "./reader.ts";
+export { isRedacted } from "./redaction.ts";
 export { isSameSecret, readSecret, SecretError, SecretSource } from "./secret.ts";
 export { BridgeStatus } from "./status-report.ts";
-export { isRedacted } from "./redaction.ts";
-export { readSecret, SecretError, SecretSource } from "./secret.ts";
 export { getStored, type StoredMessage, type StoredQuery } from "./stored-message.ts";
 export {
   BLOBS_BUCKET,

@@ -6,8 +6,8 @@ import type { Envelope, Incident } from "#kit";
 import { type ChangeSummary, type ConditionSummary, moveInWords, summarise } from "./change-summary.ts";
 import { cutText } from "./cut-text.ts";
 import { durationInWords } from "./duration.ts";
-import { gitOpsInWords } from "./gitops-source.ts";
 import { escapeText } from "./escape.ts";
+import { gitOpsInWords } from "./gitops-source.ts";
 import type { Surroundings } from "./kube/surroundings.ts";
 
 /** A part of a report. All text is plain, as it stands in the object. */
@@ -66,21 +66,11 @@ export function changeReport(
     ...(surroundings ? surroundingFacts(surroundings) : []),
     ...(incident ? [["Incident", incidentInWords(incident, event)] as const] : []),
     ...(manager ? [["Changed by", manager] as const] : []),
+    ...(gitOps ? [["GitOps", gitOps] as const] : []),
     ["Cluster", event.cluster],
     ["When", inUtc(event.time) + (event.data.gap ? " (some states in between may be missing)" : "")],
   ];
   return {
-    headline: `${summary.kind} ${summary.object}: ${summary.state}`.replace(/\s+/g, " "),
-    facts: [
-      ...(phase?.type === "moved" ? [["Phase", moveInWords(phase.from, phase.to) + held(phase)] as const] : []),
-      ...(phase?.type === "holds" ? [["Phase", `${phase.name} since ${inUtc(phase.since)}`] as const] : []),
-      ...summary.conditions.slice(0, CONDITIONS_MAX).map((condition) => [condition.type, inWords(condition)] as const),
-      ...(incident ? [["Incident", incidentInWords(incident, event)] as const] : []),
-      ...(manager ? [["Changed by", manager] as const] : []),
-      ...(gitOps ? [["GitOps", gitOps] as const] : []),
-      ["Cluster", event.cluster],
-      ["When", inUtc(event.time) + (event.data.gap ? " (some states in between may be missing)" : "")],
-    ],
     headline: headlineOf(summary),
     facts: facts.map(([name, value]) => [cutText(name, NAME_CHARS_MAX), cutText(value, FACT_CHARS_MAX)]),
     message: summary.message && cutText(summary.message, MESSAGE_CHARS_MAX),

@@ -202,8 +202,7 @@ async function incidentOf(
 function contextOf<Config>(
   subscription: string,
   config: Config,
-  { event, attempt, log, signal, incidentMemory: { history } }: FunctionCall,
-  { event, held, attempt, log, signal }: FunctionCall,
+  { event, held, attempt, log, signal, incidentMemory: { history } }: FunctionCall,
   { steps: { step }, incident }: { readonly steps: Steps; readonly incident: Incident | undefined },
 ): FunctionContext<Config> {
   let before: KubeObject | null | undefined;
@@ -215,7 +214,6 @@ function contextOf<Config>(
     step,
     incident,
     history: history && (() => history(event, signal)),
-    object: event.data.object,
     heldSince: held?.since,
     object: held?.object ?? event.data.object,
     get before() {

@@ -171,7 +171,7 @@ describe("cr-reactor explain", () => {
     const file = subscriptionsFile(t, [{ ...database, name: "failed", when: { phase: {} } }], [rig.nats.url]);
     const { code, out, err } = await explain("failed", "-s", file);
     assert.deepEqual([code, err], [0, ""]);
-    assert.match(out, /0 events of the kind match\n  there is none in the log/);
+    assert.match(out, /0 events of the kind match\n {2}there is none in the log/);
   });
 
   test("a NATS that does not answer is said, and the rest all the same", async (t) => {

@@ -24,8 +24,10 @@ export interface DeliveryCounts {
 
 /** All zero. */
 export function newCounts(): DeliveryCounts {
-  return { matched: 0, runs: 0, done: 0, skipped: 0, undecided: 0, retried: 0, deadLetters: 0, lastError: undefined };
-  return { done: 0, skipped: 0, waiting: 0, undecided: 0, retried: 0, deadLetters: 0, lastError: undefined };
+  return {
+    ...{ matched: 0, runs: 0, done: 0, skipped: 0, waiting: 0, undecided: 0, retried: 0, deadLetters: 0 },
+    lastError: undefined,
+  };
 }
 
 /** Counts and logs how an event ended; `letter` is the sequence of its dead letter. */

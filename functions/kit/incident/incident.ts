@@ -4,8 +4,6 @@
  * marked afterwards, since the acknowledgement is the mark. Where the memory is lost, the object's events in the log are judged again.
  */
 import { type Envelope, encodeToken, type Json, type Logger } from "#contract";
-import type { MatchResult } from "../filter/match.ts";
-import type { Envelope, Json, Logger } from "#contract";
 import type { Matcher, MatchResult } from "../filter/match.ts";
 import { PermanentError } from "../outcome.ts";
 import { IDENTITY_BYTES_MAX, RECEIPTS_BYTES_MAX } from "./incident-limits.ts";
@@ -94,10 +92,6 @@ function checkIdentity({ id, cluster, apiversion, kind, namespace = "", name, da
 async function recordFromHistory(event: Envelope, options: IncidentOptions): Promise<IncidentRecord | undefined> {
   const { subscription, log } = options;
   let record: IncidentRecord | undefined;
-  for await (const older of memory.history?.(event, signal) ?? []) {
-    const type = matchOf(older, match);
-    if (type !== "matched" && type !== "resolving") continue;
-    const judged = judgeIncident(record, { event: older, subscription, type });
   for await (const occurrence of occurrencesBefore(event, options)) {
     const judged = judgeIncident(record, { ...occurrence, subscription });
     if (judged.type === "decided") record = judged.record;
@@ -114,7 +108,7 @@ async function* occurrencesBefore(
   let entered: Envelope | undefined;
   const hasHeldAt = (since: Envelope, { time }: Envelope) =>
     window !== undefined && Date.parse(time) - Date.parse(window.state.since(since)) >= window.forMs;
-  for await (const older of memory.history(event, signal)) {
+  for await (const older of memory.history?.(event, signal) ?? []) {
     const type = matchOf(older, match);
     const hasHeld = entered !== undefined && hasHeldAt(entered, older);
     if (entered !== undefined && hasHeld) yield { event: entered, type: "matched" };

@@ -133,11 +133,11 @@ describe("the permissions that doctor prints", () => {
     assert.equal(await stored("KV_CR_INCIDENTS"), 2);
     const asFunctions = await connectJetStream(signIn("functions"), "t");
     t.after(() => asFunctions.close());
-    const past = createNatsIncidents(asFunctions, log).history(
+    const past = createNatsIncidents(asFunctions, log).history?.(
       updated({ phase: "Running" }, { phase: "Failed" }).envelope,
       AbortSignal.timeout(20_000),
     );
-    assert.deepEqual(await Array.fromAsync(past), []);
+    assert.deepEqual(await Array.fromAsync(past ?? [undefined]), []);
     await stopBridge();
     const stopBridgeAgain = startBridge();
     await create("late", "x".repeat(1_200_000));
