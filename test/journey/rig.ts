@@ -28,9 +28,9 @@ export const databases = (...namespaces: string[]) => ({
 });
 
 /** A process of the command line, with a configuration file of its own. */
-async function startCommand(
+export async function startCommand(
   t: TestContext,
-  command: "bridge" | "run",
+  command: "bridge" | "run" | "serve",
   flag: string,
   config: object,
   isReady: RegExp,
