@@ -94,6 +94,8 @@ async function explain(
 
 /** What is left out, and what is as it is by default, is left out. */
 function selectionOf({ apiVersion, kind, cluster, when, resolve, includeExisting }: Subscription): Selection {
+
+function selectionOf({ apiVersion, kind, cluster, when, for: held, includeExisting }: Subscription): Selection {
   return {
     apiVersion,
     kind,
@@ -101,6 +103,7 @@ function selectionOf({ apiVersion, kind, cluster, when, resolve, includeExisting
     ...(includeExisting && { includeExisting }),
     ...(when !== undefined && { when }),
     ...(resolve !== undefined && { resolve }),
+    ...(held !== undefined && { for: held }),
   };
 }
 

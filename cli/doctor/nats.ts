@@ -16,6 +16,7 @@ import {
   StreamSettings,
   shownServer,
   stepsStream,
+  timersStream,
 } from "#contract";
 import { isAtLeast } from "../../bridge/dotted-version.ts";
 import {
@@ -187,6 +188,7 @@ function streamsOf({ bridge, functions }: NatsTarget): readonly ExpectedStream[]
   const blobs = { definition: blobsStream(settings), maker: "bridge", configured } as const;
   const checkpoints = { definition: checkpointsStream(settings), maker: "bridge", configured } as const;
   const ofFunctions = [deadLettersStream, retriesStream, stepsStream, incidentsStream].map(
+  const ofFunctions = [deadLettersStream, retriesStream, timersStream, stepsStream].map(
     (stream) => ({ definition: stream(settings), maker: "functions", configured: false }) as const,
   );
   return [log, ...(bridge === undefined ? [] : [blobs, checkpoints]), ...(functions ? ofFunctions : [])];

@@ -15,6 +15,8 @@ import {
   SCHEMAS_BUCKET,
   STEPS_BUCKET,
   SUBSCRIPTIONS_BUCKET,
+  TIMERS_ROOT,
+  TIMERS_STREAM,
 } from "#contract";
 import {
   EVERYBODY,
@@ -85,6 +87,13 @@ export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
     ...["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.DELETE"].map((call) => `$JS.API.${call}.${RETRIES_STREAM}`),
     `$JS.API.CONSUMER.CREATE.${RETRIES_STREAM}.>`,
     `$JS.API.CONSUMER.MSG.NEXT.${RETRIES_STREAM}.*`,
+    // What is due later.
+    `${TIMERS_ROOT}.>`,
+    ...["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.GET", "STREAM.MSG.DELETE"].map(
+      (call) => `$JS.API.${call}.${TIMERS_STREAM}`,
+    ),
+    `$JS.API.CONSUMER.CREATE.${TIMERS_STREAM}.>`,
+    `$JS.API.CONSUMER.MSG.NEXT.${TIMERS_STREAM}.*`,
     // What steps gave.
     `$KV.${STEPS_BUCKET}.>`,
     ...["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.GET"].map((call) => `$JS.API.${call}.KV_${STEPS_BUCKET}`),

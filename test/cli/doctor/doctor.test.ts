@@ -39,6 +39,7 @@ describe("doctor", () => {
         "nats ok: KV_CR_CHECKPOINTS: not there yet, the bridge makes it when it starts",
         "nats ok: CR_DEAD_LETTERS: not there yet, the functions make it when they need it",
         "nats ok: CR_RETRIES: not there yet, the functions make it when they need it",
+        "nats ok: CR_TIMERS: not there yet, the functions make it when they need it",
         "nats ok: KV_CR_STEPS: not there yet, the functions make it when they need it",
         "nats ok: KV_CR_INCIDENTS: not there yet, the functions make it when they need it",
         "nats ok: max_payload is 8 MiB: larger events go through the object store",

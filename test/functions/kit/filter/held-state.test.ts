@@ -1,9 +1,12 @@
 /** Which filters have a state that can hold, for `for`, and what that state is. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Duration, msOf } from "../../../../functions/kit/duration.ts";
 import { Filter } from "../../../../functions/kit/filter/filter.ts";
 import { heldStateOf, StatelessFilterError } from "../../../../functions/kit/filter/held-state.ts";
+import { bindAll } from "../../../../functions/main.ts";
 import type { DatabaseFields } from "../event-factory.ts";
 import * as event from "../event-factory.ts";
 
@@ -80,6 +83,27 @@ describe("a filter without such a state is refused with what is missing", () => 
       );
     });
   }
+});
+
+test("the example of functions/README.md is accepted", async () => {
+  const readme = readFileSync(join(import.meta.dirname, "../../../../functions/README.md"), "utf8");
+  const [, text = ""] = /^## For how long\n\n```yaml\n(.*?)^```/ms.exec(readme) ?? [];
+  const subscriptions = { text: `subscriptions:\n${text}`, fileName: "README.md" };
+  const [binding] = await bindAll({ subscriptions });
+  assert.equal(binding?.matcher.window?.forMs, 600_000);
+});
+
+test("a filter without a state is refused at start, with the subscription's name", async () => {
+  const entry = {
+    name: "any",
+    function: "relay",
+    apiVersion: "v1",
+    kind: "Pod",
+    for: "10m",
+    config: { url: "http://x/" },
+  };
+  const subscriptions = { text: JSON.stringify({ subscriptions: [entry] }), fileName: "subs.yaml" };
+  await assert.rejects(bindAll({ subscriptions }), /subscription "any": for: needs a filter/);
 });
 
 describe("a time", () => {

@@ -6,32 +6,11 @@ import { unlessMissing } from "../../../../bridge/jetstream-error.ts";
 import { findLetter, orderRetry } from "../../../../functions/kit/delivery/dead-letter-box.ts";
 import type { Run, StartOptions } from "../delivery/rig.ts";
 import { startRig, until } from "../delivery/rig.ts";
-import type { DatabaseFields, TestEvent } from "../event-factory.ts";
+import type { TestEvent } from "../event-factory.ts";
 import * as event from "../event-factory.ts";
+import { createHistory as history } from "./history.ts";
 
 const FAILED = { when: { phase: { to: "Failed" } }, for: "2s" } as const;
-
-/** An object's history as it happens now: each change is another number of replicas. */
-function history(name: string, metadata: DatabaseFields["metadata"] = {}) {
-  let replicas = 0;
-  let before: DatabaseFields = {};
-  const next = (fields: DatabaseFields): DatabaseFields => {
-    before = { name, spec: { replicas: ++replicas }, seenAtMs: Date.now(), metadata, ...fields };
-    return before;
-  };
-  return {
-    created: (phase: string) => {
-      const creationTimestamp = new Date().toISOString();
-      return event.created(next({ phase, metadata: { ...metadata, creationTimestamp } }));
-    },
-    moved: (phase: string, fields: DatabaseFields = {}) => {
-      const was = before;
-      return event.updated({ name, metadata, spec: { replicas }, ...was }, next({ phase, ...fields }));
-    },
-    deleted: () => event.deleted({ ...before, seenAtMs: Date.now() }),
-    existing: (phase: string, seenAtMs: number) => event.existing(next({ phase, seenAtMs })),
-  };
-}
 
 async function startScene(t: TestContext) {
   const rig = await startRig(t);
