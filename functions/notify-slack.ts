@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { defineFunction, type FunctionContext, readSecret, SecretSource } from "#kit";
 import { HttpUrl } from "./actions/http-client.ts";
+import { createLookAround, type Surroundings, SurroundingsSettings } from "./actions/kube/surroundings.ts";
 import { filledLinks, Links } from "./actions/link.ts";
 import type { MessageMaker } from "./actions/slack/block.ts";
 import type { SlackReceipt } from "./actions/slack/conversation.ts";
@@ -41,6 +42,8 @@ const Config = z
     fieldsMax: z.int().min(0).max(FIELDS_MAX).default(10),
     /** Which replies in an incident's thread are also shown in the channel. */
     broadcast: z.enum(["never", "resolved", "always"]).default("never"),
+    /** Asks the API server what is around the object: its newest warning Events, and what it owns. */
+    kubernetes: SurroundingsSettings,
   })
   .superRefine((config, context) => {
     const problem = targetProblem(config);
@@ -48,17 +51,28 @@ const Config = z
   });
 type Config = z.infer<typeof Config>;
 
-export default defineFunction({
-  name: "notify-slack",
-  description: "Posts a message about the change to a Slack channel, and keeps one thread for each incident.",
-  config: Config,
-  // A look into the channel's history, a post, a reply and an update of ten seconds each.
-  timeoutMs: 60_000,
-  async run(context) {
-    const { config } = context;
-    return config.webhookUrl ? await notifyThroughWebhook(context, config.webhookUrl) : await notifyAsBot(context);
-  },
-});
+/** The function with its connections to API servers. */
+function createNotifySlack() {
+  const lookAround = createLookAround();
+  return defineFunction({
+    name: "notify-slack",
+    description: "Posts a message about the change to a Slack channel, and keeps one thread for each incident.",
+    config: Config,
+    // A look into the channel's history, a post, a reply and an update of ten seconds each.
+    timeoutMs: 60_000,
+    async run(context) {
+      const { config, incident } = context;
+      if (config.webhookUrl && incident?.type === "updated")
+        return "not posted: an incoming webhook has no threads for an incident's updates";
+      const surroundings = await lookAround(config.kubernetes, context);
+      return config.webhookUrl
+        ? await notifyThroughWebhook(context, surroundings, config.webhookUrl)
+        : await notifyAsBot(context, surroundings);
+    },
+  });
+}
+
+export default createNotifySlack();
 
 function targetProblem({ webhookUrl, botToken, channel, slackApiUrl }: Config): string | undefined {
   if (webhookUrl && botToken) return "webhookUrl and botToken are two ways to post: keep one";
@@ -71,16 +85,19 @@ function targetProblem({ webhookUrl, botToken, channel, slackApiUrl }: Config): 
 }
 
 /** Opened and resolved are messages of their own: nothing that was posted can be found or changed. */
-async function notifyThroughWebhook(context: FunctionContext<Config>, webhookUrl: SecretSource): Promise<string> {
+async function notifyThroughWebhook(
+  context: FunctionContext<Config>,
+  surroundings: Surroundings | undefined,
+  webhookUrl: SecretSource,
+): Promise<string> {
   const { incident, step } = context;
-  if (incident?.type === "updated") return "not posted: an incoming webhook has no threads for an incident's updates";
-  const make = messageMaker(context, incident && { ...incident, place: "first" });
+  const make = messageMaker(context, surroundings, incident && { ...incident, place: "first" });
   // The secret is read at each try, so that a rotated one needs no restart.
   await step("post", ({ signal }) => postToWebhook(readSecret(webhookUrl), make, { signal }));
   return "posted through the webhook";
 }
 
-async function notifyAsBot(context: FunctionContext<Config>): Promise<string> {
+async function notifyAsBot(context: FunctionContext<Config>, surroundings: Surroundings | undefined): Promise<string> {
   const { config, event, incident, step, attempt, log } = context;
   const { botToken, channel: choice, slackApiUrl: apiUrl } = config;
   if (!botToken || !choice) throw new Error(targetProblem(config));
@@ -88,7 +105,7 @@ async function notifyAsBot(context: FunctionContext<Config>): Promise<string> {
   const call = { bot, step, event, attempt, log };
   const channel = () => channelFor(choice, event, context);
   if (incident === undefined) {
-    const message = messageMaker(context, undefined);
+    const message = messageMaker(context, surroundings, undefined);
     return postedTo(await postOnce({ ...call, name: "post", channel: channel(), message }));
   }
   return await tellIncident({
@@ -96,7 +113,7 @@ async function notifyAsBot(context: FunctionContext<Config>): Promise<string> {
     incident,
     channel,
     state: stateInWords(event),
-    message: (note) => messageMaker(context, note),
+    message: (note) => messageMaker(context, surroundings, note),
     isBroadcast: config.broadcast === "always" || config.broadcast === incident.type,
   });
 }
@@ -106,7 +123,11 @@ function postedTo({ channel, ts }: SlackReceipt): string {
 }
 
 /** Fills in the templates now: one that cannot be filled in is told before anything is sent. */
-function messageMaker(context: FunctionContext<Config>, incident: IncidentNote | undefined): MessageMaker {
+function messageMaker(
+  context: FunctionContext<Config>,
+  surroundings: Surroundings | undefined,
+  incident: IncidentNote | undefined,
+): MessageMaker {
   const { config, event } = context;
   const isReply = incident?.place === "reply";
   const isNews = incident === undefined || (incident.type === "opened" && !isReply);
@@ -117,6 +138,7 @@ function messageMaker(context: FunctionContext<Config>, incident: IncidentNote |
     mentions: isNews ? mentionsFor(config.mentions, event) : [],
     fieldsMax: config.fieldsMax,
     incident,
+    surroundings,
   };
   return (fields) => slackMessage(event, { ...options, fields });
 }

@@ -13,6 +13,7 @@ import {
   type ReportBlock,
   reportBlocks,
 } from "./actions/change-report.ts";
+import { createLookAround, SurroundingsSettings } from "./actions/kube/surroundings.ts";
 import { filledLinks, Links } from "./actions/link.ts";
 import { isWithin } from "./actions/pace.ts";
 import { renderTemplate, Template } from "./actions/template.ts";
@@ -43,6 +44,8 @@ const Config = z.strictObject({
     .min(0)
     .max(24 * 365)
     .default(24),
+  /** Asks the API server what is around the object: its newest warning Events, and what it owns. */
+  kubernetes: SurroundingsSettings,
 });
 type Config = z.infer<typeof Config>;
 type Context = FunctionContext<Config>;
@@ -61,29 +64,40 @@ const RECEIPT = "ticket";
 const CLOCK_SKEW_MS = 3_600_000;
 const HOUR_MS = 3_600_000;
 
-export default defineFunction({
-  name: "open-ticket",
-  description: "Keeps one ticket for each incident: opened, commented on, closed and opened again.",
-  config: Config,
-  // A ticket takes up to six calls, each of ten seconds at most.
-  timeoutMs: 60_000,
-  async run(context) {
-    const tracker = trackerOf(context);
-    const whole = changeReport(context.event, context.incident, context.config.fieldsMax);
-    const report = fitReport(whole, tracker.reportCharsMax);
-    const type = context.incident?.type ?? "opened";
-    switch (type) {
-      case "opened":
-        return await opened(context, tracker, report);
-      case "updated":
-        return await updated(context, tracker, report);
-      case "resolved":
-        return await resolved(context, tracker, report);
-      default:
-        return type satisfies never;
-    }
-  },
-});
+/** The function with its connections to API servers. */
+function createOpenTicket() {
+  const lookAround = createLookAround();
+  return defineFunction({
+    name: "open-ticket",
+    description: "Keeps one ticket for each incident: opened, commented on, closed and opened again.",
+    config: Config,
+    // A ticket takes up to six calls, each of ten seconds at most.
+    timeoutMs: 60_000,
+    async run(context) {
+      const { config, event, incident } = context;
+      const tracker = trackerOf(context);
+      const known = knownReceipt(incident);
+      const type = incident?.type ?? "opened";
+      if (type === "updated" && known && isWithin(known.toldAt, event, config.commentEveryMinutes))
+        return `${known.id} was told of less than ${config.commentEveryMinutes} minutes ago`;
+      const surroundings = await lookAround(config.kubernetes, context);
+      const whole = changeReport(event, incident, config.fieldsMax, surroundings);
+      const report = fitReport(whole, tracker.reportCharsMax);
+      switch (type) {
+        case "opened":
+          return await opened(context, tracker, report);
+        case "updated":
+          return await updated(context, tracker, report);
+        case "resolved":
+          return await resolved(context, tracker, report);
+        default:
+          return type satisfies never;
+      }
+    },
+  });
+}
+
+export default createOpenTicket();
 
 async function opened(context: Context, tracker: TicketTracker, report: ChangeReport): Promise<string> {
   const { incident, event } = context;
@@ -97,12 +111,9 @@ async function opened(context: Context, tracker: TicketTracker, report: ChangeRe
 }
 
 async function updated(context: Context, tracker: TicketTracker, report: ChangeReport): Promise<string> {
-  const { config, incident, event } = context;
-  const known = knownReceipt(incident);
+  const known = knownReceipt(context.incident);
   // Its opening became a dead letter, or is forgotten.
   const { ticket, how } = known ? { ticket: known, how: "known" } : await ensureTicket(context, tracker, report);
-  if (known && isWithin(known.toldAt, event, config.commentEveryMinutes))
-    return `${ticket.id} was told of less than ${config.commentEveryMinutes} minutes ago`;
   const blocks = [paragraph(report.headline), ...blocksOf(context, report)];
   const done = how === "opened" ? how : await comment(context, tracker, ticket, blocks);
   await rememberTold(context, ticket);

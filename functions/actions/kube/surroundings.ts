@@ -27,7 +27,7 @@ export const SurroundingsSettings = KubeSettings.unwrap()
       .max(5)
       .default([]),
   })
-  .exactOptional();
+  .optional();
 export type SurroundingsSettings = z.output<typeof SurroundingsSettings>;
 
 /** A warning Event. `at` is RFC 3339: when it was last seen. */

@@ -1,11 +1,12 @@
 /**
  * An event as a Slack message: a header with what happened and who is wanted, and beside a coloured bar the phase and how long it held,
- * conditions, the changed fields from what to what, links, and in small print who, where and when. Pure: the same event is always the
+ * conditions, the changed fields from what to what, what is around the object, links, and in small print who, where and when. Pure: the same event is always the
  * same message. It keeps Slack's limits by leaving out fields and saying how many, never by failing.
  */
 import type { Envelope } from "#kit";
 import { type ChangeSummary, moveInWords, summarise } from "../change-summary.ts";
 import { cutEscaped, cutText } from "../cut-text.ts";
+import type { Surroundings } from "../kube/surroundings.ts";
 import {
   escapeMrkdwn,
   escapePlain,
@@ -30,6 +31,7 @@ import {
   smallPrint,
 } from "./fact.ts";
 import { fieldBlocks } from "./field-table.ts";
+import { surroundingBlocks } from "./surroundings-lines.ts";
 
 /** What a subscription may choose. */
 export interface SlackMessageOptions {
@@ -45,6 +47,8 @@ export interface SlackMessageOptions {
   /** `lines`: for where Slack does not take a table; default `table`. */
   readonly fields?: "table" | "lines";
   readonly incident?: IncidentNote | undefined;
+  /** What is around the object. */
+  readonly surroundings?: Surroundings | undefined;
 }
 
 /** Room for the author's own paragraph. */
@@ -75,7 +79,11 @@ export function slackMessage(event: Envelope, options: SlackMessageOptions): Sla
       : header(`${prefix}${title || plain}`),
     ...(options.mentions?.length ? [section(options.mentions.join(" "))] : []),
   ];
-  const after = [...linkBlocks(options.links ?? []), ...smallPrint(event, incident)];
+  const after = [
+    ...surroundingBlocks(options.surroundings),
+    ...linkBlocks(options.links ?? []),
+    ...smallPrint(event, incident),
+  ];
   const text = fallback(summary, `${prefix}${title && !isReply ? `${title}: ${plain}` : plain}`);
   const message = (conditionsShown: number, fields: readonly SlackBlock[]) => {
     const facts = [
