@@ -93,9 +93,8 @@ async function explain(
 }
 
 /** What is left out, and what is as it is by default, is left out. */
-function selectionOf({ apiVersion, kind, cluster, when, resolve, includeExisting }: Subscription): Selection {
-
-function selectionOf({ apiVersion, kind, cluster, when, for: held, includeExisting }: Subscription): Selection {
+function selectionOf(subscription: Subscription): Selection {
+  const { apiVersion, kind, cluster, when, for: held, resolve, includeExisting } = subscription;
   return {
     apiVersion,
     kind,

@@ -187,8 +187,7 @@ function streamsOf({ bridge, functions }: NatsTarget): readonly ExpectedStream[]
   const log = { definition: eventsStream(settings), maker: "bridge", configured } as const;
   const blobs = { definition: blobsStream(settings), maker: "bridge", configured } as const;
   const checkpoints = { definition: checkpointsStream(settings), maker: "bridge", configured } as const;
-  const ofFunctions = [deadLettersStream, retriesStream, stepsStream, incidentsStream].map(
-  const ofFunctions = [deadLettersStream, retriesStream, timersStream, stepsStream].map(
+  const ofFunctions = [deadLettersStream, retriesStream, timersStream, stepsStream, incidentsStream].map(
     (stream) => ({ definition: stream(settings), maker: "functions", configured: false }) as const,
   );
   return [log, ...(bridge === undefined ? [] : [blobs, checkpoints]), ...(functions ? ofFunctions : [])];
