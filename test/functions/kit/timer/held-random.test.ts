@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { untilAnswered } from "../../../../bridge/jetstream.ts";
-import { createRandom } from "../../../chaos/random.ts";
+import { createRandom } from "../../../kit/random.ts";
 import { type Rig, type Started, startRig, until } from "../delivery/rig.ts";
 import type { TestEvent } from "../event-factory.ts";
 import { createHistory } from "./history.ts";
