@@ -1,0 +1,143 @@
+/**
+ * Functions that sleep are woken when, and only when, there is something for them: what KEDA's scaler asks a real nats-server, and what it
+ * makes of the answer. It has no processes while the lag is 0, and one as soon as it is more.
+ * Source: KEDA, pkg/scalers/nats_jetstream_scaler.go: `/jsz?acc=…&consumers=true&config=true`, lag = num_pending + num_ack_pending, active
+ * above activationLagThreshold; a missing consumer is an error, and with an error nothing is scaled down.
+ */
+import assert from "node:assert/strict";
+import { describe, type TestContext, test } from "node:test";
+import { z } from "zod";
+import { type Rig, startRig, until } from "../functions/kit/delivery/rig.ts";
+import { created, updated } from "../functions/kit/event-factory.ts";
+
+const Consumer = z.object({ name: z.string(), num_pending: z.int(), num_ack_pending: z.int() });
+const Answer = z.object({
+  account_details: z.array(
+    z.object({
+      name: z.string(),
+      stream_detail: z
+        .array(z.object({ name: z.string(), consumer_detail: z.array(Consumer).default([]) }))
+        .default([]),
+    }),
+  ),
+});
+/** Without accounts in its configuration nats-server has this one. */
+const ACCOUNT = "$G";
+
+/** As the scaler computes it; `missing` is its error. */
+async function lagOf({ nats }: Rig, consumer: string): Promise<number | "missing"> {
+  const query = new URLSearchParams({ acc: ACCOUNT, consumers: "true", config: "true" });
+  const { account_details } = Answer.parse(await (await fetch(`${nats.monitorUrl}/jsz?${query}`)).json());
+  const streams = account_details.filter(({ name }) => name === ACCOUNT).flatMap(({ stream_detail }) => stream_detail);
+  const stream = streams.find(({ name }) => name === "CR_EVENTS");
+  const found = stream?.consumer_detail.find(({ name }) => name === consumer);
+  return found === undefined ? "missing" : found.num_pending + found.num_ack_pending;
+}
+
+const FAILED = { when: { phase: { to: "Failed" } } };
+const SCALED = { when: { field: { path: "spec.replicas" } } };
+const failing = (name: string) => updated({ name, phase: "Running" }, { name, phase: "Failed" });
+const scaling = (name: string) => updated({ name, spec: { replicas: 1 } }, { name, spec: { replicas: 2 } });
+
+/** Its consumers are made, and nobody runs it any more. */
+async function fallenAsleep(t: TestContext, more: Parameters<Rig["start"]>[1] = FAILED) {
+  const rig = await startRig(t);
+  if (rig === undefined) return undefined;
+  const seen: string[] = [];
+  const start = (options = more) =>
+    rig.start(async ({ object }) => {
+      seen.push(object.metadata.name);
+    }, options);
+  const first = start();
+  await until(() => first.status().state === "running");
+  await first.stop();
+  return { rig, seen, start };
+}
+
+describe("a subscription without processes", () => {
+  test("has no lag while nothing matches, and one as soon as something does; woken, it is done with it", async (t) => {
+    const asleep = await fallenAsleep(t);
+    if (asleep === undefined) return;
+    const { rig, seen, start } = asleep;
+    await rig.publish(scaling("a"), created({ name: "b", phase: "Running" }));
+    assert.equal(await lagOf(rig, "cr-test"), 0);
+    await rig.publish(failing("c"));
+    assert.equal(await lagOf(rig, "cr-test"), 1);
+    const woken = start();
+    await until(async () => (await lagOf(rig, "cr-test")) === 0);
+    assert.deepEqual(seen, ["c"]);
+    await woken.stop();
+    await rig.publish(failing("d"));
+    assert.equal(await lagOf(rig, "cr-test"), 1);
+  });
+
+  test("keeps its consumer for as long as it sleeps, also when NATS starts again", async (t) => {
+    const asleep = await fallenAsleep(t);
+    if (asleep === undefined) return;
+    const { rig } = asleep;
+    assert.equal((await rig.consumer()).config["inactive_threshold"] ?? 0, 0);
+    assert.equal((await rig.consumer()).config["durable_name"], "cr-test");
+    await rig.nats.kill();
+    await rig.nats.restart();
+    assert.equal(await lagOf(rig, "cr-test"), 0);
+    await until(() => rig.jetStream.connected);
+    await rig.publish(failing("a"));
+    assert.equal(await lagOf(rig, "cr-test"), 1);
+  });
+
+  test("is not put to sleep while a try waits, and is woken for what a killed process had in hand", async (t) => {
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    let tries = 0;
+    const run = async () => {
+      tries++;
+      throw new Error("the receiver is away");
+    };
+    const limits = { retry: { firstMs: 600_000, maxMs: 600_000, resetAfterMs: 600_000 } };
+    const running = rig.start(run, { ...FAILED, limits });
+    await until(() => running.status().state === "running");
+    await rig.publish(failing("a"));
+    await until(() => tries === 1);
+    assert.equal(await lagOf(rig, "cr-test"), 1);
+    await running.stop();
+    assert.equal(await lagOf(rig, "cr-test"), 1);
+    const woken = rig.start(async () => {}, FAILED);
+    await until(async () => (await lagOf(rig, "cr-test")) === 0);
+    await woken.stop();
+  });
+
+  test("is woken by its filter of before until a process has read the edit, and by the new one from then on", async (t) => {
+    const asleep = await fallenAsleep(t);
+    if (asleep === undefined) return;
+    const { rig, seen, start } = asleep;
+    await rig.publish(scaling("too early"));
+    assert.equal(await lagOf(rig, "cr-test"), 0);
+    // What KEDA's cron trigger does.
+    const looking = start(SCALED);
+    await until(async () => {
+      const { config } = await rig.consumer();
+      const { "cr-generation": generation } = config["metadata"] as Readonly<Record<string, string>>;
+      return generation === "2" && looking.status().state === "running";
+    });
+    await looking.stop();
+    await rig.publish(failing("a"));
+    assert.equal(await lagOf(rig, "cr-test"), 0);
+    await rig.publish(scaling("b"));
+    assert.equal(await lagOf(rig, "cr-test"), 1);
+    const woken = start(SCALED);
+    await until(async () => (await lagOf(rig, "cr-test")) === 0);
+    assert.deepEqual(seen, ["b"]);
+    await woken.stop();
+  });
+
+  test("with partitions has the lag of each in its own consumer, and under the old name nothing", async (t) => {
+    const asleep = await fallenAsleep(t, { ...FAILED, partitions: 2 });
+    if (asleep === undefined) return;
+    const { rig } = asleep;
+    assert.equal(await lagOf(rig, "cr-test"), "missing");
+    await rig.publish(...["a", "b", "c", "d", "e", "f", "g", "h"].map(failing));
+    const lags = await Promise.all(["cr-test_0of2", "cr-test_1of2"].map((name) => lagOf(rig, name)));
+    assert.equal(Number(lags[0]) + Number(lags[1]), 8);
+    assert.ok(lags.every((lag) => Number(lag) > 0));
+  });
+});
