@@ -24,7 +24,8 @@ import type { KnownObject } from "./store.ts";
 import { objectSubject } from "./subject.ts";
 
 /** `missing`: not alive in the log; `stale`: older there; `replaced`: another one of its name there; `ghost`: alive only there. */
-export type DifferenceKind = "missing" | "stale" | "replaced" | "ghost";
+export const DIFFERENCE_KINDS = ["missing", "stale", "replaced", "ghost"] as const;
+export type DifferenceKind = (typeof DIFFERENCE_KINDS)[number];
 
 /** An object that the cluster and the log disagree about. Versions are in the form that orders across epochs. */
 export interface Difference {

@@ -4,7 +4,7 @@
  */
 import { type Census, createCensus } from "./census.ts";
 import type { Op, Part } from "./change.ts";
-import type { DifferenceKind } from "./comparison.ts";
+import { DIFFERENCE_KINDS, type DifferenceKind } from "./comparison.ts";
 import { type Exposition, renderMetrics } from "./exposition.ts";
 import { createInstruments } from "./instrument.ts";
 import { objectFamilies } from "./object-count.ts";
@@ -105,6 +105,10 @@ export function createMetrics(): Metrics {
         const name = `${resource.plural}${resource.group && `.${resource.group}`}`;
         of.phaseHeld.observe({ resource: name, phase: phaseName(name, phase) }, seconds);
       };
+      // So that the first one is seen as an increase.
+      for (const counter of [of.gaps, of.refusals]) counter.inc({ resource: title }, 0);
+      for (const kind of DIFFERENCE_KINDS) of.differences.inc({ resource: title, kind }, 0);
+      for (const cause of ["log-lost", "rewound"]) of.recoveries.inc({ resource: title, cause }, 0);
       const census = createCensus({ title, resource, ...(wishes && { wishes }), onPhaseLeft });
       censuses.set(title, census);
       return census;

@@ -96,6 +96,8 @@ async function needsOf(files: readonly string[]): Promise<Needs> {
   if (mention(/\b(sharedKube|needKube|startKube)\b/)) binaries.push("etcd", "kube-apiserver");
   if (mention(/\bneedAlertmanager\b/)) binaries.push("alertmanager");
   if (mention(/\bneedHelm\b/)) binaries.push("helm");
+  if (mention(/\bneedPrometheus\b/)) binaries.push("prometheus");
+  if (mention(/\bneedPromtool\b/)) binaries.push("promtool");
   if (mention(/\bneedKubectl\b/)) binaries.push("kubectl"); // last: building it is quick after kube-apiserver
   return { binaries, isKubeShared: mention(/\bsharedKube\b/) };
 }

@@ -71,7 +71,13 @@ describe("a process of functions", () => {
     const ask = (path: string) => fetch(`http://127.0.0.1:${running.healthPort}${path}`);
     await until(async () => (await ask("/readyz")).status === 200);
     assert.equal((await ask("/livez")).status, 200);
-    assert.match(await (await ask("/metrics")).text(), /ask \/livez, \/readyz, \/metrics or \/status/);
+    assert.match(await (await ask("/metrics")).text(), /^cr_reactor_subscription_runs_total\{subscription="a"\} 0$/m);
+    const { subscriptions } = (await (await ask("/status")).json()) as { subscriptions: { name: string }[] };
+    assert.deepEqual(
+      subscriptions.map(({ name }) => name),
+      ["a"],
+    );
+    assert.match(await (await ask("/")).text(), /ask \/livez, \/readyz, \/metrics or \/status/);
     stop.abort();
     await Promise.all([quiet.done, running.done]);
     await assert.rejects(ask("/livez"));

