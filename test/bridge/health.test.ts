@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { get } from "node:http";
 import { describe, test } from "node:test";
 import { serveHealth } from "../../bridge/health.ts";
 import { createMetrics } from "../../bridge/metrics.ts";
@@ -33,6 +34,30 @@ describe("the health endpoints", () => {
       await metrics.text(),
       /cr_reactor_events_published_total\{resource="databases\.demo\.example\.com",op="updated"\} 1/,
     );
+  });
+
+  test("tell the status to this machine, but not to a page in its browser, and with a token to whoever has it", async (t) => {
+    process.env["TEST_STATUS_TOKEN"] = "correct-horse";
+    const readiness = () => ({ ready: true, details: {} });
+    const status = () => ({ objects: 1 });
+    const common = { host: "127.0.0.1", port: 0, readiness, status };
+    const [open, guarded] = await Promise.all([
+      serveHealth(common),
+      serveHealth({ ...common, token: { env: "TEST_STATUS_TOKEN" } }),
+    ]);
+    t.after(() => Promise.all([open.close(), guarded.close()]));
+    const ask = (port: number, headers: Record<string, string> = {}) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        get({ host: "127.0.0.1", port, path: "/status", headers }, ({ statusCode }) => resolve(statusCode)).on(
+          "error",
+          reject,
+        );
+      });
+    assert.equal(await ask(open.port), 200);
+    assert.equal(await ask(open.port, { host: `evil.example.com:${open.port}` }), 403);
+    assert.equal(await ask(guarded.port), 401);
+    assert.equal(await ask(guarded.port, { authorization: "Bearer correct-hors" }), 401);
+    assert.equal(await ask(guarded.port, { authorization: "Bearer correct-horse" }), 200);
   });
 
   test("name themselves to who asks for something else", async (t) => {
