@@ -11,12 +11,7 @@ import { isSameAmount, quantityNumber } from "./quantity.ts";
 
 /** Set by us on each series. */
 const OWN_LABELS = ["resource", "namespace", "name"];
-const LabelName = z
-  .string()
-  .regex(/^[a-zA-Z][a-zA-Z0-9_]*$/, "expected a label's name: letters, digits and _")
-  .refine((name) => !OWN_LABELS.includes(name), {
-    error: `${OWN_LABELS.join(", ")} are set already: choose another name`,
-  });
+const LABEL_NAME = /^[a-zA-Z][a-zA-Z0-9_]*$/;
 
 /** Each is a series an object, so a few. */
 const METRICS_MAX = 16;
@@ -31,10 +26,7 @@ export const ObjectMetric = z.strictObject({
     .regex(/^(?!values_dropped$)[a-z][a-z0-9_]{0,99}$/, "expected a metric's name: lower-case letters, digits and _"),
   path: FieldPath,
   /** Labels, by the paths of their values. */
-  labels: z
-    .record(LabelName, FieldPath)
-    .refine((labels) => Object.keys(labels).length <= LABELS_MAX, { error: `at most ${LABELS_MAX} labels` })
-    .default({}),
+  labels: z.record(z.string(), FieldPath).superRefine(refuseLabels).default({}),
 });
 export type ObjectMetric = z.infer<typeof ObjectMetric>;
 
@@ -45,7 +37,7 @@ export type DivergedPair = z.infer<typeof DivergedPair>;
 /** What an entry of the configuration's `resources` may ask for. */
 export const ObjectMetricLists = {
   /** Gauges of values in each object: a series an object. */
-  metrics: z.array(ObjectMetric).max(METRICS_MAX).default([]),
+  metrics: z.array(ObjectMetric).max(METRICS_MAX).superRefine(refuseSameNames).default([]),
   /** How many objects have different values in both places. */
   diverged: z.array(DivergedPair).max(PAIRS_MAX).default([]),
 };
@@ -124,4 +116,28 @@ function labelOf(object: KubeObject, path: Segments): string {
   const value = valueAt(object, path);
   if (value === undefined || value === null) return "";
   return (typeof value === "object" ? JSON.stringify(value) : String(value)).slice(0, LABEL_LENGTH_MAX);
+}
+
+/** Their series would be the same. */
+function refuseSameNames(metrics: readonly ObjectMetric[], context: z.RefinementCtx): void {
+  for (const [index, { name }] of metrics.entries()) {
+    if (metrics.findIndex((each) => each.name === name) === index) continue;
+    context.addIssue({
+      code: "custom",
+      path: [index, "name"],
+      message: `"${name}" is there already: choose another name`,
+    });
+  }
+}
+
+function refuseLabels(labels: Readonly<Record<string, string>>, context: z.RefinementCtx): void {
+  const names = Object.keys(labels);
+  if (names.length > LABELS_MAX) context.addIssue({ code: "custom", message: `expected at most ${LABELS_MAX} labels` });
+  for (const name of names) {
+    const message = OWN_LABELS.includes(name)
+      ? `${OWN_LABELS.join(", ")} are set already: choose another name`
+      : "expected a label's name: letters, digits and _";
+    if (OWN_LABELS.includes(name) || !LABEL_NAME.test(name))
+      context.addIssue({ code: "custom", path: [name], message });
+  }
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { z } from "zod";
 import { type MetricFamily, renderMetrics } from "../../bridge/exposition.ts";
-import { numberOf } from "../../bridge/object-metric.ts";
+import { numberOf, ObjectMetricLists } from "../../bridge/object-metric.ts";
 
 const FAMILIES: readonly MetricFamily[] = [
   { name: "a_total", help: "Of a \\ and\na line.", type: "counter", samples: [{ labels: { x: 'q"\\\n' }, value: 1 }] },
@@ -69,5 +70,31 @@ describe("a configured metric reads", () => {
     [undefined, undefined],
   ] as const) {
     test(`${JSON.stringify(value)} as ${expected}`, () => assert.equal(numberOf(value), expected));
+  }
+});
+
+describe("the configuration of metrics", () => {
+  const path = "spec.replicas";
+  for (const { name, metrics, problem } of [
+    {
+      name: "the same name twice",
+      metrics: [
+        { name: "a", path },
+        { name: "a", path },
+      ],
+      problem: /is there already/,
+    },
+    {
+      name: "a label that is set already",
+      metrics: [{ name: "a", path, labels: { namespace: path } }],
+      problem: /are set already/,
+    },
+    { name: "a name that is none", metrics: [{ name: "A-b", path }], problem: /expected a metric's name/ },
+    { name: "a path that cannot be read", metrics: [{ name: "a", path: "spec..x" }], problem: /write it as/ },
+  ]) {
+    test(`refuses ${name}`, () => {
+      const parsed = z.strictObject(ObjectMetricLists).safeParse({ metrics });
+      assert.match(parsed.error?.issues[0]?.message ?? "", problem);
+    });
   }
 });
