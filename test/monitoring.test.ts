@@ -33,6 +33,15 @@ const dashboard = JSON.parse(readFileSync(join(FOLDER, "dashboard.json"), "utf8"
   panels: { title: string; targets?: { expr: string }[] }[];
 };
 
+const readmes = ["bridge", "functions"]
+  .map(
+    (room) =>
+      readFileSync(join(import.meta.dirname, "..", room, "README.md"), "utf8")
+        .split("## Metrics and status")[1]
+        ?.split("\n## ")[0],
+  )
+  .join("\n");
+
 /** Every expression, with Grafana's variables as Grafana would fill them in. */
 const expressions = [
   ...rules.map(({ alert, expr }) => ({ place: alert, expr })),
@@ -124,6 +133,11 @@ describe("the dashboard and the alerts", () => {
       for (const name of used) assert.ok(names.has(name), `${place}: there is no metric ${name}`);
       await assert.doesNotReject(prometheus.query(expr), `${place}: ${expr}`);
     }
+    for (const [name] of readmes.matchAll(/\bcr_reactor_(?!resource_)\w+[a-z]\b/g))
+      assert.ok(
+        names.has(name) || names.has(`${name}_bucket`),
+        `a README tells of ${name}, and there is no such metric`,
+      );
     const value = async (query: string) => await prometheus.query(`${query} == 1`);
     const resource = 'resource="databases.demo.example.com"';
     assert.equal((await value(`cr_reactor_objects{${resource},namespace="prod",phase="Failed"}`)).length, 1);

@@ -39,6 +39,16 @@ describe("the bridge's configuration", () => {
     assert.ok(config.resources.length >= 4 && config.resources.some(({ redact }) => redact.length > 0));
   });
 
+  test("takes the metrics as the README of this room shows them", () => {
+    const readme = readFileSync(join(import.meta.dirname, "../../bridge/README.md"), "utf8");
+    const [example = ""] = /(?:^ {4}.*\n)+/m.exec(readme.slice(readme.indexOf("## Metrics and status"))) ?? [];
+    const config = read(
+      `cluster: dev\nresources:\n  - apiVersion: demo.example.com/v1\n    kind: Database\n${example}`,
+    );
+    assert.deepEqual(config.resources[0]?.metrics[0]?.labels, { engine: "spec.engine" });
+    assert.equal(config.resources[0]?.diverged.length, 1);
+  });
+
   const resource = "{apiVersion: demo.example.com/v1, kind: Database";
   const rows = [
     {
