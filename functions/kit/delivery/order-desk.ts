@@ -17,7 +17,7 @@ export interface OrderDeskOptions {
   readonly subjects: readonly string[];
   /** The server removes a consumer that nobody has asked for so long: of a subscription, or a partition, that is no more. */
   readonly idleMsMax: number;
-  /** Orders in hand: each holds the bytes of its event. */
+  /** Orders in hand, which the server keeps to: each holds the bytes of its event. Whatever comes is in hand at once, and gives signs of life. */
   readonly ordersMax: number;
   /** Makes the stream when it is missing. */
   readonly ensure: (settings: StreamSettings) => Promise<void>;
@@ -63,13 +63,11 @@ export async function openOrderDesk(jetStream: JetStream, options: OrderDeskOpti
       resolve();
     });
   };
-  const whenAnyEnded = () => Promise.race([...inHand.values()].map(({ ended }) => ended));
   while (!signal.aborted) {
     try {
       if (await isReady(jetStream, options)) {
-        for await (const order of pull(jetStream, { stream, consumer, demandMax: 1, signal })) {
+        for await (const order of pull(jetStream, { stream, consumer, demandMax: ordersMax, signal })) {
           take(order);
-          if (inHand.size >= ordersMax) await whenAnyEnded();
         }
       }
     } catch (error) {
@@ -83,7 +81,7 @@ export async function openOrderDesk(jetStream: JetStream, options: OrderDeskOpti
 /** Makes stream and consumer as they should be. Resolves to false as long as there is no log. */
 async function isReady(
   jetStream: JetStream,
-  { stream, consumer, description, subjects, idleMsMax, ensure, limits }: OrderDeskOptions,
+  { stream, consumer, description, subjects, idleMsMax, ordersMax, ensure, limits }: OrderDeskOptions,
 ): Promise<boolean> {
   const settings = await findLogSettings(jetStream);
   if (settings === undefined) return false;
@@ -93,6 +91,7 @@ async function isReady(
     ack_policy: "explicit",
     ack_wait: limits.ackWaitMs * NANOSECONDS_PER_MS,
     max_deliver: -1,
+    max_ack_pending: ordersMax,
     filter_subjects: subjects,
     inactive_threshold: idleMsMax * NANOSECONDS_PER_MS,
   };
