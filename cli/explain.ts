@@ -95,6 +95,17 @@ async function explain(
 /** What is left out, and what is as it is by default, is left out. */
 function selectionOf(subscription: Subscription): Selection {
   const { apiVersion, kind, cluster, when, for: held, resolve, includeExisting } = subscription;
+
+function selectionOf({
+  apiVersion,
+  kind,
+  cluster,
+  when,
+  for: held,
+  debounce,
+  count,
+  includeExisting,
+}: Subscription): Selection {
   return {
     apiVersion,
     kind,
@@ -103,6 +114,8 @@ function selectionOf(subscription: Subscription): Selection {
     ...(when !== undefined && { when }),
     ...(resolve !== undefined && { resolve }),
     ...(held !== undefined && { for: held }),
+    ...(debounce !== undefined && { debounce }),
+    ...(count !== undefined && { count }),
   };
 }
 

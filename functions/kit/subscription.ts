@@ -79,8 +79,8 @@ export interface Binding {
 interface FunctionCall extends Pick<FunctionContext<unknown>, "event" | "attempt" | "log" | "signal"> {
   /** How the event came out. */
   readonly match: Extract<MatchResult["type"], "matched" | "resolving">;
-  /** With `for`: since when what it waited for has held, and the object as it is by now. */
-  readonly held?: { readonly since: string; readonly object: KubeObject } | undefined;
+  /** With `for` or `debounce`: since when what it waited for has held, and the object as it is by now. */
+  readonly held?: { readonly since: string | undefined; readonly object: KubeObject } | undefined;
   /** Where the results of its steps are. */
   readonly stepMemory: StepMemory;
   readonly incidentMemory: IncidentMemory;
@@ -135,7 +135,7 @@ export function bind<Schema extends z.ZodType>(
   }
   const config = parsed.data;
   checkFilters(subscription);
-  checkState(subscription);
+  checkTimes(subscription);
   const { subjects } = planSelection(subscription);
   const matcher = compileFilter(subscription);
   return {
@@ -177,8 +177,17 @@ function checkFilters(subscription: Subscription): void {
     refuse("when", "an object that is deleted is never in trouble again: leave out resolve, or say what fails");
 }
 
-/** `for` is said of what can stay so. */
-function checkState(subscription: Subscription): void {
+/** `for` is said of what can stay so; what an incident is told of late, or not at all, is said by `for` alone. */
+function checkTimes(subscription: Subscription): void {
+  const { name, debounce, count, resolve } = subscription;
+  const times = { for: subscription.for, debounce, count };
+  const named = Object.entries(times).flatMap(([key, value]) => (value === undefined ? [] : [key]));
+  if (named.length > 1)
+    throw new SubscriptionError(`subscription "${name}": ${named.join(" and ")} exclude each other: keep one`);
+  if (resolve !== undefined && named.length > 0 && subscription.for === undefined)
+    throw new SubscriptionError(
+      `subscription "${name}": ${named[0]}: cannot be said beside resolve: use for, or leave one out`,
+    );
   if (subscription.for === undefined) return;
   try {
     heldStateOf(subscription.when);

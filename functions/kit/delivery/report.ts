@@ -12,7 +12,7 @@ export interface DeliveryCounts {
   runs: number;
   done: number;
   skipped: number;
-  /** They entered a state that has to hold for a while first (`for`); each comes again when that is over. */
+  /** They have to wait first (`for`, `debounce`); each comes again when that is over. */
   waiting: number;
   /** Of the skipped: those for which an expression of the filter could not be evaluated. */
   undecided: number;

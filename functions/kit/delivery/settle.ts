@@ -21,6 +21,7 @@ import type { IncidentMemory } from "../incident/incident-memory.ts";
 import { type Outcome, PermanentError } from "../outcome.ts";
 import type { StepMemory } from "../step/step-memory.ts";
 import type { Binding } from "../subscription.ts";
+import { makesCountFull } from "../timer/count.ts";
 import type { Entry, Timers } from "../timer/timers.ts";
 import { attempt } from "./attempt.ts";
 import type { Slots } from "./slots.ts";
@@ -32,7 +33,7 @@ export type Settled = {
   readonly firstTriedMs?: number;
 } & (Exclude<Outcome, { type: "retry" }> | Waiting);
 
-/** The event entered a state that has to hold for a while: its timer is stored, and brings it again. */
+/** The event has to wait for a while, with `for` or `debounce`: its timer is stored, and brings it again. */
 interface Waiting {
   readonly type: "waiting";
 }
@@ -52,7 +53,7 @@ export interface SettleOptions {
   readonly binding: Binding;
   readonly stepMemory: StepMemory;
   readonly incidentMemory: IncidentMemory;
-  /** Where the events of a subscription with `for` wait; without it they are run at once. */
+  /** Where the events of a subscription with `for` or `debounce` wait; without it they are run at once. */
   readonly timers?: Timers | undefined;
   readonly log: Logger;
   readonly slots: Slots;
@@ -140,9 +141,9 @@ export type Judgement =
   | { readonly type: "ended"; readonly outcome: Outcome; readonly warning?: Warning }
   | { readonly type: "unopened"; readonly id: string; readonly error: Error };
 
-/** The state that an event entered has held for as long as it should. */
+/** The state that an event entered has held for as long as it should, or nothing more has matched. */
 export interface Held {
-  readonly since: string;
+  readonly since: string | undefined;
   /** The object as it is by now. */
   readonly object: KubeObject;
 }
@@ -162,7 +163,7 @@ export async function tryToEnd(
   };
   const outcome = await attempt(wait, { ...options, timeoutMs: WAIT_ATTEMPT_MS });
   if (outcome.type !== "done") return outcome;
-  log.info({ since: event.time }, "waits whether the state holds");
+  log.info({ since: event.time }, "waits for its time");
   return { type: "waiting" };
 }
 
@@ -188,14 +189,33 @@ async function judge(settling: Settling, options: SettleOptions): Promise<Judgem
     if (judgement.type !== "run") return judgement;
     if (settling.dueAtMs === undefined && options.isWanted?.(judgement.event) === false)
       return skipped("the filter before the edit does not match");
-    return judgement.match === "matched" ? await judgeState(judgement, settling, options) : judgement;
+    if (judgement.match !== "matched") return judgement;
+    const counted = await judgeCount(judgement, options);
+    return counted.type === "run" ? await judgeWindow(counted, settling, options) : counted;
   } catch (thrown) {
     return { type: "ended", outcome: { type: "dead-letter", error: asMalformed(thrown) } };
   }
 }
 
-/** With `for`, an event has to wait at first; when it was due, it is run if the state that it entered still holds. */
-async function judgeState(
+/** With `count`, an event is run that makes the number full. */
+async function judgeCount(
+  judgement: Extract<Judgement, { type: "run" }>,
+  { jetStream, binding: { matcher }, incidentMemory, stopping }: SettleOptions,
+): Promise<Judgement> {
+  const { event } = judgement;
+  const { count, match } = matcher;
+  if (count === undefined || jetStream === undefined) return judgement;
+  try {
+    const older = incidentMemory.history(event, stopping);
+    if (await makesCountFull(event, older, { ...count, match })) return judgement;
+    return skipped(`it is not ${count.min} times within the time of count`);
+  } catch (error) {
+    return { type: "unopened", id: event.id, error: error as Error };
+  }
+}
+
+/** With `for` or `debounce`, an event has to wait at first; when it was due, it is run if it is still what it was. */
+async function judgeWindow(
   judgement: Extract<Judgement, { type: "run" }>,
   { message, streamSequence = 0, storedAtMs = Date.now(), dueAtMs }: Settling,
   { binding, timers, stopping }: SettleOptions,
@@ -204,7 +224,7 @@ async function judgeState(
   const { window } = binding.matcher;
   if (window === undefined) return judgement;
   if (timers === undefined)
-    return { ...judgement, held: { since: window.state.since(event), object: event.data.object } };
+    return { ...judgement, held: { since: window.state?.since(event), object: event.data.object } };
   const wait = { type: "wait", timers, event, message, streamSequence, storedAtMs } as const;
   if (dueAtMs === undefined) return wait;
   try {

@@ -150,6 +150,10 @@ export const Selection = z.strictObject({
   when: Filter.optional(),
   /** The function is called only when what `when` says became so has been so for this long (`10m`), and once for each time; default at once. */
   for: Duration.optional(),
+  /** The function is called only when nothing more of the object has matched for this long, with the last event that did; default at once. */
+  debounce: Duration.optional(),
+  /** The function is called only with the event that makes it so many of the object within this time, and then counts anew. */
+  count: z.strictObject({ min: z.int().min(2).max(20), within: Duration }).optional(),
   /** The opposite of `when`: named, the function is told about incidents, which `when` opens and this resolves. A deletion resolves too. */
   resolve: Filter.optional(),
   /** Whether objects that were already there when the bridge first saw them count as born now; default false. */

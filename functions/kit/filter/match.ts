@@ -16,12 +16,20 @@ export type MatchResult =
   | { readonly type: "unmatched" }
   | { readonly type: "undecided"; readonly reason: string };
 
+/** How long an event that matched waits before it is run; without a state until nothing more has matched. */
+export interface Window {
+  readonly ms: number;
+  readonly state: HeldState | undefined;
+}
+
 /** A selection that is compiled; it keeps nothing from one event to the next. */
 export interface Matcher {
   /** Throws an Error when the event's patch does not fit its object. */
   match(event: Envelope): MatchResult;
-  /** With `for`: the state that has to hold, and for how long. */
-  readonly window?: { readonly state: HeldState; readonly forMs: number } | undefined;
+  /** With `for` or `debounce`: how long an event waits, and with `for` the state that has to hold. */
+  readonly window?: Window | undefined;
+  /** With `count`: how many of the object, within which time. */
+  readonly count?: { readonly min: number; readonly withinMs: number } | undefined;
   /** Comes out as `match` does. Throws as `match` does, or sooner, because it looks at everything. */
   explain(event: Envelope): Explanation;
 }
@@ -31,9 +39,10 @@ export function compileFilter(selection: Selection): Matcher {
   const opening = compileSelection(selection);
   const resolving = resolvingOf(selection);
   const recovery = resolving && compileSelection(resolving);
-  const { for: held, when } = selection;
+  const { count } = selection;
   return {
-    window: held === undefined ? undefined : { state: heldStateOf(when), forMs: msOf(held) },
+    window: windowOf(selection),
+    count: count && { min: count.min, withinMs: msOf(count.within) },
     match(event) {
       const occurrence = occurrenceOf(event);
       const isRecovery = recovery !== undefined && evaluate(recovery, occurrence);
@@ -49,6 +58,11 @@ export function compileFilter(selection: Selection): Matcher {
       return eitherOf(explain(opening, occurrence), explain(recovery, occurrence));
     },
   };
+}
+
+function windowOf({ for: held, debounce, when }: Selection): Window | undefined {
+  if (held !== undefined) return { ms: msOf(held), state: heldStateOf(when) };
+  return debounce === undefined ? undefined : { ms: msOf(debounce), state: undefined };
 }
 
 /** What opens an incident or goes on with it, and what resolves it, under one roof. */

@@ -109,10 +109,12 @@ async function* occurrencesBefore(
   const hasHeldAt = (since: Envelope, { time }: Envelope) =>
     window !== undefined && Date.parse(time) - Date.parse(window.state.since(since)) >= window.forMs;
   for await (const older of memory.history?.(event, signal) ?? []) {
+    window?.state !== undefined && Date.parse(time) - Date.parse(window.state.since(since)) >= window.ms;
+  for await (const older of memory.history(event, signal)) {
     const type = matchOf(older, match);
     const hasHeld = entered !== undefined && hasHeldAt(entered, older);
     if (entered !== undefined && hasHeld) yield { event: entered, type: "matched" };
-    if (hasHeld || type === "matched" || window?.state.isSo(older) === false) entered = undefined;
+    if (hasHeld || type === "matched" || window?.state?.isSo(older) === false) entered = undefined;
     if (type === "matched" && window !== undefined) entered = older;
     else if (type === "matched" || type === "resolving") yield { event: older, type };
   }

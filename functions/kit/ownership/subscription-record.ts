@@ -54,8 +54,19 @@ export type SubscriptionRecord = z.infer<typeof SubscriptionRecord>;
 
 /** What a subscription, as this process has it, asks for. */
 export function wantedOf({ subscription, functionName, subjects }: Binding): Wanted {
-  const { apiVersion, kind, cluster, when, for: held, resolve, includeExisting, partitions } = subscription;
-  const selection = { apiVersion, kind, cluster, when, for: held, resolve, includeExisting };
+  const {
+    apiVersion,
+    kind,
+    cluster,
+    when,
+    for: held,
+    debounce,
+    count,
+    resolve,
+    includeExisting,
+    partitions,
+  } = subscription;
+  const selection = { apiVersion, kind, cluster, when, for: held, debounce, count, resolve, includeExisting };
   const identity = { function: functionName, selection, subjects: [...subjects], partitions };
   return { ...identity, digest: hash("sha256", canonical(identity), "hex").slice(0, 16) };
 }

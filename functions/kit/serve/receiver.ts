@@ -174,11 +174,13 @@ function untilAborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** What waits is answered when it is due, which no sender waits for. */
+/** What waits would be answered when it is due, which no sender waits for; what came before is in the log alone. */
 function refuseWaiting(bindings: readonly Binding[]): void {
-  const waiting = bindings.find(({ matcher }) => matcher.window !== undefined);
-  if (waiting === undefined) return;
-  throw new SubscriptionError(
-    `subscription "${waiting.subscription.name}": for: waits in NATS for its time, which an HTTP request cannot: run it with cr-reactor run`,
-  );
+  for (const { subscription } of bindings) {
+    const field = (["for", "debounce", "count"] as const).find((each) => subscription[each] !== undefined);
+    if (field === undefined) continue;
+    throw new SubscriptionError(
+      `subscription "${subscription.name}": ${field}: needs the log and its timers, which a request does not have: run it with cr-reactor run`,
+    );
+  }
 }

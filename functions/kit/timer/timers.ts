@@ -1,6 +1,6 @@
 /**
- * The timers of a subscription with `for`: an event that enters the state waits as a scheduled message, and when it is due the object's
- * events in the log tell whether the state still holds. So nothing has to listen for its leaving, and nothing has to be cancelled.
+ * The timers of a subscription with `for` or `debounce`: an event waits as a scheduled message, and when it is due the object's events in the
+ * log tell whether the state that it entered still holds, or whether it was the last that matched. So nothing has to listen for its leaving, and nothing has to be cancelled.
  * Scheduling is compare-and-set: of two events of one object the newer one stays, whichever is handled last.
  */
 import {
@@ -27,6 +27,7 @@ import {
 import type { Matcher } from "../filter/match.ts";
 import { isOlder } from "../incident/incident-record.ts";
 import { findLogSettings } from "../log-settings.ts";
+import { isMatch } from "./count.ts";
 import { type LoggedEvent, readTimer, type SealedTimer, sealDone, sealTimer, type TimerFacts } from "./timer.ts";
 
 /** An event that entered the state, and where it is from. */
@@ -34,9 +35,9 @@ export interface Entry extends LoggedEvent {
   readonly event: Envelope;
 }
 
-/** What has become of the state when its time is up. `early`: by the filter as it is now, the time is not up. */
+/** What has become of an event when its time is up. `early`: by the subscription as it is now, the time is not up. */
 export type Ripe =
-  | { readonly type: "held"; readonly since: string; readonly object: KubeObject }
+  | { readonly type: "held"; readonly since: string | undefined; readonly object: KubeObject }
   | { readonly type: "left"; readonly reason: string }
   | { readonly type: "early" };
 
@@ -89,8 +90,9 @@ export function createTimers(
 ): Timers {
   const patiently = <T>(ask: () => Promise<T>, signal: AbortSignal) =>
     untilAnswered(ask, { signal, onWait: (error) => log.warn({ error: error.message }, "timers wait for NATS") });
+  const { state } = window;
   const dueAtMs = ({ event, storedAtMs }: Entry) =>
-    Math.min(Date.parse(window.state.since(event)), storedAtMs) + window.forMs;
+    Math.min(state === undefined ? storedAtMs : Date.parse(state.since(event)), storedAtMs) + window.ms;
   return {
     async wait(entry, signal) {
       const timer = sealTimer(
@@ -113,14 +115,15 @@ export function createTimers(
         const later = await readWhole(jetStream, stored, signal);
         if (later === undefined || isOlder(later.sequence, event.sequence)) continue;
         last = later;
-        if (later.data.object.metadata.uid !== uid)
+        if (state !== undefined && later.data.object.metadata.uid !== uid)
           return { type: "left", reason: "the object is gone, and another one has its name" };
-        if (!window.state.isSo(later)) return { type: "left", reason: "the state did not hold" };
+        if (state?.isSo(later) === false) return { type: "left", reason: "the state did not hold" };
         if (later.id !== event.id && isMatch(match, later))
-          return { type: "left", reason: "the state was entered anew, and is timed from there" };
+          return { type: "left", reason: "a newer event of the object matched, and is timed from there" };
       }
+      if (state === undefined) return { type: "held", since: undefined, object: event.data.object };
       if (last === undefined) return { type: "left", reason: "the log has no event of the object any more" };
-      return { type: "held", since: window.state.since(event), object: last.data.object };
+      return { type: "held", since: state.since(event), object: last.data.object };
     },
   };
 }
@@ -153,15 +156,6 @@ async function readWhole(
   } catch (error) {
     if (error instanceof BlobLostError || error instanceof MalformedEventError) return undefined;
     throw error;
-  }
-}
-
-/** An event that contradicts itself is a dead letter, and enters nothing. */
-function isMatch(match: Matcher["match"], event: Envelope): boolean {
-  try {
-    return match(event).type === "matched";
-  } catch {
-    return false;
   }
 }
 

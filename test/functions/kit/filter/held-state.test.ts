@@ -90,7 +90,7 @@ test("the example of functions/README.md is accepted", async () => {
   const [, text = ""] = /^## For how long\n\n```yaml\n(.*?)^```/ms.exec(readme) ?? [];
   const subscriptions = { text: `subscriptions:\n${text}`, fileName: "README.md" };
   const [binding] = await bindAll({ subscriptions });
-  assert.equal(binding?.matcher.window?.forMs, 600_000);
+  assert.equal(binding?.matcher.window?.ms, 600_000);
 });
 
 test("a filter without a state is refused at start, with the subscription's name", async () => {

@@ -1,0 +1,112 @@
+/** `debounce` and `count`: fewer calls than events, on a real nats-server. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseEnvelope } from "../../../../bridge/envelope.ts";
+import { bindAll } from "../../../../functions/main.ts";
+import { startRig, until } from "../delivery/rig.ts";
+import * as event from "../event-factory.ts";
+import { createHistory } from "./history.ts";
+
+describe("debounce", () => {
+  test("calls with the last event of an object once nothing more has matched for that long, through a restart", async (t) => {
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const seen: string[] = [];
+    const run = async ({ object }: { object: event.TestEvent["envelope"]["data"]["object"] }) =>
+      void seen.push(`${object.metadata.name} ${event.replicasOf(object)}`);
+    const [a, b] = [createHistory("a"), createHistory("b")];
+    const options = { when: { op: "updated" }, debounce: "2s" } as const;
+    const first = rig.start(run, options);
+    await rig.publish(a.moved("Running"), a.moved("Running"), b.moved("Running"));
+    await sleep(1_000);
+    await rig.publish(a.moved("Running"));
+    const lastMs = Date.now();
+    await until(() => first.status().waiting === 4);
+    await rig.untilAcked();
+    await first.stop();
+    const second = rig.start(run, options);
+    await until(() => second.status().done === 2);
+    assert.deepEqual(seen, ["b 1", "a 3"]);
+    assert.ok(Date.now() - lastMs >= 1_900);
+  });
+
+  test("of an object that is deleted meanwhile it still calls with the last event that matched", async (t) => {
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const seen: number[] = [];
+    const running = rig.start(async ({ object }) => void seen.push(event.replicasOf(object)), {
+      when: { op: "updated" },
+      debounce: "1s",
+    });
+    const a = createHistory("a");
+    await rig.publish(a.moved("Running"), a.deleted());
+    await until(() => running.status().done === 1);
+    assert.deepEqual(seen, [1]);
+  });
+});
+
+describe("count", () => {
+  test("calls with the event that makes it so many within the time, and counts anew, through a restart", async (t) => {
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const seen: string[] = [];
+    const options = { when: { phase: { to: "Failed" } }, count: { min: 3, within: "1h" } } as const;
+    const start = () =>
+      rig.start(async ({ object }) => void seen.push(`${object.metadata.name} ${event.replicasOf(object)}`), options);
+    const [flapping, once] = [createHistory("flapping"), createHistory("once")];
+    const flap = (times: number) =>
+      Array.from({ length: times }, () => [flapping.moved("Failed"), flapping.moved("Running")]).flat();
+    const first = start();
+    await rig.publish(...flap(2), once.moved("Failed"));
+    await until(() => first.status().skipped === 3);
+    await rig.untilAcked();
+    await first.stop();
+    const second = start();
+    await rig.publish(...flap(3));
+    await until(() => second.status().done === 1 && second.status().skipped === 2);
+    await rig.publish(...flap(1));
+    await until(() => second.status().done === 2);
+    // Each time it fails is an odd number of replicas.
+    assert.deepEqual(seen, ["flapping 5", "flapping 11"]);
+  });
+
+  test("what is longer ago than that does not count", async (t) => {
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const a = createHistory("a");
+    const long = Date.now() - 7_200_000;
+    const failed = (seenAtMs: number) => [a.moved("Failed", { seenAtMs }), a.moved("Running", { seenAtMs })];
+    const seen: string[] = [];
+    const running = rig.start(async ({ event: { id } }) => void seen.push(id), {
+      when: { phase: { to: "Failed" } },
+      count: { min: 3, within: "1h" },
+    });
+    const events = [...failed(long), ...failed(long + 1), ...failed(Date.now()), ...failed(Date.now() + 1)];
+    const last = a.moved("Failed", { seenAtMs: Date.now() + 2 });
+    await rig.publish(...events, last);
+    await until(() => running.status().done + running.status().skipped === 5);
+    assert.deepEqual(seen, [parseEnvelope(last.payload).id]);
+  });
+});
+
+describe("what cannot be said together is refused at start", () => {
+  const rows = [
+    { more: { debounce: "30s", count: { min: 3, within: "1h" } }, expected: /debounce and count exclude each other/ },
+    { more: { for: "30s", debounce: "30s" }, expected: /for and debounce exclude each other/ },
+    {
+      more: { debounce: "30s", resolve: { phase: { to: "Running" } } },
+      expected: /debounce: cannot be said beside resolve/,
+    },
+    { more: { count: { min: 1, within: "1h" } }, expected: /count.min/ },
+    { more: { count: { min: 2, within: "1y" } }, expected: /count.within/ },
+  ];
+  for (const { more, expected } of rows) {
+    test(JSON.stringify(more), async () => {
+      const entry = { name: "x", function: "relay", apiVersion: "demo.example.com/v1", kind: "Database" };
+      const own = { ...entry, when: { phase: { to: "Failed" } }, config: { url: "http://x/" }, ...more };
+      const subscriptions = { text: JSON.stringify({ subscriptions: [own] }), fileName: "subs.yaml" };
+      await assert.rejects(bindAll({ subscriptions }), expected);
+    });
+  }
+});
