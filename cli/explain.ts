@@ -104,6 +104,7 @@ function selectionOf({
   for: held,
   debounce,
   count,
+  rateLimit,
   includeExisting,
 }: Subscription): Selection {
   return {
@@ -116,6 +117,7 @@ function selectionOf({
     ...(held !== undefined && { for: held }),
     ...(debounce !== undefined && { debounce }),
     ...(count !== undefined && { count }),
+    ...(rateLimit !== undefined && { rateLimit }),
   };
 }
 

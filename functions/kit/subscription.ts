@@ -179,8 +179,8 @@ function checkFilters(subscription: Subscription): void {
 
 /** `for` is said of what can stay so; what an incident is told of late, or not at all, is said by `for` alone. */
 function checkTimes(subscription: Subscription): void {
-  const { name, debounce, count, resolve } = subscription;
-  const times = { for: subscription.for, debounce, count };
+  const { name, debounce, count, rateLimit, resolve } = subscription;
+  const times = { for: subscription.for, debounce, count, rateLimit };
   const named = Object.entries(times).flatMap(([key, value]) => (value === undefined ? [] : [key]));
   if (named.length > 1)
     throw new SubscriptionError(`subscription "${name}": ${named.join(" and ")} exclude each other: keep one`);

@@ -21,7 +21,7 @@ import type { IncidentMemory } from "../incident/incident-memory.ts";
 import { type Outcome, PermanentError } from "../outcome.ts";
 import type { StepMemory } from "../step/step-memory.ts";
 import type { Binding } from "../subscription.ts";
-import { makesCountFull } from "../timer/count.ts";
+import { isItsTurn } from "../timer/frequency.ts";
 import type { Entry, Timers } from "../timer/timers.ts";
 import { attempt } from "./attempt.ts";
 import type { Slots } from "./slots.ts";
@@ -190,25 +190,25 @@ async function judge(settling: Settling, options: SettleOptions): Promise<Judgem
     if (settling.dueAtMs === undefined && options.isWanted?.(judgement.event) === false)
       return skipped("the filter before the edit does not match");
     if (judgement.match !== "matched") return judgement;
-    const counted = await judgeCount(judgement, options);
-    return counted.type === "run" ? await judgeWindow(counted, settling, options) : counted;
+    if (options.binding.matcher.frequency !== undefined) return await judgeFrequency(judgement, options);
+    return await judgeWindow(judgement, settling, options);
   } catch (thrown) {
     return { type: "ended", outcome: { type: "dead-letter", error: asMalformed(thrown) } };
   }
 }
 
-/** With `count`, an event is run that makes the number full. */
-async function judgeCount(
+/** With `count` or `rateLimit`, how often the object matched before decides. */
+async function judgeFrequency(
   judgement: Extract<Judgement, { type: "run" }>,
-  { jetStream, binding: { matcher }, incidentMemory, stopping }: SettleOptions,
+  { jetStream, binding, incidentMemory, stopping }: SettleOptions,
 ): Promise<Judgement> {
   const { event } = judgement;
-  const { count, match } = matcher;
-  if (count === undefined || jetStream === undefined) return judgement;
+  const { frequency, match } = binding.matcher;
+  if (frequency === undefined || jetStream === undefined) return judgement;
   try {
     const older = incidentMemory.history(event, stopping);
-    if (await makesCountFull(event, older, { ...count, match })) return judgement;
-    return skipped(`it is not ${count.min} times within the time of count`);
+    if (await isItsTurn(event, older, frequency, match)) return judgement;
+    return skipped(frequency.type === "count" ? "it is not so many yet (count)" : "it is too many (rateLimit)");
   } catch (error) {
     return { type: "unopened", id: event.id, error: error as Error };
   }

@@ -154,6 +154,8 @@ export const Selection = z.strictObject({
   debounce: Duration.optional(),
   /** The function is called only with the event that makes it so many of the object within this time, and then counts anew. */
   count: z.strictObject({ min: z.int().min(2).max(20), within: Duration }).optional(),
+  /** The function is called for at most so many events of the object within this time; the others are skipped. */
+  rateLimit: z.strictObject({ max: z.int().min(1).max(20), per: Duration }).optional(),
   /** The opposite of `when`: named, the function is told about incidents, which `when` opens and this resolves. A deletion resolves too. */
   resolve: Filter.optional(),
   /** Whether objects that were already there when the bridge first saw them count as born now; default false. */

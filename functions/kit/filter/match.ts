@@ -22,14 +22,20 @@ export interface Window {
   readonly state: HeldState | undefined;
 }
 
+/** With `count` or `rateLimit`: the event that makes it so many of the object within the time, or at most so many. */
+export interface Frequency {
+  readonly type: "count" | "rateLimit";
+  readonly number: number;
+  readonly withinMs: number;
+}
+
 /** A selection that is compiled; it keeps nothing from one event to the next. */
 export interface Matcher {
   /** Throws an Error when the event's patch does not fit its object. */
   match(event: Envelope): MatchResult;
   /** With `for` or `debounce`: how long an event waits, and with `for` the state that has to hold. */
   readonly window?: Window | undefined;
-  /** With `count`: how many of the object, within which time. */
-  readonly count?: { readonly min: number; readonly withinMs: number } | undefined;
+  readonly frequency?: Frequency | undefined;
   /** Comes out as `match` does. Throws as `match` does, or sooner, because it looks at everything. */
   explain(event: Envelope): Explanation;
 }
@@ -39,10 +45,9 @@ export function compileFilter(selection: Selection): Matcher {
   const opening = compileSelection(selection);
   const resolving = resolvingOf(selection);
   const recovery = resolving && compileSelection(resolving);
-  const { count } = selection;
   return {
     window: windowOf(selection),
-    count: count && { min: count.min, withinMs: msOf(count.within) },
+    frequency: frequencyOf(selection),
     match(event) {
       const occurrence = occurrenceOf(event);
       const isRecovery = recovery !== undefined && evaluate(recovery, occurrence);
@@ -63,6 +68,11 @@ export function compileFilter(selection: Selection): Matcher {
 function windowOf({ for: held, debounce, when }: Selection): Window | undefined {
   if (held !== undefined) return { ms: msOf(held), state: heldStateOf(when) };
   return debounce === undefined ? undefined : { ms: msOf(debounce), state: undefined };
+}
+
+function frequencyOf({ count, rateLimit }: Selection): Frequency | undefined {
+  if (count !== undefined) return { type: "count", number: count.min, withinMs: msOf(count.within) };
+  return rateLimit && { type: "rateLimit", number: rateLimit.max, withinMs: msOf(rateLimit.per) };
 }
 
 /** What opens an incident or goes on with it, and what resolves it, under one roof. */

@@ -62,11 +62,23 @@ export function wantedOf({ subscription, functionName, subjects }: Binding): Wan
     for: held,
     debounce,
     count,
+    rateLimit,
     resolve,
     includeExisting,
     partitions,
   } = subscription;
-  const selection = { apiVersion, kind, cluster, when, for: held, debounce, count, resolve, includeExisting };
+  const selection = {
+    apiVersion,
+    kind,
+    cluster,
+    when,
+    for: held,
+    debounce,
+    count,
+    rateLimit,
+    resolve,
+    includeExisting,
+  };
   const identity = { function: functionName, selection, subjects: [...subjects], partitions };
   return { ...identity, digest: hash("sha256", canonical(identity), "hex").slice(0, 16) };
 }

@@ -27,7 +27,7 @@ import {
 import type { Matcher } from "../filter/match.ts";
 import { isOlder } from "../incident/incident-record.ts";
 import { findLogSettings } from "../log-settings.ts";
-import { isMatch } from "./count.ts";
+import { isMatch } from "./frequency.ts";
 import { type LoggedEvent, readTimer, type SealedTimer, sealDone, sealTimer, type TimerFacts } from "./timer.ts";
 
 /** An event that entered the state, and where it is from. */

@@ -1,4 +1,4 @@
-/** `debounce` and `count`: fewer calls than events, on a real nats-server. */
+/** `debounce`, `count` and `rateLimit`: fewer calls than events, on a real nats-server. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -87,6 +87,28 @@ describe("count", () => {
     await rig.publish(...events, last);
     await until(() => running.status().done + running.status().skipped === 5);
     assert.deepEqual(seen, [parseEnvelope(last.payload).id]);
+  });
+});
+
+describe("rateLimit", () => {
+  test("calls for so many of an object within the time and skips the others, through a restart", async (t) => {
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const seen: string[] = [];
+    const options = { when: { op: "updated" }, rateLimit: { max: 2, per: "1h" } } as const;
+    const start = () =>
+      rig.start(async ({ object }) => void seen.push(`${object.metadata.name} ${event.replicasOf(object)}`), options);
+    const [a, b] = [createHistory("a"), createHistory("b")];
+    const long = { seenAtMs: Date.now() - 7_200_000 };
+    const first = start();
+    await rig.publish(a.moved("Running", long), a.moved("Running"), a.moved("Running"), b.moved("Running"));
+    await until(() => first.status().done === 4);
+    await rig.untilAcked();
+    await first.stop();
+    const second = start();
+    await rig.publish(a.moved("Running"), b.moved("Running"), b.moved("Running"));
+    await until(() => second.status().done === 1 && second.status().skipped === 2);
+    assert.deepEqual(seen.toSorted(), ["a 1", "a 2", "a 3", "b 1", "b 2"]);
   });
 });
 
