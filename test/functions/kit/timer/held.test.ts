@@ -2,8 +2,13 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pino } from "pino";
+import type { JetStream } from "../../../../bridge/jetstream.ts";
 import { unlessMissing } from "../../../../bridge/jetstream-error.ts";
+import { getStored } from "../../../../bridge/stored-message.ts";
 import { findLetter, orderRetry } from "../../../../functions/kit/delivery/dead-letter-box.ts";
+import { compileFilter } from "../../../../functions/kit/filter/match.ts";
+import { createTimers } from "../../../../functions/kit/timer/timers.ts";
 import type { Run, StartOptions } from "../delivery/rig.ts";
 import { startRig, until } from "../delivery/rig.ts";
 import type { TestEvent } from "../event-factory.ts";
@@ -185,7 +190,7 @@ describe("for", () => {
     assert.ok(Date.now() - Date.parse(entered.envelope.time) >= 3_000);
   });
 
-  test("an older event that comes again does not take the place of a newer one's timer", async (t) => {
+  test("what the log delivers again, from its beginning, is told as if it came once", async (t) => {
     const scene = await startScene(t);
     if (scene === undefined) return;
     const a = history("a");
@@ -195,10 +200,55 @@ describe("for", () => {
     await until(() => running.status().waiting === 2);
     await scene.untilAcked();
     await running.stop();
-    await scene.jetStream.api("CONSUMER.DELETE.CR_EVENTS.cr-test");
-    await scene.jetStream.api("STREAM.PURGE.KV_CR_SUBSCRIPTIONS");
-    scene.start();
+    await forget(scene);
+    const next = scene.start();
     await scene.untilQuiet();
     assert.deepEqual(scene.ids(), [idOf(again)]);
+    await next.stop();
+    await forget(scene);
+    const last = scene.start();
+    await until(() => last.status().waiting === 2);
+    await scene.untilAcked();
+    await scene.untilQuiet();
+    assert.deepEqual(scene.ids(), [idOf(again)], "it was told before");
+  });
+
+  test("an older event that comes again alone does not take the place of a newer one's timer", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const a = history("a");
+    const [first, , again] = [a.moved("Failed"), a.moved("Running"), a.moved("Failed")];
+    const matcher = compileFilter({ apiVersion: "demo.example.com/v1", kind: "Database", ...FAILED });
+    assert.ok(matcher.window);
+    const timers = createTimers(
+      scene.jetStream,
+      "test",
+      { ...matcher, window: matcher.window },
+      pino({ enabled: false }),
+    );
+    const wait = ({ subject, payload, envelope }: TestEvent, streamSequence: number) => {
+      const message = {
+        subject,
+        data: Buffer.from(payload),
+        reply: undefined,
+        status: 0,
+        description: "",
+        header: () => undefined,
+      };
+      return timers.wait(
+        { message, streamSequence, storedAtMs: Date.now(), event: envelope },
+        AbortSignal.timeout(10_000),
+      );
+    };
+    await wait(again, 3);
+    await wait(first, 1);
+    const waiting = await getStored(scene.jetStream, "CR_TIMERS", { last_by_subj: "crtimer.wait.test.>" });
+    assert.equal(waiting?.header("Cr-Sequence"), "3");
   });
 });
+
+/** As a subscription that nobody knows any more: everything in the log is delivered again. */
+async function forget({ jetStream }: { readonly jetStream: JetStream }): Promise<void> {
+  await jetStream.api("CONSUMER.DELETE.CR_EVENTS.cr-test");
+  await jetStream.api("STREAM.PURGE.KV_CR_SUBSCRIPTIONS");
+}
