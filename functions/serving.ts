@@ -22,8 +22,14 @@ export async function serveFunctions(options: ServeFunctionsOptions): Promise<Re
   const file = fileOf(options);
   const jetStream = await connect(options.nats ?? file?.nats, options);
   const selections = bindings.map(({ subscription }) => subscription);
+  const receiver = await receive(bindings, { ...file?.serve, ...settings }, { log, signal, jetStream }).catch(
+    async (error) => {
+      // An open connection would keep a process alive that serves nothing.
+      await jetStream?.close();
+      throw error;
+    },
+  );
   if (jetStream !== undefined) watchSchemas(jetStream, selections, { log, signal });
-  const receiver = await receive(bindings, { ...file?.serve, ...settings }, { log, signal, jetStream });
   return { ...receiver, done: receiver.done.then(() => jetStream?.close()) };
 }
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
@@ -122,6 +124,23 @@ describe("the command line", () => {
     const { code, err } = await cli(["run", "--subscriptions", file]);
     assert.notEqual(code, 0);
     assert.match(err, /subs\.yaml:2:\d+ .*"notify-slak".*did you mean "notify-slack"/);
+  });
+
+  test("serve ends when its port is taken, also with a NATS that it is connected to", { timeout: 30_000 }, async (t) => {
+    const nats = await needNats(t);
+    if (nats === undefined) return;
+    const other = createServer().listen(0, "127.0.0.1");
+    t.after(() => other.close());
+    await once(other, "listening");
+    const file = temporaryFile(
+      t,
+      "subs.yaml",
+      "subscriptions: [{ name: a, function: audit-log, apiVersion: v1, kind: Pod, config: { target: { type: stdout } } }]\n",
+    );
+    const port = String((other.address() as AddressInfo).port);
+    const { code, err } = await cli(["serve", "-s", file, "--port", port], { NATS_URL: nats.url });
+    assert.equal(code, 1, err);
+    assert.match(err, /cannot listen on 127\.0\.0\.1, port \d+ .*choose another with --host and --port/);
   });
 
   test("NATS that is not there is said where it was looked for", async () => {
