@@ -71,7 +71,8 @@ export function createHoldings(options: HoldingsOptions): Holdings {
   const holdings = new Map<number, Holding>();
   /** What was left in a partition under which revision of its lease, of those that ended without being released. */
   const remembered = new Map<number, { readonly left: Left; readonly revision: number; readonly generation: number }>();
-  const freeSinceMs = new Map<string, number>();
+  /** Since when a partition has had a consumer and no lease, by generation and index. */
+  const leaselessSinceMs = new Map<string, number>();
 
   const end = async (holding: Holding, bucket: Bucket | undefined) => {
     const { index, generation, worker, known, tenure } = holding;
@@ -102,6 +103,7 @@ export function createHoldings(options: HoldingsOptions): Holdings {
     const key = leaseKey(subscription, index);
     const known = await takeLease(bucket, key, found, { generation, holder: tenure.id });
     if (known === undefined || holdings.has(index)) return;
+    leaselessSinceMs.delete(`${generation}/${index}`);
     const memory = remembered.get(index);
     const left = memory?.generation === generation ? memory.left : undefined;
     const excused =
@@ -125,8 +127,8 @@ export function createHoldings(options: HoldingsOptions): Holdings {
       return lease.holder === null || lease.holder === tenure.id || (await membership.isGone(lease.holder));
     // No lease of this generation, but its consumer: the bucket was lost, or an older cr-reactor is at work. Whoever holds it notices.
     if (!(await options.hasConsumer(index))) return true;
-    const since = freeSinceMs.get(`${generation}/${index}`) ?? performance.now();
-    freeSinceMs.set(`${generation}/${index}`, since);
+    const since = leaselessSinceMs.get(`${generation}/${index}`) ?? performance.now();
+    leaselessSinceMs.set(`${generation}/${index}`, since);
     return performance.now() - since > membership.leaseMs;
   };
   const noticeLosses = ({ bucket, tenure, generation }: Target) => {
@@ -178,6 +180,7 @@ export function createHoldings(options: HoldingsOptions): Holdings {
       for (let index = 0; index < partitions; index++) {
         if (holdings.has(index)) continue;
         const found = leaseIn(bucket, leaseKey(subscription, index), generation);
+        if (found.lease !== undefined) leaselessSinceMs.delete(`${generation}/${index}`);
         if (missing <= 0) await releaseForgotten(target, index);
         else if (await isFree(index, found, target)) {
           await take(index, found, target);
