@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { escapeText } from "../../../../functions/actions/escape.ts";
+import type { Surroundings } from "../../../../functions/actions/kube/surroundings.ts";
 import { SLACK_LIMITS, type SlackMessage } from "../../../../functions/actions/slack/block.ts";
 import { type SlackMessageOptions, slackMessage } from "../../../../functions/actions/slack/message.ts";
 import { readContent } from "../../../kit/slack-schema.ts";
@@ -77,6 +78,7 @@ describe("Slack takes the message about", () => {
         const event = sampleEvent(sample);
         assertTaken(slackMessage(event, { fieldsMax: 10, ...options, fields }));
         assertTaken(slackMessage(event, { fieldsMax: 10, ...options, fields, incident: INCIDENT }));
+        assertTaken(slackMessage(event, { fieldsMax: 10, ...options, fields, surroundings: SURROUNDINGS }));
       }
     });
   }
@@ -126,6 +128,7 @@ describe("Slack takes the message about", () => {
           links: LINKS,
           fields: lines ? "lines" : "table",
           incident: INCIDENT,
+          surroundings: SURROUNDINGS,
         } as const;
         assertTaken(slackMessage(event, options));
       }),
@@ -141,6 +144,23 @@ const INCIDENT = {
   updateCount: 3,
   opened: "&".repeat(60),
 } as const;
+
+/** As much as there can be, of what grows when it is escaped. */
+const SURROUNDINGS: Surroundings = {
+  warnings: Array.from({ length: 10 }, () => ({
+    reason: "&".repeat(80),
+    message: `<!channel>"${"\\&".repeat(140)}`,
+    count: 1e9,
+    at: "2026-03-01T00:00:00Z",
+  })),
+  owned: Array.from({ length: 10 }, () => ({
+    kind: "K".repeat(60),
+    name: "n".repeat(250),
+    state: "\u202E<".repeat(40),
+  })),
+  ownedMore: 490,
+  incomplete: ["A", "B", "C", "D", "E"],
+};
 
 /** As the look-alike takes it, and with nothing in it that calls somebody or hides text. */
 function assertTaken(message: SlackMessage): void {
