@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { PermanentError, readSecret, SecretSource } from "#kit";
+import { withoutEcho } from "./echo.ts";
 
 /** The server, for settings. */
 export const SmtpServer = z
@@ -58,13 +59,14 @@ export async function sendEmail(
 ): Promise<readonly string[]> {
   const { createTransport } = await import("nodemailer");
   const { host, tls, username, password } = server;
+  const auth = username !== undefined && password && { user: username, pass: readSecret(password) };
   const transport = createTransport({
     host,
     port: server.port ?? (tls === "implicit" ? 465 : 587),
     secure: tls === "implicit",
     requireTLS: tls === "starttls",
     ignoreTLS: tls === "none",
-    ...(username !== undefined && password && { auth: { user: username, pass: readSecret(password) } }),
+    ...(auth && { auth }),
     connectionTimeout: timeoutMs,
     greetingTimeout: timeoutMs,
     socketTimeout: timeoutMs,
@@ -79,7 +81,7 @@ export async function sendEmail(
     const { rejected } = await transport.sendMail(messageOf(email));
     return rejected.map(String);
   } catch (error) {
-    throw failure(server, error);
+    throw failure(server, error, auth ? [auth.user, auth.pass, `\0${auth.user}\0${auth.pass}`] : []);
   } finally {
     signal?.removeEventListener("abort", close);
     transport.close();
@@ -106,9 +108,9 @@ function messageOf({ from, to, subject, text, html, date, messageId, threadId }:
 }
 
 /** No `cause`: nodemailer's error has the whole conversation on it. */
-function failure({ host }: SmtpServer, error: unknown): Error {
+function failure({ host }: SmtpServer, error: unknown, secrets: readonly string[]): Error {
   const { code = "", responseCode = 0, response = "" } = Failure.safeParse(error).data ?? {};
-  const said = response.replace(/\s+/g, " ").slice(0, 300);
+  const said = withoutEcho(response, secrets).replace(/\s+/g, " ").slice(0, 300);
   if (code === "ETLS")
     return new Error(
       `the mail server ${host} cannot be spoken to in secret: it offers no STARTTLS, or its certificate is not trusted; set tls, or NODE_EXTRA_CA_CERTS`,

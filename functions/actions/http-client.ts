@@ -12,6 +12,7 @@
 import { BlockList, isIPv6 } from "node:net";
 import { z } from "zod";
 import { PermanentError, RetryAfterError } from "#kit";
+import { secretsSent, withoutEcho } from "./echo.ts";
 
 /** An `http` or `https` URL without credentials in it, for settings. */
 export const HttpUrl = z
@@ -92,8 +93,9 @@ export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   const headers = checkHeaders(request, url.host);
   if (request.body !== undefined) checkBody(request.body, request.bodyBytesMax ?? REQUEST_BYTES_MAX, url.host);
   const response = await send(request, url, headers);
-  const { text, truncated } = await readText(response, request.responseBytesMax ?? RESPONSE_BYTES_MAX);
+  const { text: said, truncated } = await readText(response, request.responseBytesMax ?? RESPONSE_BYTES_MAX);
   const { status } = response;
+  const text = response.ok ? said : withoutEcho(said, secretsSent(request.url, request.headers));
   if (response.ok || request.acceptedStatuses?.includes(status)) {
     return { status, headers: response.headers, text, truncated };
   }
