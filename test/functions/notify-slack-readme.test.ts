@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { z } from "zod";
 import { parseYamlConfig } from "#contract";
+import { SurroundingsSettings } from "../../functions/actions/kube/surroundings.ts";
 import { slackMessage } from "../../functions/actions/slack/message.ts";
 import notifySlack from "../../functions/notify-slack.ts";
 import { Attachments, Blocks } from "../kit/slack-schema.ts";
@@ -42,6 +43,12 @@ test("the settings in the functions' README post what it shows, which the Block 
   assert.equal(message.channel, "C0123456789");
   const [, link = ""] = /\(https:\/\/app\.slack\.com\/block-kit-builder#([^)\s]+)\)/.exec(section) ?? [];
   assert.deepEqual(JSON.parse(decodeURIComponent(link)), shown);
+});
+
+test("the settings for what is around the object are accepted", () => {
+  const text = /`(kubernetes: \{ warnings.*?\})` \(here/.exec(section)?.[1] ?? "";
+  const { kubernetes } = parseYamlConfig(z.object({ kubernetes: SurroundingsSettings }), text, "README.md");
+  assert.deepEqual(kubernetes, { warnings: 3, owned: [{ apiVersion: "v1", kind: "Pod" }] });
 });
 
 test("the limits in the functions' README are those that are kept", () => {
