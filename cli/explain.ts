@@ -94,19 +94,18 @@ async function explain(
 
 /** What is left out, and what is as it is by default, is left out. */
 function selectionOf(subscription: Subscription): Selection {
-  const { apiVersion, kind, cluster, when, for: held, resolve, includeExisting } = subscription;
-
-function selectionOf({
-  apiVersion,
-  kind,
-  cluster,
-  when,
-  for: held,
-  debounce,
-  count,
-  rateLimit,
-  includeExisting,
-}: Subscription): Selection {
+  const {
+    apiVersion,
+    kind,
+    cluster,
+    when,
+    for: held,
+    debounce,
+    count,
+    rateLimit,
+    resolve,
+    includeExisting,
+  } = subscription;
   return {
     apiVersion,
     kind,

@@ -126,7 +126,9 @@ describe("the command line", () => {
     assert.match(err, /subs\.yaml:2:\d+ .*"notify-slak".*did you mean "notify-slack"/);
   });
 
-  test("serve ends when its port is taken, also with a NATS that it is connected to", { timeout: 30_000 }, async (t) => {
+  test("serve ends when its port is taken, also with a NATS that it is connected to", {
+    timeout: 30_000,
+  }, async (t) => {
     const nats = await needNats(t);
     if (nats === undefined) return;
     const other = createServer().listen(0, "127.0.0.1");

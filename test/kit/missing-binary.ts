@@ -10,7 +10,7 @@ export type BinaryName =
   | "kube-apiserver"
   | "kubectl"
   | "alertmanager"
-  | "helm";
+  | "helm"
   | "prometheus"
   | "promtool";
 

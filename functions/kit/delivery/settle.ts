@@ -200,13 +200,13 @@ async function judge(settling: Settling, options: SettleOptions): Promise<Judgem
 /** With `count` or `rateLimit`, how often the object matched before decides. */
 async function judgeFrequency(
   judgement: Extract<Judgement, { type: "run" }>,
-  { jetStream, binding, incidentMemory, stopping }: SettleOptions,
+  { binding, incidentMemory: { history }, stopping }: SettleOptions,
 ): Promise<Judgement> {
   const { event } = judgement;
   const { frequency, match } = binding.matcher;
-  if (frequency === undefined || jetStream === undefined) return judgement;
+  if (frequency === undefined || history === undefined) return judgement;
   try {
-    const older = incidentMemory.history(event, stopping);
+    const older = history(event, stopping);
     if (await isItsTurn(event, older, frequency, match)) return judgement;
     return skipped(frequency.type === "count" ? "it is not so many yet (count)" : "it is too many (rateLimit)");
   } catch (error) {

@@ -107,10 +107,8 @@ async function* occurrencesBefore(
 ): AsyncGenerator<{ readonly event: Envelope; readonly type: Occurrence["type"] }, void, void> {
   let entered: Envelope | undefined;
   const hasHeldAt = (since: Envelope, { time }: Envelope) =>
-    window !== undefined && Date.parse(time) - Date.parse(window.state.since(since)) >= window.forMs;
-  for await (const older of memory.history?.(event, signal) ?? []) {
     window?.state !== undefined && Date.parse(time) - Date.parse(window.state.since(since)) >= window.ms;
-  for await (const older of memory.history(event, signal)) {
+  for await (const older of memory.history?.(event, signal) ?? []) {
     const type = matchOf(older, match);
     const hasHeld = entered !== undefined && hasHeldAt(entered, older);
     if (entered !== undefined && hasHeld) yield { event: entered, type: "matched" };

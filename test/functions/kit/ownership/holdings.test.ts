@@ -24,7 +24,7 @@ test("a consumer without a lease is left alone for the time of a lease, each tim
   };
   const worker = {
     state: () => ({ type: "running" as const }),
-    overrun: () => ({ overrunObjects: 0, overrunEventsMax: 0 }),
+    overrun: () => ({ overrunObjects: 0, overrunEventsMax: 0, eventsAtRisk: 0 }),
     reconsider: () => undefined,
     stop: async () => ({ excused: {}, finished: undefined }),
   };
