@@ -32,7 +32,7 @@ export interface FunctionContext<Config, Resource = KubeObject> {
   readonly incident: Incident | undefined;
   /**
    * Reads the object's events of before this one that the log still has, oldest first: of each kind of change the newest 32. `undefined` where
-   * there is no log: served without NATS, or in a test.
+   * there is no log, because the function is served without NATS.
    */
   readonly history: (() => AsyncIterable<Envelope>) | undefined;
   /** Runs a part of the function whose result is remembered: `await step("open", (call) => …)` is not run again by a retry. */

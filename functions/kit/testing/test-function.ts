@@ -105,7 +105,18 @@ export function testFunction<Schema extends z.ZodType>(
   const { apiVersion, kind } = subscription;
   const fixture = createFixture({ apiVersion, kind, cluster: subscription.cluster ?? cluster, phase });
   const memory = createProcessMemory();
-  const incidentMemory = createProcessIncidents();
+  /** All events so far, which is the log here. */
+  const log: Envelope[] = [];
+  const incidentMemory = {
+    ...createProcessIncidents(),
+    async *history({ id, data }: Envelope) {
+      const earlier = log.slice(
+        0,
+        log.findIndex((event) => event.id === id),
+      );
+      yield* earlier.filter((event) => event.data.object.metadata.uid === data.object.metadata.uid);
+    },
+  };
   let clockMs = now.getTime();
 
   const run = async (event: Envelope, payload: string): Promise<TestResult> => {
@@ -114,6 +125,7 @@ export function testFunction<Schema extends z.ZodType>(
     const waitsMs: number[] = [];
     const steps: TestedStep[] = [];
     incident = undefined;
+    if (!log.some(({ id }) => id === event.id)) log.push(event);
     const settled = await settle(
       { message: { ...NO_MESSAGE, subject: event.subject, data: Buffer.from(payload) }, deliveryCount: 1 },
       1,

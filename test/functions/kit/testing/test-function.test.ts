@@ -194,6 +194,20 @@ describe("a function in its test", () => {
     assert.deepEqual([first.note, second.note], ["uid-of-prod-orders.deleted", "uid-of-prod-orders-1.deleted"]);
   });
 
+  test("has its object's events of before as history, and not those of others", async () => {
+    const { created, updated, event } = tested(async ({ history }) => {
+      const past = await Array.fromAsync(history?.() ?? []);
+      return past.map(({ type, name }) => `${type.split(".").at(-1)} ${name}`).join(", ");
+    });
+    await created({ metadata: { name: "other", namespace: "prod" } });
+    await created(orders("Running"));
+    await updated(orders("Running"), orders("Running", { replicas: 5 }));
+    const failed = await updated(orders("Running", { replicas: 5 }), orders("Failed", { replicas: 5 }));
+    assert.equal(failed.note, "created orders, updated orders");
+    await updated(orders("Failed", { replicas: 5 }), orders("Running", { replicas: 5 }));
+    assert.equal((await event(failed.event)).note, failed.note);
+  });
+
   test("keeps the results of its steps for the next try, and for the same event sent again", async () => {
     let opened = 0;
     const steps = tested(
