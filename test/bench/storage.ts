@@ -1,10 +1,12 @@
 /**
  * `node test/bench/storage.ts`: how much room the log takes. It publishes the events of many objects through the bridge's own
- * way (difference, CloudEvent, fence) into a real nats-server, and prints bytes per million events: as JSON, and on disk.
+ * way (difference, CloudEvent, fence) into a real nats-server, and prints bytes per million events: as JSON, and on disk; and
+ * what the server has in memory for them.
  */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { z } from "zod";
 import { openEventLog } from "../../bridge/event-log.ts";
 import { connectJetStream } from "../../bridge/jetstream.ts";
 import { NatsSettings } from "../../bridge/nats-settings.ts";
@@ -13,7 +15,7 @@ import { type ObservedState, type SealContext, seal } from "../../bridge/seal.ts
 import { EVENTS_STREAM, ensureStream, eventsStream, StreamSettings } from "../../bridge/stream.ts";
 import { objectSubject } from "../../bridge/subject.ts";
 import { parsePhaseSource } from "../../bridge/transitions.ts";
-import { startNats } from "../kit/nats-server.ts";
+import { type NatsServer, startNats } from "../kit/nats-server.ts";
 import { objectAt } from "./object.ts";
 
 const HELP = `Usage: node test/bench/storage.ts [--objects 5000] [--changes 20] [--kilobytes 2] [--compression none]
@@ -83,14 +85,27 @@ async function measure(objects: number, changes: number, objectBytes: number): P
   await Promise.all(workers);
   const { state } = await jetStream.api<{ state: { bytes: number } }>(`STREAM.INFO.${EVENTS_STREAM}`);
   await jetStream.close();
+  const loadedBytes = await memoryOf(nats);
+  await nats.restart();
+  const restartedBytes = await memoryOf(nats);
   const diskBytes = bytesBelow(nats.storeDir);
   const perMillion = (bytes: number) => `${(((bytes / events) * 1e6) / 1024 ** 3).toFixed(2)} GiB`;
   process.stdout.write(
     `${events} events of ${objects} objects of ${objectBytes / 1024} KB\n` +
       `  an event          ${Math.round(payloadBytes / events)} bytes of JSON\n` +
       `  a million events  ${perMillion(state.bytes)} as the stream's limit counts, ${perMillion(diskBytes)} on disk (${values.compression})\n` +
-      `  an object         ${Math.round(diskBytes / objects)} bytes on disk with its ${changes + 1} events\n`,
+      `  an object         ${Math.round(diskBytes / objects)} bytes on disk with its ${changes + 1} events\n` +
+      `  nats-server       ${megabytes(loadedBytes)} when they are stored, ${megabytes(restartedBytes)} after a restart\n`,
   );
+}
+
+/** What the server says that it has in memory. */
+async function memoryOf({ monitorUrl }: NatsServer): Promise<number> {
+  return z.object({ mem: z.number() }).parse(await (await fetch(`${monitorUrl}/varz`)).json()).mem;
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1024 ** 2)} MiB`;
 }
 
 function bytesBelow(folder: string): number {
