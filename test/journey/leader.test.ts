@@ -95,7 +95,9 @@ describe("two bridges with one Lease", { concurrency: false }, () => {
     });
     assert.deepEqual(JSON.parse(leading.text).leaderElection, { type: "leader" });
     assert.match((await ask(first, "/metrics")).text, /^cr_reactor_is_leader 1$/m);
-    assert.match((await ask(second, "/metrics")).text, /^cr_reactor_is_leader 0$/m);
+    const ofStandby = (await ask(second, "/metrics")).text;
+    assert.match(ofStandby, /^cr_reactor_is_leader 0$/m);
+    assert.doesNotMatch(ofStandby, /^cr_reactor_(objects|watch)/m, "what it does not watch, it does not tell");
   });
 
   test("SIGTERM hands over at once, without waiting for the Lease to expire, and nothing is lost or twice", async (t) => {

@@ -61,18 +61,18 @@ export async function fullSubjects(
   return { subjects, nearly, isPart };
 }
 
-/** How many events these subjects hold, of those of which none is delivered yet. */
+/** How many events these subjects hold, of those of which none is finished. */
 export async function eventsUnreadOf(
   jetStream: JetStream,
   subjects: readonly (readonly [subject: string, count: number])[],
-  { deliveredSequence }: ConsumerProgress,
+  { floorSequence }: ConsumerProgress,
 ): Promise<number> {
   let unread = 0;
   const rest = subjects.values();
   const work = async () => {
     for (const [subject, count] of rest) {
       const oldest = await findMessage(jetStream, { seq: 1, next_by_subj: subject });
-      if (oldest !== undefined && oldest.sequence > deliveredSequence) unread += count;
+      if (oldest !== undefined && oldest.sequence > floorSequence) unread += count;
     }
   };
   await Promise.all(Array.from({ length: IN_FLIGHT_MAX }, work));
