@@ -87,6 +87,8 @@ export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
     ...["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.DELETE"].map((call) => `$JS.API.${call}.${RETRIES_STREAM}`),
     `$JS.API.CONSUMER.CREATE.${RETRIES_STREAM}.>`,
     `$JS.API.CONSUMER.MSG.NEXT.${RETRIES_STREAM}.*`,
+    // An object's events in the log.
+    `$JS.API.CONSUMER.CREATE.${EVENTS_STREAM}`,
     // What is due later.
     `${TIMERS_ROOT}.>`,
     ...["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.GET", "STREAM.MSG.DELETE"].map(

@@ -68,6 +68,7 @@ describe("the permissions that doctor prints", () => {
         .messages ?? 0;
 
     const seen: string[] = [];
+    const held = new Set<string>();
     let isMended = false;
     const stopFunctions = new AbortController();
     const functions = await runFunctions({
@@ -87,9 +88,22 @@ describe("the permissions that doctor prints", () => {
             partitions: 1,
             attempts: 1,
           },
+          {
+            ...{ name: "held", function: "held", apiVersion: "demo.example.com/v1", kind: "Database" },
+            ...{ when: { field: { path: "spec", present: true } }, for: "1s", includeExisting: false, start: "all" },
+            ...{ config: {}, concurrency: 1, partitions: 1, attempts: 1 },
+          },
         ],
       },
       functions: {
+        held: async () => ({
+          default: defineFunction({
+            name: "held",
+            description: "Remembers what was there for a second.",
+            config: z.object({}),
+            run: async ({ object }) => void held.add(object.metadata.name),
+          }),
+        }),
         probe: async () => ({
           default: defineFunction({
             name: "probe",
@@ -128,6 +142,7 @@ describe("the permissions that doctor prints", () => {
     assert.ok(letter);
     await ensureRetries(admin);
     await orderRetry(admin, letter);
+    await until(() => held.has("good") && held.has("bad"));
     await until(async () => (await stored("CR_DEAD_LETTERS")) + (await stored("CR_RETRIES")) === 0);
     assert.equal(await stored("KV_CR_STEPS"), 2);
     assert.equal(await stored("KV_CR_INCIDENTS"), 2);
