@@ -10,6 +10,15 @@ import { failure } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
 const EXIT_USAGE = 2;
+/** What the user wrote is wrong, so that the same command fails again: names, files, and what is in them. */
+const USAGE_CODES = new Set([
+  "CONFIG_INVALID",
+  "FILE_UNREADABLE",
+  "MANIFEST_INVALID",
+  "NEW_FUNCTION",
+  "SUBSCRIPTION_INVALID",
+  "UNKNOWN_SCHEMA",
+]);
 /** A bridge that is further behind is not running. */
 const WAIT_SECONDS_MAX = 600;
 /** Events that `explain` shows: more is for `--event`. */
@@ -362,7 +371,7 @@ function exitCodeOf(error: unknown): number {
   failure(error);
   if (error instanceof Error && error.name === "AbortError") return EXIT_STOPPED;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "CONFIG_INVALID" || code === "MANIFEST_INVALID" || code === "NEW_FUNCTION" ? EXIT_USAGE : 1;
+  return USAGE_CODES.has(String(code)) ? EXIT_USAGE : 1;
 }
 
 /** To run it, and to see what it would do. */
