@@ -93,7 +93,7 @@ describe("the command line", () => {
 
   test("a configuration file that does not exist is named", async () => {
     const { code, err } = await cli(["bridge", "--config", "nowhere.yaml"]);
-    assert.deepEqual([code, err.trim()], [1, "error: nowhere.yaml does not exist: check the path"]);
+    assert.deepEqual([code, err.trim()], [2, "error: nowhere.yaml does not exist: check the path"]);
   });
 
   test("mistakes in a configuration file come with file, line and field, all at once", async (t) => {
@@ -122,8 +122,28 @@ describe("the command line", () => {
       "subscriptions:\n  - { name: a, function: notify-slak, apiVersion: v1, kind: Pod }\n",
     );
     const { code, err } = await cli(["run", "--subscriptions", file]);
-    assert.notEqual(code, 0);
+    assert.equal(code, 2);
     assert.match(err, /subs\.yaml:2:\d+ .*"notify-slak".*did you mean "notify-slack"/);
+  });
+
+  test("a name that no subscription has is a mistake of the command", async (t) => {
+    const entry = "{ name: a, function: audit-log, apiVersion: v1, kind: Pod }";
+    const file = temporaryFile(t, "subs.yaml", `subscriptions: [${entry}]\n`);
+    const { code, err } = await cli(["run", "audit-lgo", "--subscriptions", file]);
+    assert.equal(code, 2);
+    assert.match(err, /no subscription is called "audit-lgo".*did you mean "audit-log"/);
+  });
+
+  test("a mistake in the syntax of a function is told with its line", async (t) => {
+    const path = temporaryFile(t, "broken.ts", "const a = 1;\nexport default { a;\n");
+    const file = temporaryFile(
+      t,
+      "subs.yaml",
+      `subscriptions: [{ name: a, function: ${path}, apiVersion: v1, kind: Pod }]\n`,
+    );
+    const { code, err } = await cli(["run", "--subscriptions", file]);
+    assert.equal(code, 2);
+    assert.ok(err.includes(`"${path}" cannot be loaded: ${path}:2: `), err);
   });
 
   test("serve ends when its port is taken, also with a NATS that it is connected to", {
@@ -154,7 +174,7 @@ describe("the command line", () => {
 
   test("an unknown schema is told with the known ones", async () => {
     const { code, err } = await cli(["schema", "brige"]);
-    assert.equal(code, 1);
+    assert.equal(code, 2);
     assert.match(err, /ask for bridge, subscriptions, change, event/);
   });
 
