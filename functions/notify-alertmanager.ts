@@ -51,6 +51,8 @@ const Labels = z.record(z.string(), z.string());
 const HOUR_MS = 3_600_000;
 /** Longer texts are for the ticket. */
 const TEXT_CHARS_MAX = 2_000;
+/** They are remembered for as long as the incident lasts, where there is room for 16 KiB. */
+const LABEL_CHARS_MAX = 200;
 
 export default defineFunction({
   name: "notify-alertmanager",
@@ -90,7 +92,7 @@ function labelsOf(context: FunctionContext<Config>): Record<string, string> {
   const { alertname, severity, labels } = config;
   const own = Object.entries({ ...labels, alertname, severity }).map(([name, template]) => [
     name,
-    filled(template, context),
+    filled(template, context, LABEL_CHARS_MAX),
   ]);
   const object = {
     subscription,
@@ -110,7 +112,10 @@ function annotationsOf(context: FunctionContext<Config>): Record<string, string>
   const fields = report.fields.map(([path, from, to]) => `${path}: ${from} → ${to}`);
   const facts = report.facts.map(([name, value]) => `${name}: ${value}`);
   const description = [...(report.message === null ? [] : [report.message]), ...facts, ...fields].join("\n");
-  const own = Object.entries(context.config.annotations).map(([name, template]) => [name, filled(template, context)]);
+  const own = Object.entries(context.config.annotations).map(([name, template]) => [
+    name,
+    filled(template, context, TEXT_CHARS_MAX),
+  ]);
   return { summary: report.headline, description: cutText(description, TEXT_CHARS_MAX), ...Object.fromEntries(own) };
 }
 
@@ -121,8 +126,8 @@ function generatorOf(context: FunctionContext<Config>): Pick<Alert, "generatorUR
   return url === undefined ? {} : { generatorURL: url };
 }
 
-function filled(template: string, context: FunctionContext<Config>): string {
-  return cutText(renderTemplate(template, context, "plain").trim(), TEXT_CHARS_MAX);
+function filled(template: string, context: FunctionContext<Config>, charsMax: number): string {
+  return cutText(renderTemplate(template, context, "plain").trim(), charsMax);
 }
 
 function authorizationOf({ token, username, password }: Config): string | undefined {

@@ -1,6 +1,7 @@
 /** Against a real Alertmanager; its refusals and outages against a server of ours. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { RECEIPTS_BYTES_MAX } from "../../functions/kit/incident/incident-limits.ts";
 import notifyAlertmanager from "../../functions/notify-alertmanager.ts";
 import { needAlertmanager } from "../kit/shared-kube.ts";
 import { startReceiver } from "../kit/webhook-server.ts";
@@ -48,6 +49,15 @@ describe("an incident in Alertmanager", () => {
     assert.deepEqual(await alertmanager.alerts(), []);
     await incident.event("opened", { laterMs: 600_000 });
     assert.equal((await alertmanager.alerts()).length, 1);
+  });
+
+  test("has labels short enough to be remembered, whatever an object says", async (t) => {
+    await using receiver = await startReceiver(() => ({ status: 200 }));
+    ownClock(t);
+    const names = Array.from({ length: 20 }, (_, index) => [`label${index}`, "{{ object.spec.text }}"]);
+    const incident = incidentRun(t, notifyAlertmanager, { url: receiver.origin, labels: Object.fromEntries(names) });
+    await incident.event("opened", { after: { spec: { text: "€".repeat(5_000) } } });
+    assert.ok(Buffer.byteLength(JSON.stringify(incident.receipts())) < RECEIPTS_BYTES_MAX);
   });
 
   test("is the same alert when a call is repeated, and the memory of its labels is lost", async (t) => {
