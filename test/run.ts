@@ -96,6 +96,7 @@ async function needsOf(files: readonly string[]): Promise<Needs> {
   if (mention(/\b(sharedKube|needKube|startKube)\b/)) binaries.push("etcd", "kube-apiserver");
   if (mention(/\bneedAlertmanager\b/)) binaries.push("alertmanager");
   if (mention(/\bneedHelm\b/)) binaries.push("helm");
+  if (mention(/\bneedOpenssl\b/)) binaries.push("openssl");
   if (mention(/\bneedPrometheus\b/)) binaries.push("prometheus");
   if (mention(/\bneedPromtool\b/)) binaries.push("promtool");
   if (mention(/\bneedKubectl\b/)) binaries.push("kubectl"); // last: building it is quick after kube-apiserver

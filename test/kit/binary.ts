@@ -101,6 +101,12 @@ const PINS: Readonly<Record<BinaryName, Pin>> = {
   // Whichever version the distribution has: the query language and the exposition formats have not changed in years.
   prometheus: { debian: { package: "prometheus", path: "usr/bin/prometheus" }, pathVersionMin: [2, 40] },
   promtool: { debian: { package: "prometheus", path: "usr/bin/promtool" }, pathVersionMin: [2, 40] },
+  // For the script that makes the certificates of an installation.
+  openssl: {
+    debian: { package: "openssl", path: "usr/bin/openssl" },
+    pathVersionMin: [1, 1],
+    versionArgs: ["version"],
+  },
   etcd: {
     build: { version: "3.6.8", go: { package: "go.etcd.io/etcd/server/v3" }, duration: "about 40 seconds" },
   },

