@@ -238,9 +238,14 @@ function forbidden(sentence: string, said: string): Error {
 function unanswered(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error));
   const code = "code" in error ? String(error.code) : "";
-  if (code === "KUBECONFIG") return new PermanentError(error.message, { cause: error });
+  if (code === "KUBECONFIG") return new PermanentError(withPodHint(error.message), { cause: error });
   if (code === "" || error.message.startsWith("the ")) return error;
   return new Error(`the API server cannot be reached, or broke off before it answered (${code})`, { cause: error });
+}
+
+function withPodHint(message: string): string {
+  const isWithoutToken = process.env["KUBERNETES_SERVICE_HOST"] !== undefined && message.startsWith("no kubeconfig");
+  return isWithoutToken ? `${message}. In this Pod: set automountServiceAccountToken: true` : message;
 }
 
 function readObject(answer: unknown, place: KubePlace): KubeObject {
