@@ -3,11 +3,11 @@
  * a bridge and functions really have, and promtool lets every alert fire, and not fire.
  */
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { pino } from "pino";
-import { parse, stringify } from "yaml";
+import { parse, parseAllDocuments, stringify } from "yaml";
 import { z } from "zod";
 import { defineFunction } from "#kit";
 import { runFunctions } from "../functions/main.ts";
@@ -158,10 +158,42 @@ describe("the dashboard and the alerts", () => {
     assert.match(await runCommand(promtool, ["test", "rules", "tests.yaml"], { cwd: folder.path }), /SUCCESS/);
   });
 
+  test("are asked for where the Services are, on the port that has a name", () => {
+    const [monitor] = documentsIn("service-monitor.yaml");
+    for (const { metadata, spec: service } of documentsIn("service.yaml")) {
+      for (const [label, value] of Object.entries(monitor?.spec.selector?.matchLabels ?? {}))
+        assert.equal(metadata.labels?.[label], value, metadata.name);
+      const ports = (service.ports ?? []).map(({ name }) => name);
+      assert.deepEqual(
+        monitor?.spec.endpoints?.map(({ port }) => port),
+        ports,
+      );
+    }
+    const { resources, configMapGenerator } = parse(readFileSync(join(FOLDER, "kustomization.yaml"), "utf8")) as {
+      resources: string[];
+      configMapGenerator: { files: string[] }[];
+    };
+    const named = [...resources, ...configMapGenerator.flatMap(({ files }) => files), "kustomization.yaml"];
+    assert.deepEqual(named.sort(), readdirSync(FOLDER).sort());
+  });
+
   test("are all tried, each both ways", () => {
     assert.deepEqual(rules.map(({ alert }) => alert).sort(), Object.keys(CASES).sort());
   });
 });
+
+interface Manifest {
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly spec: {
+    readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+    readonly endpoints?: readonly { readonly port: string }[];
+    readonly ports?: readonly { readonly name: string }[];
+  };
+}
+
+function documentsIn(file: string): readonly Manifest[] {
+  return parseAllDocuments(readFileSync(join(FOLDER, file), "utf8")).map((each) => each.toJS() as Manifest);
+}
 
 /** Series that let an alert fire, and such that do not, in promtool's notation; one value a minute for 90 minutes. */
 const CASES: Readonly<Record<string, { readonly fires: readonly Series[]; readonly quiet: readonly Series[] }>> = {
