@@ -1,7 +1,7 @@
 /**
  * CR_SUBSCRIPTIONS as a process sees it: a copy of all its entries, kept up to date by a watch, and writes that the server refuses when
- * the entry has changed since it was read. After every reconnect, and whenever the watch breaks, the copy is read anew, so that it is
- * right again after NATS was wiped or restored from an older copy too.
+ * the entry has changed since it was read. After every reconnect, every hour, and whenever the watch breaks, the copy is read anew, so
+ * that it is right again after NATS was wiped or restored from an older copy too, and does not keep what has expired.
  * Source: NATS ADR-8 (key-value: a stream with one message per subject; `Nats-Expected-Last-Subject-Sequence` is its compare-and-set).
  */
 import {
@@ -49,10 +49,20 @@ interface StreamInfo {
 
 const STREAM = `KV_${SUBSCRIPTIONS_BUCKET}`;
 const ROOT = `$KV.${SUBSCRIPTIONS_BUCKET}.`;
+/** The server tells nobody which entries have outlived their time; those of processes do within an hour. */
+const RENEW_MS = 3_600_000;
 const RETRY = { firstMs: 100, maxMs: 5_000, resetAfterMs: 60_000 };
 
-/** Opens the bucket, made with so many replicas when it is missing, and follows it until `signal` aborts. */
-export function openBucket(jetStream: JetStream, replicas: number, signal: AbortSignal): Bucket {
+/**
+ * Opens the bucket, made with so many replicas when it is missing, and follows it until `signal` aborts. `renewMs`: how often all of it is
+ * read anew, so that the copy does not grow by what has expired; default an hour.
+ */
+export function openBucket(
+  jetStream: JetStream,
+  replicas: number,
+  signal: AbortSignal,
+  { renewMs = RENEW_MS }: { readonly renewMs?: number } = {},
+): Bucket {
   const listeners = new Set<(key: string | undefined) => void>();
   let entries = new Map<string, Entry>();
   let syncBegunMs: number | undefined;
@@ -97,8 +107,11 @@ export function openBucket(jetStream: JetStream, replicas: number, signal: Abort
       const stopListening = jetStream.onConnection(({ type }) => {
         if (type === "connected") round.abort();
       });
+      const renewal = setTimeout(() => round.abort(), renewMs);
+      renewal.unref();
       // Whatever breaks it, the next round reads everything anew.
       await followOnce(AbortSignal.any([signal, round.signal])).catch(() => undefined);
+      clearTimeout(renewal);
       stopListening();
       if (!round.signal.aborted) await backoff.wait(signal).catch(() => undefined);
       await jetStream.whenConnected(signal).catch(() => undefined);
