@@ -4,7 +4,7 @@
  * subscription's name and line; later one subscription's trouble never stops another.
  */
 import { dirname, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { z } from "zod";
 import {
   awaitJetStream,
@@ -109,6 +109,7 @@ export async function runFunctions(options: RunFunctionsOptions): Promise<Runnin
     await health?.close();
     throw error;
   });
+  tellConnection(jetStream, log);
   const membership = createMembership(jetStream, { log });
   const subscriptions = bindings.map((binding) => subscribe(jetStream, binding, { log, signal, membership }));
   const selections = bindings.map(({ subscription }) => subscription);
@@ -126,6 +127,24 @@ export async function runFunctions(options: RunFunctionsOptions): Promise<Runnin
   });
   measure = () => Promise.all(subscriptions.map(async (each) => await measured(jetStream, each.status())));
   return { done: drained(), healthPort: health?.port, status };
+}
+
+/** Without it, a process that waits for NATS would look like one that has nothing to do. */
+export function tellConnection(jetStream: JetStream, log: Logger): void {
+  jetStream.onConnection((event) => {
+    switch (event.type) {
+      case "connected":
+        return log.info("NATS is back");
+      case "disconnected":
+        return log.warn("NATS is away: what runs goes on, and what it ends with is told when NATS is back");
+      case "error":
+        return log.warn({ error: event.message }, "NATS reports an error");
+      case "closed":
+        return;
+      default:
+        event satisfies never;
+    }
+  });
 }
 
 /** Listens before NATS is there, or a process that waits for it would be taken for dead. */
@@ -256,10 +275,17 @@ async function load(
       problem: `the default export of "${name}" is no function definition: write export default defineFunction({ … })`,
     };
   } catch (error) {
-    return {
-      problem: `the function "${name}" cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
-    };
+    return { problem: `the function "${name}" cannot be loaded: ${loadProblem(error, resolve(directory, name))}` };
   }
+}
+
+/** Node says where a mistake in the syntax is only above the stack, and names our own file as the one that asks for a missing one. */
+function loadProblem(error: unknown, path: string): string {
+  if (!(error instanceof Error)) return String(error);
+  if ("url" in error && error.url === pathToFileURL(path).href) return `${path} does not exist`;
+  const place = error instanceof SyntaxError ? /^(?:file:)?\S.*:\d+(?=\n)/.exec(error.stack ?? "")?.[0] : undefined;
+  if (place === undefined) return error.message;
+  return `${place.startsWith("file:") ? fileURLToPath(place) : place}: ${error.message}`;
 }
 
 async function importPath(path: string): Promise<{ readonly default?: unknown }> {

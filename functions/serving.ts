@@ -7,7 +7,7 @@ import { awaitJetStream, type JetStream, type NatsSettings, resolveNatsSettings 
 import { watchSchemas } from "./kit/schema/schema-watch.ts";
 import { type Receiver, receive } from "./kit/serve/receiver.ts";
 import type { ServeSettings } from "./kit/serve/serve-settings.ts";
-import { bindAll, fileOf, type RunFunctionsOptions } from "./main.ts";
+import { bindAll, fileOf, type RunFunctionsOptions, tellConnection } from "./main.ts";
 
 /** What to serve, and where. */
 export interface ServeFunctionsOptions extends RunFunctionsOptions {
@@ -29,7 +29,10 @@ export async function serveFunctions(options: ServeFunctionsOptions): Promise<Re
       throw error;
     },
   );
-  if (jetStream !== undefined) watchSchemas(jetStream, selections, { log, signal });
+  if (jetStream !== undefined) {
+    tellConnection(jetStream, log);
+    watchSchemas(jetStream, selections, { log, signal });
+  }
   return { ...receiver, done: receiver.done.then(() => jetStream?.close()) };
 }
 
