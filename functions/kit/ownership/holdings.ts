@@ -131,6 +131,10 @@ export function createHoldings(options: HoldingsOptions): Holdings {
     leaselessSinceMs.set(`${generation}/${index}`, since);
     return performance.now() - since > membership.leaseMs;
   };
+  /** The bucket may be lost again: who holds the partition then has the whole time again. */
+  const noticeLease = (index: number, { lease }: FoundLease, { generation }: Target) => {
+    if (lease !== undefined) leaselessSinceMs.delete(`${generation}/${index}`);
+  };
   const noticeLosses = ({ bucket, tenure, generation }: Target) => {
     for (const holding of holdings.values()) {
       const entry = bucket.entries.get(leaseKey(subscription, holding.index));
@@ -180,7 +184,7 @@ export function createHoldings(options: HoldingsOptions): Holdings {
       for (let index = 0; index < partitions; index++) {
         if (holdings.has(index)) continue;
         const found = leaseIn(bucket, leaseKey(subscription, index), generation);
-        if (found.lease !== undefined) leaselessSinceMs.delete(`${generation}/${index}`);
+        noticeLease(index, found, target);
         if (missing <= 0) await releaseForgotten(target, index);
         else if (await isFree(index, found, target)) {
           await take(index, found, target);
