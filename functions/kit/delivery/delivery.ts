@@ -5,13 +5,13 @@
  * process ends as a dead letter too: after its last try it gets one more alone, since it may only have been near the one to blame.
  * A log that was restored gives sequences once more, so an event is known by its sequence and when it was stored.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Delivered, type Envelope, type JetStream, type Logger, objectPart } from "#contract";
 import type { IncidentMemory } from "../incident/incident-memory.ts";
 import type { Place, Verdict } from "../ownership/subscription-record.ts";
 import type { StepMemory } from "../step/step-memory.ts";
 import type { Binding } from "../subscription.ts";
 import type { Timers } from "../timer/timers.ts";
+import { within } from "../waiting.ts";
 import type { Acknowledgements, StoredEvent } from "./acknowledgement.ts";
 import { type GivenUp, letterOf, publishDeadLetter, sealDeadLetter } from "./dead-letter.ts";
 import type { DeliveryLimits } from "./delivery-limits.ts";
@@ -330,12 +330,3 @@ function insertInOrder(waiting: Held[], event: Held): void {
 }
 
 const eventOf = ({ delivered }: Held) => delivered;
-
-async function within(timeMs: number, work: Promise<unknown>): Promise<void> {
-  const timer = new AbortController();
-  try {
-    await Promise.race([work, sleep(timeMs, undefined, { signal: timer.signal })]);
-  } finally {
-    timer.abort();
-  }
-}

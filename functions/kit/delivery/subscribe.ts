@@ -14,6 +14,7 @@ import { createNatsMemory } from "../step/nats-memory.ts";
 import type { Binding } from "../subscription.ts";
 import { dueSubjects } from "../timer/timer.ts";
 import { createTimers } from "../timer/timers.ts";
+import { aborted, within } from "../waiting.ts";
 import { createAcknowledgements } from "./acknowledgement.ts";
 import { type EventsLog, findConsumer, findEventsLog } from "./consumer.ts";
 import { retrySubjects } from "./dead-letter-box.ts";
@@ -274,20 +275,4 @@ export function subscribe(
 
 function editOf({ generation, from }: NonNullable<SubscriptionRecord["next"]>, waitsFor: string) {
   return { generation, ...(from && { afterSequence: from.upToSequence }), waitsFor };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}
-
-async function within(timeMs: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeMs);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }

@@ -19,6 +19,8 @@ import { createProcessIncidents } from "../incident/process-memory.ts";
 import { createNatsMemory } from "../step/nats-memory.ts";
 import { createProcessMemory } from "../step/process-memory.ts";
 import { type Binding, SubscriptionError } from "../subscription.ts";
+import type { Binding } from "../subscription.ts";
+import { aborted } from "../waiting.ts";
 import { createAuthentication } from "./authentication.ts";
 import { createReception } from "./reception.ts";
 import { handle, type Service } from "./request.ts";
@@ -111,7 +113,7 @@ export async function receive(
   log.info({ url, subscriptions: [...receptions.keys()] }, "listening for CloudEvents");
   return {
     url,
-    done: untilAborted(signal).then(() => drain(server, service, limits)),
+    done: aborted(signal).then(() => drain(server, service, limits)),
     status: () =>
       bindings.map(({ subscription: { name }, functionName }) => {
         const counts = receptions.get(name)?.counts as DeliveryCounts;
