@@ -1,4 +1,4 @@
-/** The examples of functions/README.md for tickets, alerts and messages: each is a subscription that is accepted, and that works. */
+/** The examples of functions/actions/README.md for tickets, alerts and messages: each is a subscription that is accepted, and that works. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { startTeams } from "../kit/teams-server.ts";
 import { startReceiver } from "../kit/webhook-server.ts";
 import { incidentRun, ownClock } from "./incident-run.ts";
 
-const readme = readFileSync(join(import.meta.dirname, "../../functions/README.md"), "utf8");
+const readme = readFileSync(join(import.meta.dirname, "../../functions/actions/README.md"), "utf8");
 const examples = [...readme.matchAll(/^```yaml\n(- name: [\s\S]*?)^```$/gm)].map(([, text = ""]) => text);
 
 interface Example {
@@ -81,7 +81,13 @@ afterEach(() => {
   for (const name of SECRETS) delete process.env[name];
 });
 
-describe("an example of functions/README.md", () => {
+test("every function that comes with cr-reactor has a line in the table of functions/actions/README.md", () => {
+  const [, table = ""] = /^\| function \|.*\n\| --- .*\n((?:\|.*\n)+)/m.exec(readme) ?? [];
+  const named = [...table.matchAll(/^\| \[?([a-z-]+)/gm)].map(([, name]) => name);
+  assert.deepEqual(named.toSorted(), Object.keys(BUILT_IN_FUNCTIONS).toSorted());
+});
+
+describe("an example of functions/actions/README.md", () => {
   test("is there for each of these functions", () => {
     const names = examples.map((text) => (parse(text) as Example[])[0]?.name);
     assert.deepEqual(

@@ -1,4 +1,4 @@
-/** The examples of functions/README.md for what acts on Kubernetes: accepted, and working with the rights that are written there and no others. */
+/** The examples of functions/actions/README.md for what acts on Kubernetes: accepted, and working with the rights that are written there and no others. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { workflowCrds } from "../kit/workflow-crd.ts";
 import { sampleEvent } from "./actions/sample-event.ts";
 import { type KubeScene, openKubeScene } from "./kube-scene.ts";
 
-const readme = readFileSync(join(import.meta.dirname, "../../functions/README.md"), "utf8");
+const readme = readFileSync(join(import.meta.dirname, "../../functions/actions/README.md"), "utf8");
 const blocks = [...readme.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => text);
 const examples = blocks
   .filter((text) => text.startsWith("- name: "))
@@ -22,7 +22,7 @@ const rules = parse(blocks.find((text) => text.startsWith("rules:")) ?? "").rule
 
 async function exampleNamed(name: string) {
   const example = examples.find((each) => each?.name === name);
-  assert.ok(example, `functions/README.md has ${name}`);
+  assert.ok(example, `functions/actions/README.md has ${name}`);
   const text = JSON.stringify({ subscriptions: [example] });
   process.env["SLACK_WEBHOOK_URL"] ??= "https://hooks.slack.example/x";
   const [binding] = await bindAll({ subscriptions: { text, fileName: "README.md" } });
@@ -62,7 +62,7 @@ async function openScene(t: TestContext) {
 const eventsOf = ({ client, namespace }: KubeScene) =>
   client.list<KubeObject>(`/apis/events.k8s.io/v1/namespaces/${namespace}/events`);
 
-describe("an example of functions/README.md, with the rights that stand there,", () => {
+describe("an example of functions/actions/README.md, with the rights that stand there,", () => {
   test("starts a workflow, and tells its end on the Database", async (t) => {
     const scene = await openScene(t);
     if (scene === undefined) return;

@@ -1,4 +1,4 @@
-/** What functions/README.md says about notify-slack is true: its settings work, and its message is the one that is posted. */
+/** What functions/actions/README.md says about notify-slack is true: its settings work, and its message is the one that is posted. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { startSlack } from "../kit/slack-server.ts";
 import { sampleEvent } from "./actions/sample-event.ts";
 import { rememberingContext, remembersNothing } from "./remembered.ts";
 
-const README = readFileSync(join(import.meta.dirname, "../../functions/README.md"), "utf8");
+const README = readFileSync(join(import.meta.dirname, "../../functions/actions/README.md"), "utf8");
 const [, section = ""] = /^## notify-slack\n(.*?)^## /ms.exec(README) ?? [];
 const block = (language: string) => new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "ms").exec(section)?.[1] ?? "";
 
@@ -26,7 +26,7 @@ const event = sampleEvent({
   },
 });
 
-test("the settings in the functions' README post what it shows, which the Block Kit Builder is given", async () => {
+test("the settings in the actions' README post what it shows, which the Block Kit Builder is given", async () => {
   await using slack = await startSlack();
   slack.channels.set("C0123456789", { name: "prod", isMember: true, isArchived: false });
   process.env["SLACK_BOT_TOKEN"] = slack.token;
@@ -51,7 +51,7 @@ test("the settings for what is around the object are accepted", () => {
   assert.deepEqual(kubernetes, { warnings: 3, owned: [{ apiVersion: "v1", kind: "Pod" }] });
 });
 
-test("the limits in the functions' README are those that are kept", () => {
+test("the limits in the actions' README are those that are kept", () => {
   const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`field${i}`, "x".repeat(100)]));
   const message = slackMessage(sampleEvent({ before: {}, after: { spec: many } }), { fieldsMax: 50 });
   assert.ok(JSON.stringify([message.blocks, message.attachments]).length < 11_000);
