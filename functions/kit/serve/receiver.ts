@@ -19,7 +19,6 @@ import { createProcessIncidents } from "../incident/process-memory.ts";
 import { createNatsMemory } from "../step/nats-memory.ts";
 import { createProcessMemory } from "../step/process-memory.ts";
 import { type Binding, SubscriptionError } from "../subscription.ts";
-import type { Binding } from "../subscription.ts";
 import { aborted } from "../waiting.ts";
 import { createAuthentication } from "./authentication.ts";
 import { createReception } from "./reception.ts";
@@ -167,13 +166,6 @@ async function drain(server: Server, service: Service, { drainMs, graceMs }: Rec
   await Promise.race([closed, sleep(FLUSH_MS_MAX, undefined, { ref: false })]);
   server.closeAllConnections();
   await closed;
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 /** What waits would be answered when it is due, which no sender waits for; what came before is in the log alone. */
