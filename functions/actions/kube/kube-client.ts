@@ -7,9 +7,9 @@
  */
 
 import { z } from "zod";
-import { groupOf, type KubeAccess, KubeObject, KubernetesSettings, kubeRefusalOf, openKubeAccess } from "#contract";
-import { type Envelope, PermanentError, RetryAfterError } from "#kit";
-import { cutText } from "../cut-text.ts";
+import { groupOf, type KubeAccess, KubeObject, KubernetesSettings, openKubeAccess } from "#contract";
+import { type Envelope, PermanentError } from "#kit";
+import { isNotServed, kubeError, RefusedError } from "./kube-refusal.ts";
 
 /** The cluster that is acted on, for settings; default: the process's own. */
 export const KubeSettings = KubernetesSettings.unwrap()
@@ -71,11 +71,6 @@ export type KubeClients = (settings: KubeSettings, call: KubeCall) => KubeClient
 const MANAGER = "cr-reactor";
 /** The names of all kinds: no slash, no percent sign, neither `.` nor `..` (Kubernetes, "Path Segment Names"). */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,252}$/;
-/** What RBAC's refusal says. */
-const DENIED = /cannot (\w+) resource "([^"]*)" in API group "([^"]*)"(?: in the namespace "([^"]*)")?/;
-/** What the API server says may list dozens of causes. */
-const SAID_CHARS_MAX = 1_000;
-
 const ResourceList = z.object({
   resources: z.array(z.object({ name: z.string(), kind: z.string(), namespaced: z.boolean() })),
 });
@@ -128,7 +123,7 @@ function clientOf(access: KubeAccess, { subscription, signal }: KubeCall): KubeC
     try {
       return await access.ask({ ...request, signal });
     } catch (error) {
-      throw errorOf(error, verb, place);
+      throw kubeError(error, verb, describe(place));
     }
   };
   return {
@@ -180,17 +175,6 @@ function clientOf(access: KubeAccess, { subscription, signal }: KubeCall): KubeC
   };
 }
 
-/** A refusal with the status and the reason that came, as the error that it is unless the caller decides about it. */
-class RefusedError extends PermanentError {
-  readonly status: number;
-  readonly reason: string;
-  constructor(message: string, { status, reason }: { readonly status: number; readonly reason: string }) {
-    super(message);
-    this.status = status;
-    this.reason = reason;
-  }
-}
-
 type Answered =
   | { readonly type: "answered"; readonly answer: unknown }
   | { readonly type: "refused"; readonly error: RefusedError };
@@ -203,49 +187,6 @@ async function unless(statuses: readonly number[], asked: Promise<unknown>): Pro
     if (error.status === 404 && isNotServed(error)) throw new Error(error.message);
     return { type: "refused", error };
   }
-}
-
-/** Not the object is missing, but its kind or its namespace; who installs that heals it. */
-function isNotServed({ reason, message }: RefusedError): boolean {
-  return reason === "" || /the server could not find the requested resource|namespaces "[^"]*" not found/.test(message);
-}
-
-function errorOf(error: unknown, verb: string, place: KubePlace): Error {
-  const refusal = kubeRefusalOf(error);
-  if (refusal === undefined) return unanswered(error);
-  const { status, reason, retryAfterMs } = refusal;
-  const said = cutText(refusal.message, SAID_CHARS_MAX);
-  const sentence = `the API server refused to ${verb} ${describe(place)} (${`${status} ${reason}`.trim()}): ${said}`;
-  if (status >= 500 || status === 429 || status === 408)
-    return retryAfterMs > 0 ? new RetryAfterError(sentence, retryAfterMs) : new Error(sentence);
-  if (status === 401) return new Error(`${sentence}. Renew the token or kubeconfig`);
-  if (status === 404 && verb === "create") return new Error(`${sentence}. Create what is missing`);
-  if (status === 403) return forbidden(sentence, said);
-  return new RefusedError(sentence, refusal);
-}
-
-/** 403 is RBAC's word, and also that of admission, of quotas, and of a namespace that is going. */
-function forbidden(sentence: string, said: string): Error {
-  if (/exceeded quota/.test(said)) return new Error(sentence);
-  const [, verb, resource, group, namespace] = DENIED.exec(said) ?? [];
-  if (verb === undefined) return new PermanentError(sentence);
-  const rule = `{apiGroups: ["${group}"], resources: ["${resource}"], verbs: ["${verb}"]}`;
-  const role = namespace === undefined ? "ClusterRole" : `Role in ${namespace}`;
-  return new PermanentError(`${sentence}. Add this rule to the ${role} of the functions: ${rule}`);
-}
-
-/** What undici says for "no answer" is in the cause, one level down or two. */
-function unanswered(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(String(error));
-  const code = "code" in error ? String(error.code) : "";
-  if (code === "KUBECONFIG") return new PermanentError(withPodHint(error.message), { cause: error });
-  if (code === "" || error.message.startsWith("the ")) return error;
-  return new Error(`the API server cannot be reached, or broke off before it answered (${code})`, { cause: error });
-}
-
-function withPodHint(message: string): string {
-  const isWithoutToken = process.env["KUBERNETES_SERVICE_HOST"] !== undefined && message.startsWith("no kubeconfig");
-  return isWithoutToken ? `${message}. In this Pod: set automountServiceAccountToken: true` : message;
 }
 
 function readObject(answer: unknown, place: KubePlace): KubeObject {
