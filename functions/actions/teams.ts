@@ -5,6 +5,7 @@
  * Workflows"; adaptivecards.io, schema 1.4.
  */
 import { type ChangeReport, fitReport, type ReportLink } from "./change-report.ts";
+import { cutText } from "./cut-text.ts";
 import { type CallOptions, httpRequest } from "./http-client.ts";
 
 /** The colour of a card. */
@@ -19,14 +20,24 @@ const CARD_BYTES_MAX = 20 * 1024;
 const LINKS_MAX = 6;
 const URL_CHARS_MAX = 1_000;
 
-/** The card for a report: as many of its fields as fit. */
+/** The card for a report: as many of its fields as fit, and where even none does, shorter sentences. */
 export function teamsCard(title: string, report: ChangeReport, style: CardStyle, links: readonly ReportLink[]): object {
   let charsMax = CARD_BYTES_MAX;
   for (;;) {
-    const card = cardOf(title, fitReport(report, charsMax), style, links);
+    const card = cardOf(title, shortened(fitReport(report, charsMax), charsMax), style, links);
     if (Buffer.byteLength(JSON.stringify(card)) <= CARD_BYTES_MAX || charsMax < 1) return card;
     charsMax = Math.floor(charsMax * 0.7);
   }
+}
+
+/** No sentence takes more than a tenth of the room; most are far shorter. */
+function shortened(report: ChangeReport, charsMax: number): ChangeReport {
+  const room = Math.max(1, Math.floor(charsMax / 10));
+  return {
+    ...report,
+    message: report.message && cutText(report.message, room),
+    facts: report.facts.map(([name, value]) => [name, cutText(value, room)]),
+  };
 }
 
 /** Posts the card. `url` is a secret. Throws as httpRequest does. */

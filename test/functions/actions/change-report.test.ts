@@ -32,6 +32,18 @@ describe("a report", () => {
   });
 });
 
+test("a card of Teams is small enough, in whatever script an object's conditions speak", () => {
+  const conditions = (status: string) =>
+    Array.from({ length: 8 }, (_, index) => ({ type: `C${index}`, status, reason: "R", message: "漢".repeat(2_000) }));
+  const event = sampleEvent({
+    before: { status: { phase: "a", conditions: conditions("True") } },
+    after: { status: { phase: "b", message: "字".repeat(3_000), conditions: conditions("False") } },
+  });
+  const card = teamsCard("t", changeReport(event, undefined, 20), "good", []);
+  assert.ok(Buffer.byteLength(JSON.stringify(card)) <= 20 * 1024, `${Buffer.byteLength(JSON.stringify(card))} bytes`);
+  assert.match(JSON.stringify(card), /C7: .*True → False/);
+});
+
 test("a link of Kibana, with parentheses, is whole in Discord", () => {
   const url = "https://kibana.example/app/discover#/?_g=(time:(from:now-1h))";
   const report = changeReport(moved("a", "b"), undefined, 1);
