@@ -106,6 +106,19 @@ function selectionOf(subscription: Subscription): Selection {
     resolve,
     includeExisting,
   } = subscription;
+
+function selectionOf({
+  apiVersion,
+  kind,
+  cluster,
+  when,
+  for: held,
+  debounce,
+  count,
+  rateLimit,
+  batch,
+  includeExisting,
+}: Subscription): Selection {
   return {
     apiVersion,
     kind,
@@ -117,6 +130,7 @@ function selectionOf(subscription: Subscription): Selection {
     ...(debounce !== undefined && { debounce }),
     ...(count !== undefined && { count }),
     ...(rateLimit !== undefined && { rateLimit }),
+    ...(batch !== undefined && { batch }),
   };
 }
 

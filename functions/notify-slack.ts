@@ -11,6 +11,7 @@ import { filledLinks, Links } from "./actions/link.ts";
 import type { MessageMaker } from "./actions/slack/block.ts";
 import type { SlackReceipt } from "./actions/slack/conversation.ts";
 import type { IncidentNote } from "./actions/slack/fact.ts";
+import { slackGroupMessage } from "./actions/slack/group-message.ts";
 import { postOnce, tellIncident } from "./actions/slack/incident-thread.ts";
 import { type SlackMessageOptions, slackMessage, stateInWords } from "./actions/slack/message.ts";
 import { ChannelChoice, channelFor, MentionRule, mentionsFor } from "./actions/slack/setting.ts";
@@ -74,6 +75,19 @@ function createNotifySlack() {
 
 export default createNotifySlack();
 
+export default defineFunction({
+  name: "notify-slack",
+  description: "Posts a message about the change to a Slack channel, and keeps one thread for each incident.",
+  config: Config,
+  batches: true,
+  // A look into the channel's history, a post, a reply and an update of ten seconds each.
+  timeoutMs: 60_000,
+  async run(context) {
+    const { config } = context;
+    return config.webhookUrl ? await notifyThroughWebhook(context, config.webhookUrl) : await notifyAsBot(context);
+  },
+});
+
 function targetProblem({ webhookUrl, botToken, channel, slackApiUrl }: Config): string | undefined {
   if (webhookUrl && botToken) return "webhookUrl and botToken are two ways to post: keep one";
   if (webhookUrl && channel)
@@ -130,6 +144,11 @@ function messageMaker(
 ): MessageMaker {
   const { config, event } = context;
   const isReply = incident?.place === "reply";
+  const { events = [event] } = context;
+  if (events.length > 1) {
+    const title = config.title && renderTemplate(config.title, context, "plain");
+    return () => slackGroupMessage(events, { title, mentions: mentionsFor(config.mentions, event) });
+  }
   const isNews = incident === undefined || (incident.type === "opened" && !isReply);
   const options: SlackMessageOptions = {
     title: config.title && renderTemplate(config.title, context, "plain"),

@@ -14,6 +14,8 @@ import type { Step } from "./step/step.ts";
 export interface FunctionContext<Config, Resource = KubeObject> {
   /** The CloudEvent: its attributes, and `data` with the change. */
   readonly event: Envelope;
+  /** With `batch`: all events of this call, oldest first, of which `event` is the first; else `event` alone. */
+  readonly events?: readonly Envelope[];
   /** The object after the change; for a deletion its last known state. With `for`: as it is when the time is up. */
   readonly object: Resource;
   /** With `for`: since when (RFC 3339) what `when` says has been so; `event` is the one with which it became so. */
@@ -58,6 +60,8 @@ export interface FunctionDefinition<Schema extends z.ZodType = z.ZodType, Resour
   readonly when?: Filter;
   /** With `resource`: what resolves the incident that `when` opened; named, the function is told about incidents. */
   readonly resolve?: Filter;
+  /** `run` looks at `events`, so that a subscription may name `batch`. */
+  readonly batches?: true;
   /** Time for one try; default 30,000. */
   readonly timeoutMs?: number;
   /** May return a note on what it did, for the log. */

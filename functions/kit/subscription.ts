@@ -5,6 +5,7 @@
 
 import { z } from "zod";
 import { beforeOf, HealthSettings, type KubeObject, NatsSettings, opIn, opOf, parseYamlConfig } from "#contract";
+import { beforeOf, type Envelope, type KubeObject, NatsSettings, opIn, opOf, parseYamlConfig } from "#contract";
 import { type FunctionContext, type FunctionDefinition, ownSelection } from "./define.ts";
 import { Selection } from "./filter/filter.ts";
 import { heldStateOf, StatelessFilterError } from "./filter/held-state.ts";
@@ -80,6 +81,7 @@ interface FunctionCall extends Pick<FunctionContext<unknown>, "event" | "attempt
   /** How the event came out. */
   readonly match: Extract<MatchResult["type"], "matched" | "resolving">;
   /** With `for` or `debounce`: since when what it waited for has held, and the object as it is by now. */
+  readonly events?: readonly Envelope[] | undefined;
   readonly held?: { readonly since: string | undefined; readonly object: KubeObject } | undefined;
   /** Where the results of its steps are. */
   readonly stepMemory: StepMemory;
@@ -136,6 +138,10 @@ export function bind<Schema extends z.ZodType>(
   const config = parsed.data;
   checkFilters(subscription);
   checkTimes(subscription);
+  if (subscription.batch !== undefined && definition.batches !== true)
+    throw new SubscriptionError(
+      `subscription "${name}": batch: the function ${definition.name} takes one event at a time: leave batch out`,
+    );
   const { subjects } = planSelection(subscription);
   const matcher = compileFilter(subscription);
   return {
@@ -179,14 +185,18 @@ function checkFilters(subscription: Subscription): void {
 
 /** `for` is said of what can stay so; what an incident is told of late, or not at all, is said by `for` alone. */
 function checkTimes(subscription: Subscription): void {
-  const { name, debounce, count, rateLimit, resolve } = subscription;
-  const times = { for: subscription.for, debounce, count, rateLimit };
+  const { name, debounce, count, rateLimit, batch, partitions, resolve } = subscription;
+  const times = { for: subscription.for, debounce, count, rateLimit, batch };
   const named = Object.entries(times).flatMap(([key, value]) => (value === undefined ? [] : [key]));
   if (named.length > 1)
     throw new SubscriptionError(`subscription "${name}": ${named.join(" and ")} exclude each other: keep one`);
   if (resolve !== undefined && named.length > 0 && subscription.for === undefined)
     throw new SubscriptionError(
       `subscription "${name}": ${named[0]}: cannot be said beside resolve: use for, or leave one out`,
+    );
+  if (batch !== undefined && partitions > 1)
+    throw new SubscriptionError(
+      `subscription "${name}": batch: what is one call is collected in one place: set partitions to 1`,
     );
   if (subscription.for === undefined) return;
   try {
@@ -212,6 +222,7 @@ function contextOf<Config>(
   subscription: string,
   config: Config,
   { event, held, attempt, log, signal, incidentMemory: { history } }: FunctionCall,
+  { event, held, events, attempt, log, signal }: FunctionCall,
   { steps: { step }, incident }: { readonly steps: Steps; readonly incident: Incident | undefined },
 ): FunctionContext<Config> {
   let before: KubeObject | null | undefined;
@@ -223,6 +234,7 @@ function contextOf<Config>(
     step,
     incident,
     history: history && (() => history(event, signal)),
+    events: events ?? [event],
     heldSince: held?.since,
     object: held?.object ?? event.data.object,
     get before() {

@@ -28,6 +28,7 @@ import {
 } from "#contract";
 import { findLogSettings } from "../log-settings.ts";
 import { type DeadLetter, readDeadLetter } from "./dead-letter.ts";
+import { removeFrom } from "./removal.ts";
 
 /** A letter, and when it was stored (epoch milliseconds). */
 export interface StoredLetter {
@@ -121,23 +122,9 @@ function messageOf(
   return { ...NO_REPLY, subject, data, header: (name) => headers[name] };
 }
 
-/** What the server says of a message that was removed before. */
-const NO_MESSAGE = 10_057;
-
 /** Removes a letter. Resolves to whether it was there. */
 export function dropLetter(jetStream: JetStream, number: number): Promise<boolean> {
   return removeFrom(jetStream, DEAD_LETTERS_STREAM, number);
-}
-
-/** Removes a message of a stream. Resolves to whether it was there. */
-export async function removeFrom(jetStream: JetStream, stream: string, sequence: number): Promise<boolean> {
-  const removing = jetStream.api(`STREAM.MSG.DELETE.${stream}`, { seq: sequence, no_erase: true });
-  try {
-    return (await unlessMissing("sequence", removing)) !== undefined;
-  } catch (error) {
-    if (error instanceof JetStreamApiError && error.errCode === NO_MESSAGE) return false;
-    throw error;
-  }
 }
 
 /** Makes CR_RETRIES when it is missing, with as many copies as the log has. */

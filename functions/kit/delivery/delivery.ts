@@ -10,6 +10,7 @@ import type { IncidentMemory } from "../incident/incident-memory.ts";
 import type { Place, Verdict } from "../ownership/subscription-record.ts";
 import type { StepMemory } from "../step/step-memory.ts";
 import type { Binding } from "../subscription.ts";
+import type { Batches } from "../timer/batches.ts";
 import type { Timers } from "../timer/timers.ts";
 import { within } from "../waiting.ts";
 import type { Acknowledgements, StoredEvent } from "./acknowledgement.ts";
@@ -30,6 +31,7 @@ export interface DeliveryOptions {
   readonly stepMemory: StepMemory;
   readonly incidentMemory: IncidentMemory;
   readonly timers: Timers | undefined;
+  readonly batches: Batches | undefined;
   readonly counts: DeliveryCounts;
   readonly acknowledgements: Acknowledgements;
   readonly slots: Slots;
@@ -125,6 +127,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       stepMemory: options.stepMemory,
       incidentMemory: options.incidentMemory,
       timers: options.timers,
+      batches: options.batches,
       log,
       slots,
       running,
@@ -258,7 +261,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         if (!(await slots.take(1))) return undefined;
         if (event.deliveryCount > attempts) slots.give(1);
         const settled = event.deliveryCount > attempts ? suspected(event) : await settle(event, 1, settleOptions);
-        return settled !== undefined && (await conclude(event, settled)) ? settled.type : undefined;
+        if (settled === undefined) return undefined;
+        for (const each of event.batch?.members ?? [event]) if (!(await conclude(each, settled))) return undefined;
+        return settled.type;
       } finally {
         void follow(object, lane);
       }

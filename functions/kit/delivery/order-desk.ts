@@ -5,8 +5,8 @@
  */
 import { createBackoff, type Delivered, type JetStream, type Logger, pull, type StreamSettings } from "#contract";
 import { findLogSettings } from "../log-settings.ts";
-import { removeFrom } from "./dead-letter-box.ts";
 import type { DeliveryLimits } from "./delivery-limits.ts";
+import { removeFrom } from "./removal.ts";
 
 /** What a desk needs. */
 export interface OrderDeskOptions {

@@ -21,10 +21,12 @@ import type { IncidentMemory } from "../incident/incident-memory.ts";
 import { type Outcome, PermanentError } from "../outcome.ts";
 import type { StepMemory } from "../step/step-memory.ts";
 import type { Binding } from "../subscription.ts";
-import { isItsTurn } from "../timer/frequency.ts";
+import type { Batch, Batches } from "../timer/batches.ts";
+import { isItsTurn, isMatch } from "../timer/frequency.ts";
 import type { Entry, Timers } from "../timer/timers.ts";
 import { attempt } from "./attempt.ts";
 import type { Slots } from "./slots.ts";
+import { type Warning, warnOnce } from "./warning.ts";
 
 /** How an event ended for good, and after how many tries; `firstTriedMs` is when this process began (epoch milliseconds). */
 export type Settled = {
@@ -44,6 +46,8 @@ export interface Settling extends Pick<Delivered, "message" | "deliveryCount"> {
   readonly storedAtMs?: number;
   /** It has waited, and when it was due (epoch milliseconds). */
   readonly dueAtMs?: number;
+  /** It is the first of these, which have waited for one call. */
+  readonly batch?: Batch;
 }
 
 /** What settling needs around it. */
@@ -55,6 +59,8 @@ export interface SettleOptions {
   readonly incidentMemory: IncidentMemory;
   /** Where the events of a subscription with `for` or `debounce` wait; without it they are run at once. */
   readonly timers?: Timers | undefined;
+  /** Where those of a subscription with `batch` wait. */
+  readonly batches?: Batches | undefined;
   readonly log: Logger;
   readonly slots: Slots;
   readonly retry: BackoffOptions;
@@ -77,8 +83,6 @@ export interface SettleOptions {
 
 /** To store a timer takes milliseconds; what takes longer is NATS that is away. */
 const WAIT_ATTEMPT_MS = 30_000;
-/** Different warnings of one subscription; more tell nothing new. */
-const WARNINGS_MAX = 100;
 /** The longest time a timer of Node can wait, 24.8 days; a longer one would fire at once. */
 const WAIT_MS_MAX = 2 ** 31 - 1;
 
@@ -124,11 +128,6 @@ export async function settle(
   }
 }
 
-/** Why a skipped event may not be what people think: they are told once. */
-export type Warning =
-  | { readonly type: "other-version"; readonly found: string }
-  | { readonly type: "undecided"; readonly reason: string };
-
 /** The event to run, the outcome that the message has without being run, or why its data could not be had this time. */
 export type Judgement =
   | {
@@ -136,8 +135,10 @@ export type Judgement =
       readonly event: Envelope;
       readonly match: Extract<MatchResult["type"], "matched" | "resolving">;
       readonly held?: Held;
+      /** With `batch`: all of the call. */
+      readonly events?: readonly Envelope[];
     }
-  | ({ readonly type: "wait"; readonly timers: Timers } & Entry)
+  | ({ readonly type: "wait"; readonly timers: Pick<Timers, "wait"> } & Entry)
   | { readonly type: "ended"; readonly outcome: Outcome; readonly warning?: Warning }
   | { readonly type: "unopened"; readonly id: string; readonly error: Error };
 
@@ -176,14 +177,15 @@ export function tryOnce(
 ): Promise<Outcome> | Outcome {
   if (judgement.type === "unopened") return { type: "retry", error: judgement.error };
   const { binding, stepMemory, incidentMemory } = options;
-  const { event, match, held } = judgement;
+  const { event, match, held, events } = judgement;
   const call = (signal: AbortSignal) =>
-    binding.run({ event, match, held, attempt: number, log, signal, stepMemory, incidentMemory });
+    binding.run({ event, match, held, events, attempt: number, log, signal, stepMemory, incidentMemory });
   return attempt(call, { ...options, timeoutMs: binding.timeoutMs });
 }
 
 /** What is no event can only become a dead letter. */
 async function judge(settling: Settling, options: SettleOptions): Promise<Judgement> {
+  if (settling.batch !== undefined) return judgeBatch(settling.batch, options.binding);
   try {
     const judgement = await judgeSent(parseSent(settling.message.data), options);
     if (judgement.type !== "run") return judgement;
@@ -195,6 +197,14 @@ async function judge(settling: Settling, options: SettleOptions): Promise<Judgem
   } catch (thrown) {
     return { type: "ended", outcome: { type: "dead-letter", error: asMalformed(thrown) } };
   }
+}
+
+/** Of what was collected, what the filter as it is now still matches is one call. */
+function judgeBatch({ events }: Batch, { matcher }: Binding): Judgement {
+  const matching = events.filter((event) => isMatch(matcher.match, event));
+  const [event] = matching;
+  if (event === undefined) return skipped("the filter does not match what was collected");
+  return { type: "run", event, match: "matched", events: matching };
 }
 
 /** With `count` or `rateLimit`, how often the object matched before decides. */
@@ -218,10 +228,12 @@ async function judgeFrequency(
 async function judgeWindow(
   judgement: Extract<Judgement, { type: "run" }>,
   { message, streamSequence = 0, storedAtMs = Date.now(), dueAtMs }: Settling,
-  { binding, timers, stopping }: SettleOptions,
+  { binding, timers, batches, stopping }: SettleOptions,
 ): Promise<Judgement> {
   const { event } = judgement;
-  const { window } = binding.matcher;
+  const { window, batch } = binding.matcher;
+  if (batch !== undefined && (batches === undefined || dueAtMs !== undefined)) return { ...judgement, events: [event] };
+  if (batches !== undefined) return { type: "wait", timers: batches, event, message, streamSequence, storedAtMs };
   if (window === undefined) return judgement;
   if (timers === undefined)
     return { ...judgement, held: { since: window.state?.since(event), object: event.data.object } };
@@ -284,31 +296,6 @@ function match({ subscription, matcher }: Binding, event: Envelope): Exclude<Jud
     return { ...skipped(reason), warning: { type: "other-version", found: apiversion } };
   } catch (thrown) {
     return { type: "ended", outcome: { type: "dead-letter", error: asMalformed(thrown) } };
-  }
-}
-
-/** Tells each warning of a subscription once. */
-export function warnOnce(
-  warning: Warning,
-  { binding, log, onUndecided, warned }: Pick<SettleOptions, "binding" | "log" | "onUndecided" | "warned">,
-): void {
-  if (warning.type === "undecided") onUndecided();
-  const key = JSON.stringify(warning);
-  if (warned.has(key) || warned.size >= WARNINGS_MAX) return;
-  warned.add(key);
-  const { kind, apiVersion } = binding.subscription;
-  switch (warning.type) {
-    case "other-version":
-      log.warn(
-        { kind, wanted: apiVersion, found: warning.found },
-        "events of another API version are skipped: bind that version too",
-      );
-      break;
-    case "undecided":
-      log.warn({ reason: warning.reason }, "events are skipped for which an expression of the filter has no value");
-      break;
-    default:
-      warning satisfies never;
   }
 }
 

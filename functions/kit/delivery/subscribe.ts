@@ -12,6 +12,7 @@ import { createRecordKeeper } from "../ownership/record-keeper.ts";
 import { newestOf, type SubscriptionRecord, verdictOn } from "../ownership/subscription-record.ts";
 import { createNatsMemory } from "../step/nats-memory.ts";
 import type { Binding } from "../subscription.ts";
+import { createBatches } from "../timer/batches.ts";
 import { dueSubjects } from "../timer/timer.ts";
 import { createTimers } from "../timer/timers.ts";
 import { aborted, within } from "../waiting.ts";
@@ -83,7 +84,8 @@ export function subscribe(
   const shareSlots = createSlots(concurrency);
   const stepMemory = createNatsMemory(jetStream);
   const incidentMemory = createNatsIncidents(jetStream, log);
-  const { window } = binding.matcher;
+  const { window, batch } = binding.matcher;
+  const batches = batch && createBatches(jetStream, name, batch, log);
   const timers = window && createTimers(jetStream, name, { ...binding.matcher, window }, log);
   let state: SubscriptionState = "starting";
   let trouble: string | undefined;
@@ -113,7 +115,7 @@ export function subscribe(
     if (index === 0) keeper.retire().catch((error: unknown) => log.warn({ err: error }, "old consumers are left over"));
     const heldMax = Math.max(HELD_MIN, Math.ceil(limits.heldMax / current.partitions));
     const worker = startWorker({
-      ...{ jetStream, log, counts, acknowledgements, stepMemory, incidentMemory, timers },
+      ...{ jetStream, log, counts, acknowledgements, stepMemory, incidentMemory, timers, batches },
       binding: {
         ...binding,
         run: (call) => {

@@ -172,7 +172,9 @@ export function startWorker(options: WorkerOptions): Worker {
   const orders = { subscription, consumer: name, subjects: options.orders };
   const retrying = openRetryDesk(jetStream, { ...orders, delivery, limits, log, signal });
   const due = { ...orders, subjects: options.due, ordersMax: limits.heldMax };
-  const timing = options.timers && openTimerDesk(jetStream, { ...due, delivery, limits, log, signal });
+  const timing =
+    (options.timers || options.batches) &&
+    openTimerDesk(jetStream, { ...due, batches: options.batches, delivery, limits, log, signal });
   return {
     state: () => state,
     overrun: () => overrun.counts(),

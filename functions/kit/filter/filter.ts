@@ -156,6 +156,8 @@ export const Selection = z.strictObject({
   count: z.strictObject({ min: z.int().min(2).max(20), within: Duration }).optional(),
   /** The function is called for at most so many events of the object within this time; the others are skipped. */
   rateLimit: z.strictObject({ max: z.int().min(1).max(20), per: Duration }).optional(),
+  /** Events that match within a window, which the first one opens, are one call; of more than `max` several. Of functions that say `batches`. */
+  batch: z.strictObject({ window: Duration, max: z.int().min(2).max(500).default(100) }).optional(),
   /** The opposite of `when`: named, the function is told about incidents, which `when` opens and this resolves. A deletion resolves too. */
   resolve: Filter.optional(),
   /** Whether objects that were already there when the bridge first saw them count as born now; default false. */

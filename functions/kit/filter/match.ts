@@ -22,6 +22,9 @@ export interface Window {
   readonly state: HeldState | undefined;
 }
 
+/** As the schema has it. */
+const BATCH_MAX = 100;
+
 /** With `count` or `rateLimit`: the event that makes it so many of the object within the time, or at most so many. */
 export interface Frequency {
   readonly type: "count" | "rateLimit";
@@ -36,6 +39,8 @@ export interface Matcher {
   /** With `for` or `debounce`: how long an event waits, and with `for` the state that has to hold. */
   readonly window?: Window | undefined;
   readonly frequency?: Frequency | undefined;
+  /** With `batch`: how long what matches is collected, and how many are one call. */
+  readonly batch?: { readonly ms: number; readonly max: number } | undefined;
   /** Comes out as `match` does. Throws as `match` does, or sooner, because it looks at everything. */
   explain(event: Envelope): Explanation;
 }
@@ -48,6 +53,7 @@ export function compileFilter(selection: Selection): Matcher {
   return {
     window: windowOf(selection),
     frequency: frequencyOf(selection),
+    batch: selection.batch && { ms: msOf(selection.batch.window), max: selection.batch.max ?? BATCH_MAX },
     match(event) {
       const occurrence = occurrenceOf(event);
       const isRecovery = recovery !== undefined && evaluate(recovery, occurrence);

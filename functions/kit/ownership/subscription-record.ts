@@ -63,6 +63,7 @@ export function wantedOf({ subscription, functionName, subjects }: Binding): Wan
     debounce,
     count,
     rateLimit,
+    batch,
     resolve,
     includeExisting,
     partitions,
@@ -76,6 +77,7 @@ export function wantedOf({ subscription, functionName, subjects }: Binding): Wan
     debounce,
     count,
     rateLimit,
+    batch,
     resolve,
     includeExisting,
   };

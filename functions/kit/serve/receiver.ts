@@ -171,7 +171,9 @@ async function drain(server: Server, service: Service, { drainMs, graceMs }: Rec
 /** What waits would be answered when it is due, which no sender waits for; what came before is in the log alone. */
 function refuseWaiting(bindings: readonly Binding[]): void {
   for (const { subscription } of bindings) {
-    const field = (["for", "debounce", "count", "rateLimit"] as const).find((each) => subscription[each] !== undefined);
+    const field = (["for", "debounce", "count", "rateLimit", "batch"] as const).find(
+      (each) => subscription[each] !== undefined,
+    );
     if (field === undefined) continue;
     throw new SubscriptionError(
       `subscription "${subscription.name}": ${field}: needs the log and its timers, which a request does not have: run it with cr-reactor run`,

@@ -6,8 +6,9 @@
 import type { Logger, SentEnvelope } from "#contract";
 import { MalformedEventError } from "#contract";
 import { type DeliveryCounts, newCounts } from "../delivery/report.ts";
-import { judgeSent, tryOnce, warnOnce } from "../delivery/settle.ts";
+import { judgeSent, tryOnce } from "../delivery/settle.ts";
 import { createSlots } from "../delivery/slots.ts";
+import { warnOnce } from "../delivery/warning.ts";
 import type { IncidentMemory } from "../incident/incident-memory.ts";
 import type { Outcome } from "../outcome.ts";
 import type { StepMemory } from "../step/step-memory.ts";

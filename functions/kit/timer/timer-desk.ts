@@ -14,6 +14,7 @@ import {
 } from "#contract";
 import type { Delivery } from "../delivery/delivery.ts";
 import { type OrderDeskOptions, openOrderDesk } from "../delivery/order-desk.ts";
+import type { Batches } from "./batches.ts";
 import { eventIn, readTimer, type TimerFacts } from "./timer.ts";
 import { ensureTimers, isDone, rememberDone } from "./timers.ts";
 
@@ -22,6 +23,8 @@ export interface TimerDeskOptions
   extends Pick<OrderDeskOptions, "consumer" | "subjects" | "ordersMax" | "limits" | "log" | "signal"> {
   readonly subscription: string;
   readonly delivery: Pick<Delivery, "redo">;
+  /** With `batch`. */
+  readonly batches: Batches | undefined;
 }
 
 /** Longer than a timer waits, so that a consumer whose processes sleep is there when something is due. */
@@ -29,7 +32,7 @@ const IDLE_MS_MAX = 40 * 86_400_000;
 
 /** Opens the desk. Resolves when `signal` aborted and what was in hand has ended. Never rejects. */
 export function openTimerDesk(jetStream: JetStream, options: TimerDeskOptions): Promise<void> {
-  const { subscription, delivery, ...desk } = options;
+  const { subscription, delivery, batches, ...desk } = options;
   const inTurn = createTurns();
   return openOrderDesk(jetStream, {
     ...desk,
@@ -37,7 +40,11 @@ export function openTimerDesk(jetStream: JetStream, options: TimerDeskOptions): 
     description: `cr-reactor: what is due of subscription ${subscription}`,
     ensure: (settings) => ensureTimers(jetStream, settings),
     carryOut: (order, log) =>
-      inTurn(readTimer(order.message)?.subject ?? "", () => carryOut(jetStream, subscription, order, delivery, log)),
+      inTurn(readTimer(order.message)?.subject ?? "", () =>
+        batches === undefined
+          ? carryOut(jetStream, subscription, order, delivery, log)
+          : carryOutBatch(batches, order, delivery, desk.signal),
+      ),
   });
 }
 
@@ -63,6 +70,20 @@ async function carryOut(
   const event = { message: eventIn(timer, data), streamSequence, storedAtMs, dueAtMs, deliveryCount };
   const ended = await delivery.redo(event);
   if (ended === "done" || ended === "dead-letter") await rememberDone(jetStream, subscription, timer);
+  return ended !== undefined;
+}
+
+async function carryOutBatch(
+  batches: Batches,
+  { deliveryCount, storedAtMs: dueAtMs }: Delivered,
+  delivery: TimerDeskOptions["delivery"],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const batch = await batches.take(signal);
+  const [first] = batch?.members ?? [];
+  if (batch === undefined || first === undefined) return true;
+  const ended = await delivery.redo({ ...first, dueAtMs, deliveryCount, batch });
+  if (ended !== undefined) await batches.finish(signal);
   return ended !== undefined;
 }
 

@@ -28,6 +28,8 @@ export interface LogLine {
 }
 
 export interface StartOptions extends Partial<z.input<typeof Subscription>> {
+  /** Whether the function says that it takes many events. */
+  readonly batches?: true;
   readonly limits?: Partial<DeliveryLimits>;
   readonly jetStream?: JetStream;
   readonly membershipLimits?: Partial<MembershipLimits>;
@@ -86,9 +88,15 @@ export async function startRig(t: TestContext, { withLog = true, eventsPerSubjec
     },
     start(
       run: Run,
-      { limits, membershipLimits, jetStream: other = jetStream, ...subscription }: StartOptions = {},
+      { batches, limits, membershipLimits, jetStream: other = jetStream, ...subscription }: StartOptions = {},
     ): Started {
-      const definition = defineFunction({ name: "test-function", description: "A test's.", config: z.any(), run });
+      const definition = defineFunction({
+        name: "test-function",
+        description: "A test's.",
+        config: z.any(),
+        run,
+        ...(batches && { batches }),
+      });
       const parsed = Subscription.parse({
         ...{
           name: "test",
