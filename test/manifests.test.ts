@@ -3,19 +3,29 @@
  * unnoticed. What an API server says about them is in manifests/api-server.test.ts.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import { parse, stringify } from "yaml";
 import { BridgeConfig } from "../bridge/config.ts";
 import { parseYamlConfig } from "../bridge/yaml-config.ts";
 import { deliveryLimits } from "../functions/kit/delivery/delivery-limits.ts";
+import { Filter, Selection } from "../functions/kit/filter/filter.ts";
+import { compileFilter } from "../functions/kit/filter/match.ts";
+import { consumerName } from "../functions/kit/ownership/partition.ts";
 import { parseSubscriptions } from "../functions/kit/subscription.ts";
 import { bindAll } from "../functions/main.ts";
+import { updated } from "./functions/kit/event-factory.ts";
+import { createDataFolder } from "./kit/data-folder.ts";
 import type { KubeObject } from "./kit/kube-client.ts";
+import { needHelm, needKubectl } from "./kit/shared-kube.ts";
 import {
   assertGolden,
+  build,
   configOf,
   find,
+  MANIFESTS,
   podsOf,
   RENDERINGS,
   type Rendering,
@@ -41,6 +51,21 @@ async function eachInstallation(t: TestContext, look: (objects: KubeObject[], na
 }
 
 describe("the manifests", () => {
+  test("have the NATS users that cr-reactor nats-users prints", () => {
+    const overlays = join(MANIFESTS, "overlays");
+    const leaf = "multi-cluster/leaf/bridge.yaml";
+    for (const { file, bridges } of [
+      { file: "production/users.conf", bridges: ["production/bridge.yaml"] },
+      { file: "multi-cluster/hub/users.conf", bridges: ["production/bridge.yaml", leaf] },
+    ]) {
+      const args = ["nats-users", "--config", ...bridges, "--subscriptions", "production/subscriptions.yaml"];
+      const cli = [join(ROOT, "cli/main.ts"), ...args];
+      const { stdout } = spawnSync(process.execPath, cli, { cwd: overlays, encoding: "utf8" });
+      if (process.env["UPDATE_GOLDEN"] === "1") writeFileSync(join(overlays, file), stdout);
+      assert.equal(readFileSync(join(overlays, file), "utf8"), stdout);
+    }
+  });
+
   for (const each of RENDERINGS) {
     test(`of ${each.name} are rendered as before`, async (t) => {
       const objects = await render(t, each);
@@ -100,8 +125,8 @@ describe("the manifests", () => {
       }
     }));
 
-  test("name only configuration, ports and Pods that are there, and this version's image", (t) =>
-    eachInstallation(t, (objects, name) => {
+  test("name only configuration that is there, and this version's image", (t) =>
+    eachInstallation(t, (objects) => {
       const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
       const [, user] = /^USER (\d+):/m.exec(readFileSync(join(ROOT, "Dockerfile"), "utf8")) ?? [];
       const titles = objects.map(titleOf);
@@ -120,6 +145,11 @@ describe("the manifests", () => {
         ];
         for (const each of named) assert.ok(titles.includes(`ConfigMap ${each}`), `${title}: ${each}`);
       }
+    }));
+
+  test("have policies and budgets for Pods that are there", (t) =>
+    eachInstallation(t, (objects, name) => {
+      const pods = podsOf(objects);
       const selectors = objects.flatMap(({ kind, metadata, ...object }) => {
         const selector = { NetworkPolicy: object["spec"]?.podSelector, PodDisruptionBudget: object["spec"]?.selector }[
           kind as string
@@ -144,11 +174,88 @@ describe("the manifests", () => {
         assert.equal(template["spec"].automountServiceAccountToken, title === "Deployment bridge", title);
     }));
 
+  test("are installed as the README says: its paths are there, and its kustomization is rendered", async (t) => {
+    const readme = readFileSync(join(MANIFESTS, "README.md"), "utf8");
+    const paths = [...readme.matchAll(/(?:^|[ `])(manifests\/[\w./-]*\w)/gm)].map(([, path = ""]) => path);
+    assert.ok(paths.length > 5);
+    for (const path of paths) assert.ok(existsSync(join(ROOT, path)), path);
+    const kubectl = await needKubectl(t);
+    if (kubectl === undefined) return;
+    const [, text = assert.fail("no kustomization")] = /```yaml\n(# clusters\/.*?)```/s.exec(readme) ?? [];
+    const folder = createDataFolder("kustomization");
+    t.after(() => folder.remove());
+    cpSync(MANIFESTS, join(folder.path, "manifests"), { recursive: true });
+    const own = join(folder.path, "clusters/production");
+    mkdirSync(own, { recursive: true });
+    writeFileSync(join(own, "kustomization.yaml"), text);
+    const files = ["bridge.yaml", "subscriptions.yaml", "users.conf"].map((file) => `overlays/production/${file}`);
+    for (const file of [...files, "base/bridge-access.yaml"]) cpSync(join(MANIFESTS, file), join(own, basename(file)));
+    const objects = await build(kubectl, own);
+    assert.match(
+      find(objects, "Deployment bridge")["spec"].template.spec.containers[0].image,
+      /^registry\.example\.com\//,
+    );
+    assert.ok(find(objects, "ScaledObject functions"));
+  });
+
+  test("send to Knative's functions what their own filters ask for", async (t) => {
+    const objects = await render(t, rendering("knative"));
+    if (objects === undefined) return;
+    const rows = [
+      { name: "becomes Failed", event: updated({ phase: "Running" }, { phase: "Failed" }), to: ["database-failed"] },
+      {
+        name: "is scaled",
+        event: updated({ spec: { replicas: 1 } }, { spec: { replicas: 2 } }),
+        to: ["database-changed"],
+      },
+      { name: "is labelled", event: updated({}, { labels: { a: "b" } }), to: [] },
+      { name: "recovers", event: updated({ phase: "Failed" }, { phase: "Running" }), to: [] },
+    ];
+    const triggers = objects.filter(({ kind }) => kind === "Trigger");
+    assert.equal(triggers.length, 2);
+    for (const { name, event, to } of rows) {
+      const passing = triggers.filter(({ spec }) => {
+        const when = Filter.parse({ all: spec.filters });
+        const selection = Selection.parse({ apiVersion: "demo.example.com/v1", kind: "Database", when });
+        return compileFilter(selection).match(event.envelope).type === "matched";
+      });
+      assert.deepEqual(
+        passing.map(({ metadata }) => metadata.name),
+        to,
+        name,
+      );
+    }
+  });
+
+  test("tell Slack the difference in words, by Argo's template", async (t) => {
+    const objects = await render(t, rendering("argo-events"));
+    const helm = objects && (await needHelm(t));
+    if (objects === undefined || helm === undefined) return;
+    const trigger = find(objects, "Sensor cr-reactor")["spec"].triggers[1].template;
+    const template = trigger.slack.parameters[0].src.dataTemplate as string;
+    // Argo's templates have the functions that Helm's have, except for toYaml and its like.
+    const folder = createDataFolder("template");
+    t.after(() => folder.remove());
+    mkdirSync(join(folder.path, "templates"));
+    writeFileSync(join(folder.path, "Chart.yaml"), "apiVersion: v2\nname: t\nversion: 0.0.1\n");
+    writeFileSync(join(folder.path, "templates/t.yaml"), "text: {{ tpl .Values.template .Values | quote }}");
+    const { envelope } = updated({ spec: { replicas: 1 } }, { spec: { replicas: 2 } });
+    const values = {
+      template: template.replaceAll(".Input", ".input"),
+      input: { body: envelope },
+      Template: { BasePath: "" },
+    };
+    writeFileSync(join(folder.path, "values.yaml"), stringify(values));
+    const { stdout, stderr } = spawnSync(helm, ["template", "t", folder.path], { encoding: "utf8" });
+    assert.equal(stderr, "");
+    const { text } = parse(stdout) as { text: string };
+    assert.match(text, /^\/apis\/demo\.example\.com\/v1\/\S+ was changed by \S+\nreplace \/spec\/replicas: 1 -> 2$/);
+  });
+
   test("wake sleeping functions by a consumer for each partition of each subscription", async (t) => {
     const objects = await render(t, rendering("keda"));
     if (objects === undefined) return;
     const { subscriptions } = parseSubscriptions(configOf(objects, "functions-config", "subscriptions.yaml"), "s.yaml");
-    const { consumerName } = await import("../functions/kit/ownership/partition.ts");
     const consumers = subscriptions.flatMap(({ name, partitions: count }) =>
       Array.from({ length: count }, (_, index) => consumerName(name, { index, count })),
     );
@@ -156,7 +263,9 @@ describe("the manifests", () => {
     const lags = triggers.filter(({ type }: { type: string }) => type === "nats-jetstream");
     assert.deepEqual(
       lags.map(({ metadata }: KubeObject) => [metadata["stream"], metadata["consumer"]]),
-      consumers.map((consumer) => ["CR_EVENTS", consumer]),
+      ["CR_EVENTS", ...(JSON.stringify(subscriptions).includes('"for":') ? ["CR_TIMERS"] : [])].flatMap((stream) =>
+        consumers.map((consumer) => [stream, consumer]),
+      ),
     );
     assert.equal(maxReplicaCount, Math.max(...subscriptions.map(({ partitions }) => partitions)));
     assert.equal(find(objects, `Deployment ${scaleTargetRef.name}`)["spec"].replicas, undefined);

@@ -7,9 +7,9 @@ import {
   EVENTS_STREAM,
   encodeToken,
   INCIDENTS_BUCKET,
-  RETRIES_STREAM,
   STEPS_BUCKET,
   SUBSCRIPTIONS_BUCKET,
+  TIMERS_ROOT,
 } from "#contract";
 import { consumerName, type Subscription } from "#kit";
 import type { NatsRequirement } from "../../bridge/nats-requirement.ts";
@@ -20,6 +20,7 @@ type Narrowed = Pick<Subscription, "name" | "partitions">;
 /** What stands for each pattern; patterns that are not here stay as they are. */
 const NARROWER: Readonly<Record<string, (subscription: Narrowed) => readonly string[]>> = {
   [`${DEAD_LETTERS_ROOT}.>`]: ({ name }) => [`${DEAD_LETTERS_ROOT}.${encodeToken(name)}.>`],
+  [`${TIMERS_ROOT}.>`]: ({ name }) => [`${TIMERS_ROOT}.*.${encodeToken(name)}.>`],
   [`$KV.${STEPS_BUCKET}.>`]: ({ name }) => [`$KV.${STEPS_BUCKET}.${encodeToken(name)}.>`],
   [`$KV.${INCIDENTS_BUCKET}.>`]: ({ name }) => [`$KV.${INCIDENTS_BUCKET}.${encodeToken(name)}.>`],
   [`$KV.${SUBSCRIPTIONS_BUCKET}.>`]: ({ name }) =>
@@ -30,12 +31,9 @@ const NARROWER: Readonly<Record<string, (subscription: Narrowed) => readonly str
       return [`${api}.*`, (each: Narrowed) => consumersOf(each).map((consumer) => `${api}.${consumer}`)];
     }),
   ),
-  // Newer servers may put domain and account before the stream (ADR-15).
+  // The same name in each stream. Newer servers may put domain and account before the stream (ADR-15).
   "$JS.ACK.>": (each) =>
-    ["$JS.ACK", "$JS.ACK.*.*"].flatMap((root) => [
-      ...consumersOf(each).map((consumer) => `${root}.${EVENTS_STREAM}.${consumer}.>`),
-      `${root}.${RETRIES_STREAM}.>`,
-    ]),
+    consumersOf(each).flatMap((consumer) => [`$JS.ACK.*.${consumer}.>`, `$JS.ACK.*.*.*.${consumer}.>`]),
 };
 
 /** What a user needs that runs these subscriptions. Other partitions, and another name, need the list anew. */

@@ -35,6 +35,8 @@ const PASSWORDS = {
   NATS_FUNCTIONS_PASSWORD: "functions",
   NATS_OPERATOR_PASSWORD: "operator",
 } as const;
+/** Production's subscription gets a timer, so that those permissions are used too. */
+const HELD_FOR = "1s";
 const log = pino({ level: "silent" });
 const NODES = 3;
 const PORTS_PER_NODE = 4;
@@ -159,7 +161,10 @@ describe("NATS of several clusters", () => {
       },
     });
     const functions = await runFunctions({
-      subscriptions: { nats: {}, subscriptions: subscriptions.map((each) => ({ ...each, start: "all" as const })) },
+      subscriptions: {
+        nats: {},
+        subscriptions: subscriptions.map((each) => ({ ...each, start: "all" as const, for: HELD_FOR })),
+      },
       functions: { "notify-slack": async () => ({ default: told }) },
       nats: as("functions", "NATS_FUNCTIONS_PASSWORD"),
       log,

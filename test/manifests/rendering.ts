@@ -57,7 +57,8 @@ export async function render(
   }
 }
 
-async function build(kubectl: string, folder: string): Promise<KubeObject[]> {
+/** What kustomize makes of a folder. */
+export async function build(kubectl: string, folder: string): Promise<KubeObject[]> {
   const { stdout, stderr } = await run(kubectl, ["kustomize", folder], { maxBuffer: 16 * MEGABYTE });
   assert.equal(stderr, "", "kustomize warns about what will stop working");
   return objectsIn(stdout);
