@@ -14,6 +14,8 @@ interface Definition {
 
 const KINDS = [
   { group: "keda.sh", version: "v1alpha1", kind: "ScaledObject", plural: "scaledobjects" },
+  { group: "monitoring.coreos.com", version: "v1", kind: "ServiceMonitor", plural: "servicemonitors" },
+  { group: "monitoring.coreos.com", version: "v1", kind: "PrometheusRule", plural: "prometheusrules" },
   { group: "serving.knative.dev", version: "v1", kind: "Service", plural: "services" },
   { group: "eventing.knative.dev", version: "v1", kind: "Broker", plural: "brokers" },
   { group: "eventing.knative.dev", version: "v1", kind: "Trigger", plural: "triggers" },

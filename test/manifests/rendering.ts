@@ -33,6 +33,7 @@ export const RENDERINGS: readonly Rendering[] = [
   { name: "leaf", folder: "overlays/multi-cluster/leaf" },
   { name: "keda", folder: "overlays/production", components: ["components/keda"] },
   { name: "knative", folder: "base", components: ["components/knative"] },
+  { name: "monitoring", folder: "base", components: ["components/monitoring"] },
   { name: "argo-events", folder: "base", components: ["components/argo-events"] },
   { name: "gitops", folder: "gitops" },
 ];
