@@ -103,22 +103,10 @@ function selectionOf(subscription: Subscription): Selection {
     debounce,
     count,
     rateLimit,
+    batch,
     resolve,
     includeExisting,
   } = subscription;
-
-function selectionOf({
-  apiVersion,
-  kind,
-  cluster,
-  when,
-  for: held,
-  debounce,
-  count,
-  rateLimit,
-  batch,
-  includeExisting,
-}: Subscription): Selection {
   return {
     apiVersion,
     kind,

@@ -59,6 +59,7 @@ function createNotifySlack() {
     name: "notify-slack",
     description: "Posts a message about the change to a Slack channel, and keeps one thread for each incident.",
     config: Config,
+    batches: true,
     // A look into the channel's history, a post, a reply and an update of ten seconds each.
     timeoutMs: 60_000,
     async run(context) {
@@ -74,19 +75,6 @@ function createNotifySlack() {
 }
 
 export default createNotifySlack();
-
-export default defineFunction({
-  name: "notify-slack",
-  description: "Posts a message about the change to a Slack channel, and keeps one thread for each incident.",
-  config: Config,
-  batches: true,
-  // A look into the channel's history, a post, a reply and an update of ten seconds each.
-  timeoutMs: 60_000,
-  async run(context) {
-    const { config } = context;
-    return config.webhookUrl ? await notifyThroughWebhook(context, config.webhookUrl) : await notifyAsBot(context);
-  },
-});
 
 function targetProblem({ webhookUrl, botToken, channel, slackApiUrl }: Config): string | undefined {
   if (webhookUrl && botToken) return "webhookUrl and botToken are two ways to post: keep one";

@@ -4,8 +4,16 @@
  */
 
 import { z } from "zod";
-import { beforeOf, HealthSettings, type KubeObject, NatsSettings, opIn, opOf, parseYamlConfig } from "#contract";
-import { beforeOf, type Envelope, type KubeObject, NatsSettings, opIn, opOf, parseYamlConfig } from "#contract";
+import {
+  beforeOf,
+  type Envelope,
+  HealthSettings,
+  type KubeObject,
+  NatsSettings,
+  opIn,
+  opOf,
+  parseYamlConfig,
+} from "#contract";
 import { type FunctionContext, type FunctionDefinition, ownSelection } from "./define.ts";
 import { Selection } from "./filter/filter.ts";
 import { heldStateOf, StatelessFilterError } from "./filter/held-state.ts";
@@ -80,8 +88,9 @@ export interface Binding {
 interface FunctionCall extends Pick<FunctionContext<unknown>, "event" | "attempt" | "log" | "signal"> {
   /** How the event came out. */
   readonly match: Extract<MatchResult["type"], "matched" | "resolving">;
-  /** With `for` or `debounce`: since when what it waited for has held, and the object as it is by now. */
+  /** With `batch`: all that it is called with, the event among them. */
   readonly events?: readonly Envelope[] | undefined;
+  /** With `for` or `debounce`: since when what it waited for has held, and the object as it is by now. */
   readonly held?: { readonly since: string | undefined; readonly object: KubeObject } | undefined;
   /** Where the results of its steps are. */
   readonly stepMemory: StepMemory;
@@ -221,8 +230,7 @@ async function incidentOf(
 function contextOf<Config>(
   subscription: string,
   config: Config,
-  { event, held, attempt, log, signal, incidentMemory: { history } }: FunctionCall,
-  { event, held, events, attempt, log, signal }: FunctionCall,
+  { event, held, events, attempt, log, signal, incidentMemory: { history } }: FunctionCall,
   { steps: { step }, incident }: { readonly steps: Steps; readonly incident: Incident | undefined },
 ): FunctionContext<Config> {
   let before: KubeObject | null | undefined;
