@@ -56,13 +56,13 @@ program
   .command("run")
   .description("Run functions: each subscription is one durable consumer of the captured changes.")
   .argument("[function...]", "run only the subscriptions of these functions (names, or paths of your own)")
-  .requiredOption(
+  .option(
     "-s, --subscriptions <file>",
-    "subscriptions (YAML); its JSON Schema: cr-reactor schema subscriptions",
+    "subscriptions (YAML), by cr-reactor schema subscriptions; left out: what the functions say themselves",
   )
   .addHelpText(
     "after",
-    "\nExamples:\n  $ cr-reactor run --subscriptions subscriptions.yaml\n  $ cr-reactor run notify-slack --subscriptions subscriptions.yaml",
+    "\nExamples:\n  $ cr-reactor run --subscriptions subscriptions.yaml\n  $ cr-reactor run notify-slack --subscriptions subscriptions.yaml\n  $ cr-reactor run ./my-function.ts",
   )
   .action(async (functions: string[], options: { subscriptions?: string }) =>
     (await import("./run.ts")).runCommand(functions, options),

@@ -126,6 +126,23 @@ describe("the command line", () => {
     assert.match(err, /subs\.yaml:2:\d+ .*"notify-slak".*did you mean "notify-slack"/);
   });
 
+  test("run without a file runs what is named, and says so when nothing is", async (t) => {
+    const { code, err } = await cli(["run"]);
+    assert.deepEqual([code, err], [2, "error: nothing to run: name functions, or give a subscriptions file\n"]);
+    const kit = JSON.stringify(import.meta.resolve("../../functions/kit/kit.ts"));
+    const zod = JSON.stringify(import.meta.resolve("zod"));
+    const path = temporaryFile(
+      t,
+      "own.ts",
+      `import { defineFunction } from ${kit}; import { z } from ${zod};
+       export default defineFunction({ name: "own", description: "", config: z.object({ url: z.url() }),
+         subscription: { apiVersion: "v1", kind: "Pod" }, run: async () => {} });`,
+    );
+    const own = await cli(["run", path]);
+    assert.equal(own.code, 2, "it was looked at, and needs a setting");
+    assert.match(own.err, /function "?own"?.*url|subscription "own".*url/);
+  });
+
   test("a name that no subscription has is a mistake of the command", async (t) => {
     const entry = "{ name: a, function: audit-log, apiVersion: v1, kind: Pod }";
     const file = temporaryFile(t, "subs.yaml", `subscriptions: [${entry}]\n`);
