@@ -215,11 +215,11 @@ export default defineFunction({ name: "mine", description: "Mine.", config: z.st
 
   const mistakes = [
     { name: "no name", args: [], code: 2, expected: /missing required argument 'name'/ },
-    { name: "an unknown function", args: ["notfy-slack"], code: 1, expected: /did you mean "notify-slack"/ },
+    { name: "an unknown function", args: ["notfy-slack"], code: 2, expected: /did you mean "notify-slack"/ },
     {
       name: "a function that needs a file",
       args: ["notify-slack"],
-      code: 1,
+      code: 2,
       expected: /does not say what it reacts to/,
     },
     { name: "too many events", args: ["x", "--count", "5000"], code: 2, expected: /Expected at most 1000/ },
