@@ -16,11 +16,12 @@ import {
   removeChunks,
 } from "./blob.ts";
 import { AGAIN } from "./event-log.ts";
+import { DEAD_LETTERS_ROOT, DEAD_LETTERS_STREAM } from "./function-stream.ts";
 import type { JetStream } from "./jetstream.ts";
 import { unlessMissing } from "./jetstream-error.ts";
 import type { Logger } from "./logger.ts";
 import { read } from "./reader.ts";
-import { DEAD_LETTERS_ROOT, DEAD_LETTERS_STREAM, EVENTS_STREAM } from "./stream.ts";
+import { EVENTS_STREAM } from "./stream.ts";
 import { objectPart } from "./subject.ts";
 
 /** What a collection works with. One for each NATS is enough: it looks at all blobs, whoever stored them. */

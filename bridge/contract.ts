@@ -23,6 +23,23 @@ export {
 } from "./envelope.ts";
 export { type MetricFamily, renderMetrics } from "./exposition.ts";
 export { FieldPath, parseFieldPath, parsePointer, toDotted, toPointer, valueAt } from "./field-path.ts";
+export {
+  DEAD_LETTERS_ROOT,
+  DEAD_LETTERS_STREAM,
+  deadLettersStream,
+  INCIDENTS_BUCKET,
+  incidentsStream,
+  RETRIES_ROOT,
+  RETRIES_STREAM,
+  retriesStream,
+  STEPS_BUCKET,
+  SUBSCRIPTIONS_BUCKET,
+  stepsStream,
+  subscriptionsStream,
+  TIMERS_ROOT,
+  TIMERS_STREAM,
+  timersStream,
+} from "./function-stream.ts";
 export { HealthSettings, type Readiness, serveHealth } from "./health.ts";
 export type { JetStream, NatsMessage } from "./jetstream.ts";
 export { awaitJetStream, connectJetStream, untilAnswered } from "./jetstream.ts";
@@ -51,28 +68,7 @@ export { isRedacted } from "./redaction.ts";
 export { isSameSecret, readSecret, SecretError, SecretSource } from "./secret.ts";
 export { BridgeStatus } from "./status-report.ts";
 export { getStored, type StoredMessage, type StoredQuery } from "./stored-message.ts";
-export {
-  BLOBS_BUCKET,
-  DEAD_LETTERS_ROOT,
-  DEAD_LETTERS_STREAM,
-  deadLettersStream,
-  EVENTS_STREAM,
-  ensureStream,
-  INCIDENTS_BUCKET,
-  incidentsStream,
-  RETRIES_ROOT,
-  RETRIES_STREAM,
-  retriesStream,
-  SCHEMAS_BUCKET,
-  STEPS_BUCKET,
-  StreamSettings,
-  SUBSCRIPTIONS_BUCKET,
-  stepsStream,
-  subscriptionsStream,
-  TIMERS_ROOT,
-  TIMERS_STREAM,
-  timersStream,
-} from "./stream.ts";
+export { BLOBS_BUCKET, EVENTS_STREAM, ensureStream, SCHEMAS_BUCKET, StreamSettings } from "./stream.ts";
 export {
   encodePhase,
   encodeToken,

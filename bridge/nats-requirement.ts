@@ -5,7 +5,8 @@
  * Source: NATS documentation, "Authorization" (allow and deny lists of subjects, deny wins); ADR-8, ADR-31 and the JetStream API
  * for the subjects.
  */
-import { BLOBS_BUCKET, CHECKPOINTS_BUCKET, DEAD_LETTERS_STREAM, EVENTS_STREAM, SCHEMAS_BUCKET } from "./stream.ts";
+import { DEAD_LETTERS_STREAM } from "./function-stream.ts";
+import { BLOBS_BUCKET, CHECKPOINTS_BUCKET, EVENTS_STREAM, SCHEMAS_BUCKET } from "./stream.ts";
 import { encodeToken, SUBJECT_ROOT } from "./subject.ts";
 
 export { NATS_VERSION_MIN } from "./jetstream.ts";

@@ -4,13 +4,14 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { openEventLog } from "../../bridge/event-log.ts";
+import { deadLettersStream } from "../../bridge/function-stream.ts";
 import { connectJetStream, type JetStream } from "../../bridge/jetstream.ts";
 import type { KubeObject } from "../../bridge/kube-object.ts";
 import { createLogger } from "../../bridge/logger.ts";
 import { pathSet } from "../../bridge/path-set.ts";
 import { type ObservedState, type SealContext, type SealedEvent, seal } from "../../bridge/seal.ts";
 import { createSink } from "../../bridge/sink.ts";
-import { blobsStream, deadLettersStream, ensureStream, eventsStream, StreamSettings } from "../../bridge/stream.ts";
+import { blobsStream, ensureStream, eventsStream, StreamSettings } from "../../bridge/stream.ts";
 import { objectPart } from "../../bridge/subject.ts";
 import type { NatsOptions } from "../kit/nats-server.ts";
 import { needNats } from "../kit/shared-kube.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { deadLettersStream } from "../../bridge/function-stream.ts";
 import { connectJetStream } from "../../bridge/jetstream.ts";
 import { JetStreamApiError } from "../../bridge/jetstream-error.ts";
 import {
   checkpointsStream,
-  deadLettersStream,
   ensureStream,
   eventsStream,
   StreamMismatchError,
