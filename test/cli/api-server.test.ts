@@ -169,7 +169,7 @@ describe("api-server does not start, and says why,", () => {
       name: "with a file that is not there",
       files: {},
       args: ["nowhere.yaml"],
-      code: 1,
+      code: 2,
       expected: /^error: nowhere\.yaml does not exist: check the path\n$/,
     },
     {
