@@ -105,7 +105,7 @@ const PINS: Readonly<Record<BinaryName, Pin>> = {
   openssl: {
     debian: { package: "openssl", path: "usr/bin/openssl", says: "OpenSSL" },
     pathVersionMin: [1, 1],
-    versionArgs: ["version"],
+    versionArgs: ["version", "-a"], // with the platform, which says that it is Debian's
   },
   etcd: {
     build: { version: "3.6.8", go: { package: "go.etcd.io/etcd/server/v3" }, duration: "about 40 seconds" },
