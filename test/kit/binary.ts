@@ -103,7 +103,7 @@ const PINS: Readonly<Record<BinaryName, Pin>> = {
   promtool: { debian: { package: "prometheus", path: "usr/bin/promtool" }, pathVersionMin: [2, 40] },
   // For the script that makes the certificates of an installation.
   openssl: {
-    debian: { package: "openssl", path: "usr/bin/openssl", says: "OpenSSL" },
+    debian: { package: "openssl", path: "usr/bin/openssl" },
     pathVersionMin: [1, 1],
     versionArgs: ["version", "-a"], // with the platform, which says that it is Debian's
   },
@@ -207,7 +207,7 @@ function recipesOf({ build, wheel, debian }: Pin, env: NodeJS.ProcessEnv): reado
   if (debian !== undefined) {
     const label = `Debian package ${debian.package}, once, a few seconds`;
     // What Debian builds says so in its version.
-    recipes.push({ label, version: debian.says ?? "debian", make: (out) => unpackDebianPackage(debian, out, env) });
+    recipes.push({ label, version: "debian", make: (out) => unpackDebianPackage(debian, out, env) });
   }
   if (build !== undefined) {
     const label = `build with Go, once, ${build.duration} on two cores`;

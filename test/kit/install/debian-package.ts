@@ -10,8 +10,6 @@ import { CommandError, runCommand } from "./command.ts";
 export interface DebianPin {
   readonly package: string;
   readonly path: string;
-  /** What it says of itself when it is asked for its version; default `debian`. */
-  readonly says?: string;
 }
 
 /** Puts the program into the file `out`. Throws CommandError. */
