@@ -1,7 +1,7 @@
 /**
  * `npm run build`: makes dist/, which the npm package and the container consist of. The bundles share their chunks: `cr-reactor.js` (the
  * command line) loads `bridge.js`, `functions.js` or `serving.js` when that command is used, and none of them holds code of another.
- * Beside them `index.js` and `testing.js` with their declarations, the doors for users' functions, out of the same chunks, so that a
+ * Beside them `index.js`, `testing.js` and `actions.js` with their declarations, the doors for users' functions, out of the same chunks, so that a
  * function and the kit that runs it have one and the same classes. The same sources give the same bytes, in whatever folder.
  */
 import { execFile } from "node:child_process";
@@ -36,10 +36,11 @@ const ENTRIES = {
   serving: "cli/serve.ts",
   index: "functions/door.ts",
   testing: "functions/testing.ts",
+  actions: "functions/acting.ts",
 } as const;
 
 /** Those that others import, with declarations beside them. */
-const DOORS = ["index", "testing"] as const;
+const DOORS = ["index", "testing", "actions"] as const;
 
 /** The oldest Node of package.json's `engines`. */
 const TARGET = "node24.12";

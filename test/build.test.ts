@@ -63,6 +63,11 @@ describe("the bundles", () => {
       has: /^functions\/kit\/testing\/test-function\.ts$/,
       not: /^(cli\/|bridge\/main|functions\/main)|node_modules\/(@kubernetes|undici)\//,
     },
+    {
+      file: "actions.js",
+      has: /^functions\/open-ticket\.ts$/,
+      not: /^(cli\/|bridge\/(main|reflector|api-server)|functions\/main)|node_modules\/(@kubernetes|undici|nodemailer|cloudevents)\//,
+    },
     { file: "index.js", has: /^functions\/kit\/define\.ts$/, not: /^(cli|bridge\/main|functions\/main)|client-node\// },
     {
       file: "cr-reactor.js",

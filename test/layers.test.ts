@@ -65,6 +65,11 @@ const ROOMS: readonly { readonly room: RegExp; readonly opens: RegExp; readonly 
     rule: "tests of functions open the kit, the contract and the fixture",
   },
   {
+    room: /^functions\/acting\.ts$/,
+    opens: /^functions\/([^/]+|kit\/perform)\.ts$/,
+    rule: "the door of actions opens the functions, and how to perform one",
+  },
+  {
     room: /^functions\/testing\.ts$/,
     opens: /^(functions\/kit\/testing\/|bridge\/fixture\.ts$)/,
     rule: "the door for tests opens nothing but the tests' kit",

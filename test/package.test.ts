@@ -37,6 +37,9 @@ const SUBSCRIPTION =
 const [, TYPED_FUNCTION = assert.fail("functions/README.md shows no typed function")] =
   /^```ts\n(.*?)^```$/ms.exec(readFileSync(join(ROOT, "functions/README.md"), "utf8")) ?? [];
 
+const [, ACTING_FUNCTION = assert.fail("functions/actions/README.md shows no function of one's own")] =
+  /^```ts\n(.*?)^```$/ms.exec(readFileSync(join(ROOT, "functions/actions/README.md"), "utf8")) ?? [];
+
 /** A function that gives up at once. */
 const REFUSAL = `import { defineFunction, PermanentError } from "cr-reactor";
 import { z } from "zod";
@@ -88,12 +91,19 @@ after(() => {
 describe("the npm package", () => {
   test("holds the build, what the demo needs, and texts", () => {
     const known =
-      /^package\/(dist\/.*\.(js|d\.ts|txt)|test\/kit\/servers\/(go\.(mod|sum)|README\.md)|package\.json|[A-Z]+(\.md)?)$/;
+      /^package\/(dist\/.*\.(js|d\.ts|txt|cdx\.json)|test\/kit\/servers\/(go\.(mod|sum)|README\.md)|package\.json|[A-Z]+(\.md)?)$/;
     assert.deepEqual(
       files.filter((path) => !known.test(path)),
       [],
     );
-    for (const path of ["dist/cr-reactor.js", "dist/index.js", "dist/index.d.ts", "README.md", "LICENSE"])
+    for (const path of [
+      "dist/cr-reactor.js",
+      "dist/index.js",
+      "dist/index.d.ts",
+      "dist/actions.d.ts",
+      "README.md",
+      "LICENSE",
+    ])
       assert.ok(files.includes(`package/${path}`), path);
   });
 
@@ -163,6 +173,14 @@ describe("the npm package", () => {
     });
     t.after(() => serving.stop());
     assert.match(serving.logTail(), /"subscriptions":\["tell-somebody"\]/);
+  });
+
+  test("lends the built-in functions: the example of the actions' README compiles and loads, and a wrong setting does not", async () => {
+    writeFileSync(join(user.path, "acting.ts"), ACTING_FUNCTION);
+    writeFileSync(join(user.path, "misspelt.ts"), ACTING_FUNCTION.replace("botToken", "botTokn"));
+    assert.equal(await tsc("acting.ts"), "");
+    assert.match(await tsc("misspelt.ts"), /^misspelt\.ts\(.*'botTokn' does not exist/m);
+    await run(process.execPath, ["acting.ts"], { cwd: user.path, env: ofItsOwn });
   });
 
   test("writes the module of a kind, with which the function of the functions' README compiles, and a wrong path does not", async () => {
