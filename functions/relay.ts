@@ -7,7 +7,7 @@
 import tls from "node:tls";
 import { z } from "zod";
 import { defineFunction, type Envelope, type Op, opOf, SecretSource } from "#kit";
-import { cloudEventRequest } from "./actions/cloudevents-http.ts";
+import { cloudEventRequest, cloudEventsRequest, type OutgoingEvent } from "./actions/cloudevents-http.ts";
 import { HttpUrl, httpRequest } from "./actions/http-client.ts";
 import { endpointHeaders, HttpEndpoint } from "./actions/http-endpoint.ts";
 import { signatureHeaders } from "./actions/webhook-signature.ts";
@@ -72,15 +72,16 @@ export default defineFunction({
   name: "relay",
   description: "Hands events on as CloudEvents over HTTP: to Knative, to Argo Events, to any endpoint.",
   config: Config,
-  async run({ event, config, idempotencyKey, signal }) {
+  batches: true,
+  async run({ event, events = [event], config, idempotencyKey, signal }) {
     const url = config.url ?? sink();
     trustSinkAuthority();
-    const { headers, body } = cloudEventRequest(
-      { attributes: attributesOf(event, config), data: config.data === "object" ? event.data.object : event.data },
-      config.mode,
-    );
-    const signed =
-      config.signature && signatureHeaders(config.signature.secret, { id: event.id, body, atMs: Date.now() });
+    const outgoing = events.map((each) => outgoingOf(each, config));
+    const [first] = outgoing;
+    const isOne = outgoing.length === 1 && first !== undefined;
+    const { headers, body } = isOne ? cloudEventRequest(first, config.mode) : cloudEventsRequest(outgoing);
+    const id = isOne ? event.id : idempotencyKey;
+    const signed = config.signature && signatureHeaders(config.signature.secret, { id, body, atMs: Date.now() });
     const { status } = await httpRequest({
       url,
       method: "POST",
@@ -94,6 +95,11 @@ export default defineFunction({
     return `${new URL(url).host} answered ${status}`;
   },
 });
+
+function outgoingOf(event: Envelope, config: Config): OutgoingEvent {
+  const data = config.data === "object" ? event.data.object : event.data;
+  return { attributes: attributesOf(event, config), data };
+}
 
 function attributesOf({ data: _, ...event }: Envelope, config: Config): Record<string, string | number | boolean> {
   const { dataschema, ...others } = event as Record<string, string | number | boolean | undefined>;

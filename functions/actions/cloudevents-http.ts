@@ -1,6 +1,7 @@
 /**
- * A CloudEvent as an HTTP request, in binary mode (attributes are headers, the body is the data) or structured mode (the body is all).
- * Source: CloudEvents HTTP protocol binding 1.0.2, sections 3.1 and 3.2; JSON format 1.0.2.
+ * CloudEvents as an HTTP request, in binary mode (attributes are headers, the body is the data), structured mode (the body is all), or several
+ * in batched mode.
+ * Source: CloudEvents HTTP protocol binding 1.0.2, sections 3.1 to 3.3; JSON format 1.0.2 and its batch format.
  */
 import type { Json } from "#kit";
 
@@ -35,6 +36,14 @@ export function cloudEventRequest({ attributes, data }: OutgoingEvent, mode: Clo
   return {
     headers: { ...Object.fromEntries(headers), "content-type": String(datacontenttype) },
     body: JSON.stringify(data),
+  };
+}
+
+/** The headers and body of a request with all of them. */
+export function cloudEventsRequest(events: readonly OutgoingEvent[]): CloudEventRequest {
+  return {
+    headers: { "content-type": "application/cloudevents-batch+json; charset=utf-8" },
+    body: JSON.stringify(events.map(({ attributes, data }) => ({ ...attributes, data }))),
   };
 }
 

@@ -106,6 +106,23 @@ describe("the receiver gets", () => {
     assert.equal(headers["webhook-signature"], `v1,${expected}`);
   });
 
+  test("several events of one call as a batch, as the official SDK reads it, with one signature", async (t) => {
+    const { receiver, url } = await start(t);
+    process.env["CR_REACTOR_TEST_RELAY"] = "key";
+    const other = sampleEvent({ op: "created", after: { spec: { replicas: 1 } } });
+    const config = relay.config.parse({ url, mode: "binary", signature: { secret: { env: "CR_REACTOR_TEST_RELAY" } } });
+    await relay.run({ ...sampleContext(failed, config), events: [failed, other] });
+    const [request] = receiver.requests;
+    assert.ok(request && receiver.requests.length === 1);
+    const events = HTTP.toEvent({ headers: request.headers, body: request.body });
+    assert.ok(Array.isArray(events));
+    assert.deepEqual(
+      events.map(({ id, data }) => [id, data]),
+      [failed, other].map(({ id, data }) => [id, data]),
+    );
+    assert.equal(request.headers["webhook-id"], request.headers["idempotency-key"]);
+  });
+
   test("a token and headers from secrets", async (t) => {
     const { receiver, url } = await start(t);
     process.env["CR_REACTOR_TEST_RELAY"] = "s3cret";
