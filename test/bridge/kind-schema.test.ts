@@ -170,12 +170,19 @@ const servers = [
   { server: "kube-apiserver", open: (t: TestContext): Promise<Kube | undefined> => sharedKube(t) },
 ];
 
-/** The kind Database in a group of its own, with further fields in its spec. */
-function databaseIn(group: string, fields: object): typeof databaseCrd {
+/** The definition of our tests as another kind in a group of its own, with further fields in its spec. */
+function ledgerIn(group: string, fields: object): typeof databaseCrd {
   const crd = structuredClone(databaseCrd);
-  crd.metadata.name = `databases.${group}`;
+  crd.metadata.name = `ledgers.${group}`;
   crd.spec.group = group;
-  crd.spec.names.shortNames = [];
+  // Another name than that of the kind of all tests, which would be ambiguous on their API server.
+  Object.assign(crd.spec.names, {
+    plural: "ledgers",
+    singular: "ledger",
+    kind: "Ledger",
+    listKind: "LedgerList",
+    shortNames: [],
+  });
   for (const { schema } of crd.spec.versions) Object.assign(schema.openAPIV3Schema.properties.spec.properties, fields);
   return crd;
 }
@@ -187,7 +194,7 @@ describe("a bridge", () => {
       const scene = kube && (await openBridgeScene(t, kube.kubeconfigPath));
       if (scene === undefined) return;
       const group = `schemas-${Date.now()}.example.com`;
-      const subject = `$KV.${SCHEMAS_BUCKET}.${kindSchemaKey({ cluster: "test", group, version: "v1", kind: "Database" })}`;
+      const subject = `$KV.${SCHEMAS_BUCKET}.${kindSchemaKey({ cluster: "test", group, version: "v1", kind: "Ledger" })}`;
       const stored = async () => {
         const query = { last_by_subj: subject };
         const { message } = await scene.jetStream.api<{ message: { seq: number; data: string } }>(
@@ -197,15 +204,15 @@ describe("a bridge", () => {
         return { sequence: message.seq, kind: parseKindSchema(Buffer.from(message.data, "base64")) };
       };
       const published = (bridge: ReturnType<typeof scene.startBridge>) =>
-        bridge.lines.filter(({ msg }) => msg === `the schema of Database of ${group}/v1 is published`).length;
-      await kube?.client.applyCrd(databaseIn(group, {}));
-      const captured = { resources: [{ apiVersion: `${group}/v1`, kind: "Database", phase: "status.message" }] };
+        bridge.lines.filter(({ msg }) => msg === `the schema of Ledger of ${group}/v1 is published`).length;
+      await kube?.client.applyCrd(ledgerIn(group, {}));
+      const captured = { resources: [{ apiVersion: `${group}/v1`, kind: "Ledger", phase: "status.message" }] };
       const first = scene.startBridge(captured);
       await until(() => published(first) === 1, { what: "the schema to be published", waitMsMax: 30_000 });
       const { sequence, kind } = await stored();
       assert.deepEqual([kind?.cluster, kind?.phases], ["test", ["status.message"]]);
       assert.equal(kind?.schema.properties?.["spec"]?.properties?.["replicas"]?.type, "integer");
-      await kube?.client.applyCrd(databaseIn(group, { tier: { type: "string" } }));
+      await kube?.client.applyCrd(ledgerIn(group, { tier: { type: "string" } }));
       await until(() => published(first) === 2, { what: "the changed schema to be published", waitMsMax: 30_000 });
       const after = await stored();
       assert.equal(after.kind?.schema.properties?.["spec"]?.properties?.["tier"]?.type, "string");
