@@ -10,7 +10,8 @@ import { cutText } from "../cut-text.ts";
 import { type CallOptions, HttpUrl } from "../http-client.ts";
 import { reportMarkdown } from "../report-markdown.ts";
 import { Template } from "../template.ts";
-import { type GitHubAccess, type GitHubApi, GitHubCredentials, githubApi } from "./github-api.ts";
+import { type GitHubAccess, GitHubCredentials, githubApi } from "./github-api.ts";
+import { issueNumber, issuePages } from "./issue-list.ts";
 import { hasMarker, hiddenMarker } from "./marker.ts";
 import type { Ticket, TicketTracker } from "./ticket-tracker.ts";
 
@@ -32,9 +33,6 @@ export type GitHubTarget = z.infer<typeof GitHubTarget>;
 const TITLE_CHARS_MAX = 256;
 /** GitHub's limit is 65,536 characters of what it counts itself. */
 const BODY_CHARS_MAX = 60_000;
-const PAGE_SIZE = 50;
-/** A thousand issues and pull requests that were touched since: whoever has more in an incident looks for its ticket in vain. */
-const PAGES_MAX = 20;
 const REPOSITORY = /^[\w-][\w.-]*\/[\w.-]*[\w-][\w.-]*$/;
 
 const Issue = z.object({
@@ -54,7 +52,8 @@ export function githubIssues(target: GitHubTarget, repository: string, options: 
   const access: GitHubAccess = { ...options, apiUrl, repository, credentials: { token, app } };
   const api = githubApi(access);
   const issues = `/repos/${repository}/issues`;
-  const pathOf = (ticket: Ticket) => `${issues}/${numberOf(ticket)}`;
+  const pathOf = (ticket: Ticket) => `${issues}/${issueNumber(ticket, "GitHub")}`;
+  const list = async (path: string) => (await api({ method: "GET", path })).body;
   const get = async (ticket: Ticket): Promise<Issue | undefined> => {
     const { status, body } = await api({ method: "GET", path: pathOf(ticket), accepts: [410] });
     return status === 410 ? undefined : readAnswer(Issue, body, "GitHub");
@@ -71,7 +70,7 @@ export function githubIssues(target: GitHubTarget, repository: string, options: 
     settleMs: 30_000,
     async find(key, sinceMs) {
       const query = { state: "all", sort: "created", direction: "desc", since: new Date(sinceMs).toISOString() };
-      for await (const page of pages(api, issues, query, Issue)) {
+      for await (const page of issuePages(list, { path: issues, query, item: Issue, service: "GitHub" })) {
         const found = page.filter((issue) => hasMarker(issue.body, key)).toSorted((a, b) => a.number - b.number);
         if (found.length > 0) return found.map(ticketOf);
       }
@@ -97,7 +96,12 @@ export function githubIssues(target: GitHubTarget, repository: string, options: 
     async comment(ticket, key, sinceMs, blocks) {
       const path = `${pathOf(ticket)}/comments`;
       if ((await get(ticket)) === undefined) return "gone";
-      for await (const page of pages(api, path, { since: new Date(sinceMs).toISOString() }, Comment))
+      for await (const page of issuePages(list, {
+        path,
+        query: { since: new Date(sinceMs).toISOString() },
+        item: Comment,
+        service: "GitHub",
+      }))
         if (page.some(({ body }) => hasMarker(body, key))) return "commented";
       const body = `${cutText(reportMarkdown(blocks), BODY_CHARS_MAX)}\n\n${hiddenMarker(key)}`;
       await api({ method: "POST", path, body: { body } });
@@ -116,26 +120,4 @@ export function githubIssues(target: GitHubTarget, repository: string, options: 
 
 function ticketOf(issue: Issue): Ticket {
   return { id: `#${issue.number}`, url: issue.html_url };
-}
-
-/** What is remembered of a ticket came from here, or from somebody who edited it. */
-function numberOf({ id }: Ticket): string {
-  const [, number] = /^#(\d{1,15})$/.exec(id) ?? [];
-  if (number === undefined) throw new PermanentError(`${JSON.stringify(id)} is no issue of GitHub, such as #17`);
-  return number;
-}
-
-async function* pages<Schema extends z.ZodType>(
-  api: GitHubApi,
-  path: string,
-  query: Readonly<Record<string, string>>,
-  item: Schema,
-): AsyncGenerator<z.output<Schema>[]> {
-  for (let page = 1; page <= PAGES_MAX; page++) {
-    const asked = new URLSearchParams({ ...query, per_page: String(PAGE_SIZE), page: String(page) });
-    const { body } = await api({ method: "GET", path: `${path}?${asked}` });
-    const list = readAnswer(z.array(item), body, "GitHub");
-    yield list;
-    if (list.length < PAGE_SIZE) return;
-  }
 }

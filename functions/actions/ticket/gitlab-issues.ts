@@ -10,6 +10,7 @@ import { cutText } from "../cut-text.ts";
 import { type CallOptions, type HttpRequest, HttpUrl, httpRequest } from "../http-client.ts";
 import { reportMarkdown } from "../report-markdown.ts";
 import { Template } from "../template.ts";
+import { issueNumber, issuePages } from "./issue-list.ts";
 import { hasMarker, hiddenMarker } from "./marker.ts";
 import type { Ticket, TicketTracker } from "./ticket-tracker.ts";
 
@@ -27,9 +28,6 @@ export type GitLabTarget = z.infer<typeof GitLabTarget>;
 const TITLE_CHARS_MAX = 255;
 const TEXT_CHARS_MAX = 100_000;
 const RESPONSE_BYTES_MAX = 32 * 1024 * 1024;
-const PAGE_SIZE = 50;
-/** A thousand issues that were touched since: whoever has more in an incident looks for its ticket in vain. */
-const PAGES_MAX = 20;
 const PROJECT = /^(?:\d{1,15}|[\w-][\w.-]*(?:\/[\w-][\w.-]*)+)$/;
 
 const Issue = z.object({
@@ -61,7 +59,8 @@ export function gitlabIssues(target: GitLabTarget, project: string, options: Cal
     );
   const call = caller(target, project, options);
   const issues = `/projects/${encodeURIComponent(project)}/issues`;
-  const pathOf = (ticket: Ticket) => `${issues}/${numberOf(ticket)}`;
+  const pathOf = (ticket: Ticket) => `${issues}/${issueNumber(ticket, "GitLab")}`;
+  const list = async (path: string) => (await call("GET", path)).body;
   const get = async (ticket: Ticket) => readAnswer(Issue, (await call("GET", pathOf(ticket))).body, "GitLab");
   return {
     name: "GitLab",
@@ -71,7 +70,7 @@ export function gitlabIssues(target: GitLabTarget, project: string, options: Cal
     async find(key, sinceMs) {
       const since = new Date(sinceMs).toISOString();
       const query = { scope: "all", order_by: "created_at", sort: "desc", updated_after: since };
-      for await (const page of pages(call, issues, query, Issue)) {
+      for await (const page of issuePages(list, { path: issues, query, item: Issue, service: "GitLab" })) {
         const found = page.filter(({ description }) => hasMarker(description, key)).toSorted((a, b) => a.iid - b.iid);
         if (found.length > 0) return found.map(ticketOf);
       }
@@ -101,7 +100,12 @@ export function gitlabIssues(target: GitLabTarget, project: string, options: Cal
     },
     async comment(ticket, key, sinceMs, blocks) {
       const path = `${pathOf(ticket)}/notes`;
-      for await (const page of pages(call, path, { order_by: "created_at", sort: "desc" }, Note)) {
+      for await (const page of issuePages(list, {
+        path,
+        query: { order_by: "created_at", sort: "desc" },
+        item: Note,
+        service: "GitLab",
+      })) {
         if (page.some(({ body }) => hasMarker(body, key))) return "commented";
         if (page.some(({ created_at }) => Date.parse(created_at) < sinceMs)) break;
       }
@@ -163,25 +167,4 @@ async function userId(call: Call, username: string): Promise<number> {
 
 function ticketOf({ iid, web_url }: Issue): Ticket {
   return { id: `#${iid}`, url: web_url };
-}
-
-/** What is remembered of a ticket came from here, or from somebody who edited it. */
-function numberOf({ id }: Ticket): string {
-  const [, number] = /^#(\d{1,15})$/.exec(id) ?? [];
-  if (number === undefined) throw new PermanentError(`${JSON.stringify(id)} is no issue of GitLab, such as #17`);
-  return number;
-}
-
-async function* pages<Schema extends z.ZodType>(
-  call: Call,
-  path: string,
-  query: Readonly<Record<string, string>>,
-  item: Schema,
-): AsyncGenerator<z.output<Schema>[]> {
-  for (let page = 1; page <= PAGES_MAX; page++) {
-    const asked = new URLSearchParams({ ...query, per_page: String(PAGE_SIZE), page: String(page) });
-    const list = readAnswer(z.array(item), (await call("GET", `${path}?${asked}`)).body, "GitLab");
-    yield list;
-    if (list.length < PAGE_SIZE) return;
-  }
 }
