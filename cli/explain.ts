@@ -11,6 +11,7 @@ import {
   readKindSchemas,
   type Selection,
   type Subscription,
+  selectionIn,
 } from "#kit";
 import { findSubscriptions } from "../functions/main.ts";
 import { type ExplainedEvent, explainSequence, scanEvents } from "./explain-events.ts";
@@ -94,32 +95,8 @@ async function explain(
 
 /** What is left out, and what is as it is by default, is left out. */
 function selectionOf(subscription: Subscription): Selection {
-  const {
-    apiVersion,
-    kind,
-    cluster,
-    when,
-    for: held,
-    debounce,
-    count,
-    rateLimit,
-    batch,
-    resolve,
-    includeExisting,
-  } = subscription;
-  return {
-    apiVersion,
-    kind,
-    ...(cluster !== undefined && { cluster }),
-    ...(includeExisting && { includeExisting }),
-    ...(when !== undefined && { when }),
-    ...(resolve !== undefined && { resolve }),
-    ...(held !== undefined && { for: held }),
-    ...(debounce !== undefined && { debounce }),
-    ...(count !== undefined && { count }),
-    ...(rateLimit !== undefined && { rateLimit }),
-    ...(batch !== undefined && { batch }),
-  };
+  const { includeExisting, ...selection } = selectionIn(subscription);
+  return includeExisting ? { ...selection, includeExisting } : selection;
 }
 
 async function checkSchema(jetStream: JetStream, selection: Selection): Promise<Explained["schema"]> {

@@ -50,7 +50,7 @@ export {
   terminating,
 } from "./filter/builder.ts";
 export type { Explanation } from "./filter/clause.ts";
-export { Filter, Selection } from "./filter/filter.ts";
+export { Filter, Selection, selectionIn } from "./filter/filter.ts";
 export { compileFilter, explainMatch, type Matcher, type MatchResult } from "./filter/match.ts";
 export { type Plan, planSelection } from "./filter/plan.ts";
 export type { Incident } from "./incident/incident.ts";

@@ -165,6 +165,13 @@ export const Selection = z.strictObject({
 });
 export type Selection = z.input<typeof Selection>;
 
+/** The selection in a subscription: its keys and no others, those that say nothing left out. */
+export function selectionIn(subscription: Selection): Selection {
+  const keys = Object.keys(Selection.shape) as (keyof Selection)[];
+  const said = keys.filter((key) => subscription[key] !== undefined);
+  return Object.fromEntries(said.map((key) => [key, subscription[key]])) as unknown as Selection;
+}
+
 function refuseContradictions(wish: Readonly<Record<string, unknown>>, context: z.RefinementCtx): void {
   const changes = FIELD_CHANGES.filter((change) => wish[change] !== undefined);
   const refuse = (message: string) => context.addIssue({ code: "custom", message });

@@ -6,6 +6,7 @@
  */
 import { hash } from "node:crypto";
 import { z } from "zod";
+import { selectionIn } from "../filter/filter.ts";
 import type { Binding } from "../subscription.ts";
 import { PartitionCount } from "./partition.ts";
 
@@ -54,33 +55,8 @@ export type SubscriptionRecord = z.infer<typeof SubscriptionRecord>;
 
 /** What a subscription, as this process has it, asks for. */
 export function wantedOf({ subscription, functionName, subjects }: Binding): Wanted {
-  const {
-    apiVersion,
-    kind,
-    cluster,
-    when,
-    for: held,
-    debounce,
-    count,
-    rateLimit,
-    batch,
-    resolve,
-    includeExisting,
-    partitions,
-  } = subscription;
-  const selection = {
-    apiVersion,
-    kind,
-    cluster,
-    when,
-    for: held,
-    debounce,
-    count,
-    rateLimit,
-    batch,
-    resolve,
-    includeExisting,
-  };
+  const { partitions } = subscription;
+  const selection = selectionIn(subscription);
   const identity = { function: functionName, selection, subjects: [...subjects], partitions };
   return { ...identity, digest: hash("sha256", canonical(identity), "hex").slice(0, 16) };
 }
