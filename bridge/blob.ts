@@ -7,7 +7,7 @@
 import { hash, randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { JetStream } from "./jetstream.ts";
-import { JetStreamApiError, RequestLostError, unlessMissing, WRONG_LAST_SEQUENCE } from "./jetstream-error.ts";
+import { isWrongLastSequence, JetStreamApiError, RequestLostError, unlessMissing } from "./jetstream-error.ts";
 import { BLOBS_BUCKET } from "./stream.ts";
 
 /** What the object store says about a blob, as ADR-20 has it; fields that we do not know pass through. */
@@ -125,7 +125,7 @@ async function writeMeta(jetStream: JetStream, meta: BlobMeta, sequence: number)
     await jetStream.publish(metaSubject(meta.name), JSON.stringify(meta), headers);
     return true;
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.errCode === WRONG_LAST_SEQUENCE) return false;
+    if (isWrongLastSequence(error)) return false;
     throw error;
   }
 }

@@ -44,12 +44,13 @@ export { HealthSettings, type Readiness, serveHealth } from "./health.ts";
 export type { JetStream, NatsMessage } from "./jetstream.ts";
 export { awaitJetStream, connectJetStream, untilAnswered } from "./jetstream.ts";
 export {
+  isUnavailable,
+  isWrongLastSequence,
   JetStreamApiError,
   NatsUnreachableError,
   NatsUnusableError,
   RequestLostError,
   unlessMissing,
-  WRONG_LAST_SEQUENCE,
 } from "./jetstream-error.ts";
 export { type KindSchema, kindSchemaKey, OPEN, parseKindSchema, type SchemaNode } from "./kind-schema.ts";
 export { type KubeAccess, type KubeRefusal, kubeRefusalOf, openKubeAccess } from "./kube-access.ts";
@@ -68,7 +69,14 @@ export { isRedacted } from "./redaction.ts";
 export { isSameSecret, readSecret, SecretError, SecretSource } from "./secret.ts";
 export { BridgeStatus } from "./status-report.ts";
 export { getStored, type StoredMessage, type StoredQuery } from "./stored-message.ts";
-export { BLOBS_BUCKET, EVENTS_STREAM, ensureStream, SCHEMAS_BUCKET, StreamSettings } from "./stream.ts";
+export {
+  BLOBS_BUCKET,
+  EVENTS_STREAM,
+  ensureStream,
+  SCHEMAS_BUCKET,
+  type StreamDefinition,
+  StreamSettings,
+} from "./stream.ts";
 export {
   encodePhase,
   encodeToken,

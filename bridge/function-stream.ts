@@ -3,7 +3,7 @@
  * NATS permissions and its cleaning up respect them.
  * Source: DESIGN "NATS"; ADR-8 for key-value buckets; nats-server 2.12 for scheduled messages and per-message time to live.
  */
-import { DUPLICATE_WINDOW_NS, type StreamDefinition, type StreamSettings } from "./stream.ts";
+import { DUPLICATE_WINDOW_NS, keyValueStream, type StreamDefinition, type StreamSettings } from "./stream.ts";
 
 /** Events that a function gave up on, with the reason. */
 export const DEAD_LETTERS_STREAM = "CR_DEAD_LETTERS";
@@ -120,26 +120,17 @@ export function timersStream(settings: Pick<StreamSettings, "replicas">): Stream
  * tried again; refusing new ones would stop every function that has steps.
  */
 export function stepsStream(settings: StreamSettings): StreamDefinition {
-  return {
+  return keyValueStream(STEPS_BUCKET, settings, {
+    description: "cr-reactor: what steps of functions gave, so that they are not run again",
     config: {
-      name: `KV_${STEPS_BUCKET}`,
-      description: "cr-reactor: what steps of functions gave, so that they are not run again",
-      subjects: [`$KV.${STEPS_BUCKET}.>`],
-      storage: "file",
-      retention: "limits",
       discard: "old",
       compression: "s2",
-      num_replicas: settings.replicas,
       max_age: DEAD_LETTERS_AGE_NS,
       max_bytes: STEPS_BYTES_MAX,
-      max_msgs_per_subject: 1,
       duplicate_window: DUPLICATE_WINDOW_NS,
-      allow_rollup_hdrs: true,
-      deny_delete: true,
-      allow_direct: true,
     },
     guarded: ["subjects", "retention", "max_msgs_per_subject"],
-  };
+  });
 }
 
 /**
@@ -147,24 +138,14 @@ export function stepsStream(settings: StreamSettings): StreamDefinition {
  * gone leave nothing behind.
  */
 export function subscriptionsStream(settings: StreamSettings): StreamDefinition {
-  return {
+  return keyValueStream(SUBSCRIPTIONS_BUCKET, settings, {
+    description: "cr-reactor: which process runs which part of a subscription, and since when with which filter",
     config: {
-      name: `KV_${SUBSCRIPTIONS_BUCKET}`,
-      description: "cr-reactor: which process runs which part of a subscription, and since when with which filter",
-      subjects: [`$KV.${SUBSCRIPTIONS_BUCKET}.>`],
-      storage: "file",
-      retention: "limits",
       discard: "new",
-      num_replicas: settings.replicas,
-      max_age: 0,
-      max_msgs_per_subject: 1,
-      allow_rollup_hdrs: true,
       allow_msg_ttl: true,
-      deny_delete: true,
-      allow_direct: true,
     },
     guarded: ["subjects", "max_age", "max_msgs_per_subject", "allow_msg_ttl"],
-  };
+  });
 }
 
 /**
@@ -172,25 +153,15 @@ export function subscriptionsStream(settings: StreamSettings): StreamDefinition 
  * to live of its own (`Nats-TTL`). A full one forgets the oldest, which is found again from the log; refusing new ones would stop functions.
  */
 export function incidentsStream(settings: Pick<StreamSettings, "replicas">): StreamDefinition {
-  return {
+  return keyValueStream(INCIDENTS_BUCKET, settings, {
+    description: "cr-reactor: which objects are in trouble, by subscription, and what actions remember about it",
     config: {
-      name: `KV_${INCIDENTS_BUCKET}`,
-      description: "cr-reactor: which objects are in trouble, by subscription, and what actions remember about it",
-      subjects: [`$KV.${INCIDENTS_BUCKET}.>`],
-      storage: "file",
-      retention: "limits",
       discard: "old",
       compression: "s2",
-      num_replicas: settings.replicas,
-      max_age: 0,
       max_bytes: INCIDENTS_BYTES_MAX,
-      max_msgs_per_subject: 1,
       duplicate_window: DUPLICATE_WINDOW_NS,
       allow_msg_ttl: true,
-      allow_rollup_hdrs: true,
-      deny_delete: true,
-      allow_direct: true,
     },
     guarded: ["subjects", "retention", "max_age", "max_msgs_per_subject", "allow_msg_ttl"],
-  };
+  });
 }

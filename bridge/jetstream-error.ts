@@ -34,10 +34,20 @@ export class NatsUnusableError extends Error {
   override readonly name = "NatsUnusableError";
 }
 
-/** Another message came first: `Nats-Expected-Last-Subject-Sequence` does not hold. */
-export const WRONG_LAST_SEQUENCE = 10071;
+const WRONG_LAST_SEQUENCE = 10071;
+const UNAVAILABLE = 503;
 /** JetStream's numbers for what is not there. */
 const NOT_FOUND = { consumer: 10014, message: 10037, sequence: 10043, stream: 10059 } as const;
+
+/** Whether another message came first: `Nats-Expected-Last-Subject-Sequence` did not hold, and nothing was stored. */
+export function isWrongLastSequence(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.errCode === WRONG_LAST_SEQUENCE;
+}
+
+/** Whether nobody answers for the stream: there is none, it has no leader yet, or no server has JetStream. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.status === UNAVAILABLE;
+}
 
 /** The answer, or `undefined` when what was asked for does not exist. Throws any other refusal. */
 export async function unlessMissing<T>(what: keyof typeof NOT_FOUND, answer: Promise<T>): Promise<T | undefined> {

@@ -18,7 +18,13 @@ import {
 } from "nats";
 import { createBackoff } from "./backoff.ts";
 import { isAtLeast } from "./dotted-version.ts";
-import { JetStreamApiError, NatsUnreachableError, NatsUnusableError, RequestLostError } from "./jetstream-error.ts";
+import {
+  isUnavailable,
+  JetStreamApiError,
+  NatsUnreachableError,
+  NatsUnusableError,
+  RequestLostError,
+} from "./jetstream-error.ts";
 import { type NatsSettings, shownServer } from "./nats-settings.ts";
 import { createReplyBox } from "./reply-box.ts";
 import { readSecret } from "./secret.ts";
@@ -85,8 +91,6 @@ const RECONNECT_WAIT_MS = 500;
 const PAYLOAD_BYTES_MAX = 1_048_576;
 /** A connection that is reset in its handshake is waited for as long as this; the client's default is 20 s. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** No server has JetStream, or none may decide yet. */
-const UNAVAILABLE = 503;
 /** "JetStream system temporarily unavailable": a cluster has no leader. */
 const NO_META_LEADER = 10_008;
 const CONNECT_BACKOFF = { firstMs: 500, maxMs: 10_000, resetAfterMs: 60_000 } as const;
@@ -105,8 +109,7 @@ export function awaitJetStream(settings: NatsSettings, clientName: string, optio
 
 /** Asks until there is an answer: a cluster without a leader says 503, or nothing. Throws what is an answer. */
 export function untilAnswered<T>(ask: () => Promise<T>, options: WaitOptions): Promise<T> {
-  const isPassing = (error: unknown) =>
-    error instanceof RequestLostError || (error instanceof JetStreamApiError && error.status === UNAVAILABLE);
+  const isPassing = (error: unknown) => error instanceof RequestLostError || isUnavailable(error);
   return retrying(ask, isPassing, options);
 }
 

@@ -5,7 +5,7 @@
  */
 import { createBackoff } from "./backoff.ts";
 import type { JetStream } from "./jetstream.ts";
-import { JetStreamApiError, RequestLostError } from "./jetstream-error.ts";
+import { isUnavailable, RequestLostError } from "./jetstream-error.ts";
 import { ConsumerGoneError, type Delivered, pull } from "./pull.ts";
 import { EVENTS_STREAM } from "./stream.ts";
 
@@ -35,8 +35,6 @@ const IDLE_NS = 60 * 1e9;
 const LOOK_MS = 2_000;
 /** What is read is small or wanted at once. */
 const DEMAND_MAX = 1_000;
-/** No leader yet, or NATS is back before its JetStream is. */
-const UNAVAILABLE = 503;
 const RETRY = { firstMs: 200, maxMs: 5_000, resetAfterMs: 60_000 } as const;
 
 /**
@@ -105,7 +103,7 @@ export async function* follow(
     } catch (error) {
       if (signal.aborted) return;
       const interrupted =
-        (error instanceof JetStreamApiError && error.status === UNAVAILABLE) ||
+        isUnavailable(error) ||
         error instanceof ReadInterruptedError ||
         error instanceof ConsumerGoneError ||
         error instanceof RequestLostError;

@@ -8,7 +8,7 @@ import { createBackoff } from "./backoff.ts";
 import { BlobsFullError } from "./blob.ts";
 import type { EventLog, LoggedEvent } from "./event-log.ts";
 import type { JetStream } from "./jetstream.ts";
-import { JetStreamApiError, RequestLostError, WRONG_LAST_SEQUENCE } from "./jetstream-error.ts";
+import { isWrongLastSequence, JetStreamApiError, RequestLostError } from "./jetstream-error.ts";
 import type { Logger } from "./logger.ts";
 import type { SealedEvent } from "./seal.ts";
 
@@ -55,7 +55,7 @@ export function createSink(
       if (ack.duplicate !== true) return { type: "stored", sequence: ack.seq };
       isRemembered = true;
     } catch (error) {
-      if (!(error instanceof JetStreamApiError) || error.errCode !== WRONG_LAST_SEQUENCE) throw error;
+      if (!isWrongLastSequence(error)) throw error;
     }
     const last = await log.lastEvent(object);
     if (last?.envelope?.id === event.id) return { type: "stored", sequence: last.sequence };

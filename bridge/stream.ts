@@ -109,48 +109,59 @@ export function blobsStream(settings: StreamSettings): StreamDefinition {
   };
 }
 
-/** The checkpoints' key-value bucket, as ADR-8 lays it out, so that `nats kv` reads it. */
-export function checkpointsStream(settings: StreamSettings): StreamDefinition {
+/** What one key-value bucket has of its own. */
+export interface KeyValueBucket extends Pick<StreamDefinition, "guarded"> {
+  readonly description: string;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** A key-value bucket as ADR-8 lays it out, with one revision a key and no age limit unless its own part says so; `nats kv` reads it. */
+export function keyValueStream(
+  bucket: string,
+  { replicas }: Pick<StreamSettings, "replicas">,
+  { description, config, guarded }: KeyValueBucket,
+): StreamDefinition {
   return {
     config: {
-      name: `KV_${CHECKPOINTS_BUCKET}`,
-      description: "cr-reactor: how far each watch of the bridge is",
-      subjects: [`$KV.${CHECKPOINTS_BUCKET}.>`],
+      name: `KV_${bucket}`,
+      description,
+      subjects: [`$KV.${bucket}.>`],
       storage: "file",
       retention: "limits",
-      discard: "new",
-      num_replicas: settings.replicas,
+      num_replicas: replicas,
       max_age: 0,
       max_msgs_per_subject: 1,
       allow_rollup_hdrs: true,
       deny_delete: true,
       allow_direct: true,
+      ...config,
+    },
+    guarded,
+  };
+}
+
+/** The checkpoints' key-value bucket, as ADR-8 lays it out, so that `nats kv` reads it. */
+export function checkpointsStream(settings: StreamSettings): StreamDefinition {
+  return keyValueStream(CHECKPOINTS_BUCKET, settings, {
+    description: "cr-reactor: how far each watch of the bridge is",
+    config: {
+      discard: "new",
     },
     guarded: ["subjects", "max_age", "max_msgs_per_subject"],
-  };
+  });
 }
 
 /** The schemas' key-value bucket. A schema is made again from the cluster at any time, so it may be full or gone without harm. */
 export function schemasStream(settings: Pick<StreamSettings, "replicas">): StreamDefinition {
-  return {
+  return keyValueStream(SCHEMAS_BUCKET, settings, {
+    description: "cr-reactor: the schemas of the captured kinds, for functions",
     config: {
-      name: `KV_${SCHEMAS_BUCKET}`,
-      description: "cr-reactor: the schemas of the captured kinds, for functions",
-      subjects: [`$KV.${SCHEMAS_BUCKET}.>`],
-      storage: "file",
-      retention: "limits",
       discard: "new",
       compression: "s2",
-      num_replicas: settings.replicas,
-      max_age: 0,
       max_bytes: SCHEMAS_BYTES_MAX,
-      max_msgs_per_subject: 1,
-      allow_rollup_hdrs: true,
-      deny_delete: true,
-      allow_direct: true,
     },
     guarded: ["subjects", "max_msgs_per_subject"],
-  };
+  });
 }
 
 /**

@@ -19,6 +19,10 @@ export interface Acknowledgements {
   hasFinished(event: StoredEvent): boolean;
 }
 
+/** Signs of life (`+WPI`) of what is in hand, within ack_wait: one may be lost. */
+export const SIGNS_PER_ACK_WAIT = 3;
+/** What is handed back comes again soon, but not to the process that is stopping. */
+export const HAND_BACK = `-NAK {"delay": ${1e9}}`;
 /** Those remembered: many times what can be out at once, in a megabyte. */
 const FINISHED_MAX = 16_384;
 

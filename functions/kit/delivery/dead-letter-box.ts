@@ -11,22 +11,20 @@ import {
   DEAD_LETTERS_STREAM,
   EVENTS_STREAM,
   encodeToken,
-  ensureStream,
   getStored,
+  isWrongLastSequence,
   type JetStream,
-  JetStreamApiError,
   type NatsMessage,
   RETRIES_ROOT,
   RETRIES_STREAM,
   read,
   retriesStream,
   type StoredMessage,
-  StreamSettings,
+  type StreamSettings,
   SUBJECT_ROOT,
   unlessMissing,
-  WRONG_LAST_SEQUENCE,
 } from "#contract";
-import { findLogSettings } from "../log-settings.ts";
+import { ensureBesideLog } from "../log-settings.ts";
 import { type DeadLetter, readDeadLetter } from "./dead-letter.ts";
 import { removeFrom } from "./removal.ts";
 
@@ -129,8 +127,7 @@ export function dropLetter(jetStream: JetStream, number: number): Promise<boolea
 
 /** Makes CR_RETRIES when it is missing, with as many copies as the log has. */
 export async function ensureRetries(jetStream: JetStream, settings?: StreamSettings): Promise<void> {
-  const chosen = settings ?? (await findLogSettings(jetStream)) ?? StreamSettings.parse({});
-  await ensureStream(jetStream, retriesStream(chosen));
+  await ensureBesideLog(jetStream, retriesStream, settings);
 }
 
 /** Orders another try. Resolves to false when one is ordered already. Throws JetStreamApiError and RequestLostError. */
@@ -144,7 +141,7 @@ export async function orderRetry(jetStream: JetStream, { number, storedAtMs, let
     await jetStream.publish(retrySubject(number, letter), "", headers);
     return true;
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.errCode === WRONG_LAST_SEQUENCE) return false;
+    if (isWrongLastSequence(error)) return false;
     throw error;
   }
 }

@@ -14,13 +14,12 @@ import {
   deadLettersStream,
   encodeToken,
   ensureStream,
+  isUnavailable,
   type JetStream,
-  JetStreamApiError,
   type Logger,
   type NatsMessage,
-  StreamSettings,
 } from "#contract";
-import { findLogSettings } from "../log-settings.ts";
+import { findLogSettings, settingsFor } from "../log-settings.ts";
 import type { Binding } from "../subscription.ts";
 import type { Settled } from "./settle.ts";
 
@@ -70,12 +69,10 @@ const HEADERS_BYTES_MAX = 16_384;
 
 /** How long to wait for a stream that does not take the letter: full, or not there. */
 const PUBLISH_BACKOFF = { firstMs: 500, maxMs: 30_000, resetAfterMs: Number.POSITIVE_INFINITY };
-const NO_RESPONDERS = 503;
 
 /** Makes CR_DEAD_LETTERS when it is missing, with as many replicas as the log has. */
 export function ensureDeadLetters(jetStream: JetStream, replicas: number): Promise<readonly string[]> {
-  const parsed = StreamSettings.safeParse({ replicas });
-  return ensureStream(jetStream, deadLettersStream(parsed.success ? parsed.data : StreamSettings.parse({})));
+  return ensureStream(jetStream, deadLettersStream(settingsFor(replicas)));
 }
 
 /** What there is to say about an event that is given up. */
@@ -137,8 +134,7 @@ export async function publishDeadLetter(
         { subject: letter.subject, err: error },
         "the dead letter is not stored yet: its event is kept, trying again",
       );
-      if (error instanceof JetStreamApiError && error.status === NO_RESPONDERS)
-        await makeDeadLetters(jetStream).catch(() => undefined);
+      if (isUnavailable(error)) await makeDeadLetters(jetStream).catch(() => undefined);
     }
     try {
       await backoff.wait(signal);

@@ -13,7 +13,7 @@ import type { Binding } from "../subscription.ts";
 import type { Batches } from "../timer/batches.ts";
 import type { Timers } from "../timer/timers.ts";
 import { within } from "../waiting.ts";
-import type { Acknowledgements, StoredEvent } from "./acknowledgement.ts";
+import { type Acknowledgements, HAND_BACK, SIGNS_PER_ACK_WAIT, type StoredEvent } from "./acknowledgement.ts";
 import { type GivenUp, letterOf, publishDeadLetter, sealDeadLetter } from "./dead-letter.ts";
 import type { DeliveryLimits } from "./delivery-limits.ts";
 import { finishedBefore, givesAgain, oldestSuspect, suspected, untilAllInHand } from "./recovery.ts";
@@ -67,12 +67,8 @@ export interface Delivery {
   drain(drainMs: number): Promise<Record<string, number>>;
 }
 
-/** Three signs of life within ack_wait: one may be lost. */
-const SIGNS_PER_ACK_WAIT = 3;
 /** Beyond ack_wait: the server looks for overdue events about once a second. */
 const RECOVERY_MARGIN_MS = 5_000;
-/** What is handed back comes again soon, but not to the process that is stopping. */
-export const HAND_BACK = `-NAK {"delay": ${1e9}}`;
 /** A stopping process waits no longer for the server to take events back; they come again after ack_wait anyway. */
 const HAND_BACK_MS_MAX = 2_000;
 

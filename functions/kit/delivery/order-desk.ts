@@ -5,6 +5,7 @@
  */
 import { createBackoff, type Delivered, type JetStream, type Logger, pull, type StreamSettings } from "#contract";
 import { findLogSettings } from "../log-settings.ts";
+import { HAND_BACK, SIGNS_PER_ACK_WAIT } from "./acknowledgement.ts";
 import type { DeliveryLimits } from "./delivery-limits.ts";
 import { removeFrom } from "./removal.ts";
 
@@ -29,10 +30,7 @@ export interface OrderDeskOptions {
   readonly signal: AbortSignal;
 }
 
-const SIGNS_PER_ACK_WAIT = 3;
 const NANOSECONDS_PER_MS = 1_000_000;
-/** What is handed back comes again soon, but not to the process that is stopping. */
-const HAND_BACK = `-NAK {"delay": ${1e9}}`;
 /** Nobody is waiting for the desk to open: the log may not be there yet, or this user may not read orders. */
 const OPEN_BACKOFF = { firstMs: 500, maxMs: 5_000, resetAfterMs: 120_000 };
 

@@ -8,6 +8,7 @@
 import { ConsumerGoneError, createBackoff, type Delivered, EVENTS_STREAM, pull, RequestLostError } from "#contract";
 import type { Place } from "../ownership/subscription-record.ts";
 import { openTimerDesk } from "../timer/timer-desk.ts";
+import { HAND_BACK } from "./acknowledgement.ts";
 import {
   type ConsumerIdentity,
   type ConsumerProgress,
@@ -18,7 +19,7 @@ import {
   type StartAt,
 } from "./consumer.ts";
 import { ensureDeadLetters } from "./dead-letter.ts";
-import { createDelivery, type DeliveryOptions, HAND_BACK } from "./delivery.ts";
+import { createDelivery, type DeliveryOptions } from "./delivery.ts";
 import { createOverrunWatch, type OverrunCounts } from "./overrun.ts";
 import { resumeAfter } from "./recovery.ts";
 import { openRetryDesk } from "./retry-desk.ts";

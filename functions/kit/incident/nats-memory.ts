@@ -10,13 +10,12 @@ import {
   createBackoff,
   type Envelope,
   encodeToken,
-  ensureStream,
   getStored,
   groupOf,
   INCIDENTS_BUCKET,
   incidentsStream,
+  isUnavailable,
   type JetStream,
-  JetStreamApiError,
   type Logger,
   MalformedEventError,
   objectSubject,
@@ -26,20 +25,17 @@ import {
   RequestLostError,
   read,
   readEvent,
-  StreamSettings,
   unlessMissing,
   untilAnswered,
-  WRONG_LAST_SEQUENCE,
 } from "#contract";
-import { findLogSettings } from "../log-settings.ts";
+import { ensureBesideLog } from "../log-settings.ts";
+import { writeRevision } from "../revision.ts";
 import { RESOLVED_DAYS } from "./incident-limits.ts";
 import type { IncidentKey, IncidentMemory } from "./incident-memory.ts";
 import { IncidentRecord, isOlder } from "./incident-record.ts";
 
 const STREAM = `KV_${INCIDENTS_BUCKET}`;
 const RESOLVED_TTL_S = RESOLVED_DAYS * 86_400;
-/** Nobody answers for the stream, because there is none; or it has no leader yet. */
-const UNAVAILABLE = 503;
 const READ_AGAIN = { firstMs: 200, maxMs: 5_000, resetAfterMs: 60_000 } as const;
 
 /** The memory on this connection, for as long as that lives. */
@@ -80,30 +76,16 @@ function parseRecord(subject: string, text: string): IncidentRecord | undefined 
   }
 }
 
-async function writeKey(
+function writeKey(
   jetStream: JetStream,
   subject: string,
   record: IncidentRecord,
   revision: number,
 ): Promise<number | undefined> {
-  const headers = {
-    "Nats-Expected-Last-Subject-Sequence": String(revision),
-    ...(record.newest.resolvedAt !== undefined && { "Nats-TTL": String(RESOLVED_TTL_S) }),
-  };
-  const publish = () => jetStream.publish(subject, JSON.stringify(record), headers);
-  try {
-    return (await publish().catch((error) => makeBucketAndRetry(jetStream, error, publish))).seq;
-  } catch (error) {
-    if (error instanceof JetStreamApiError && error.errCode === WRONG_LAST_SEQUENCE) return undefined;
-    throw error;
-  }
-}
-
-async function makeBucketAndRetry<T>(jetStream: JetStream, error: unknown, retry: () => Promise<T>): Promise<T> {
-  if (!(error instanceof JetStreamApiError) || error.status !== UNAVAILABLE) throw error;
-  const settings = await findLogSettings(jetStream);
-  await ensureStream(jetStream, incidentsStream(settings ?? StreamSettings.parse({})));
-  return await retry();
+  const isResolved = record.newest.resolvedAt !== undefined;
+  const headers = isResolved ? { "Nats-TTL": String(RESOLVED_TTL_S) } : {};
+  const write = { subject, payload: JSON.stringify(record), revision, headers };
+  return writeRevision(jetStream, write, () => ensureBesideLog(jetStream, incidentsStream));
 }
 
 /** Nothing is before an object's creation, or its first sight. What cannot be read any more is left out. */
@@ -156,9 +138,8 @@ async function isWithoutLog(error: unknown): Promise<boolean> {
 }
 
 function isPassing(error: unknown): boolean {
-  const isUnavailable = error instanceof JetStreamApiError && error.status === UNAVAILABLE;
   return (
-    isUnavailable ||
+    isUnavailable(error) ||
     error instanceof RequestLostError ||
     error instanceof ReadInterruptedError ||
     error instanceof ConsumerGoneError

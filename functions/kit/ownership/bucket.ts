@@ -8,14 +8,12 @@ import {
   createBackoff,
   ensureStream,
   type JetStream,
-  JetStreamApiError,
   read,
-  StreamSettings,
   SUBSCRIPTIONS_BUCKET,
   subscriptionsStream,
   unlessMissing,
-  WRONG_LAST_SEQUENCE,
 } from "#contract";
+import { settingsFor } from "../log-settings.ts";
 
 /** One entry; its revision changes with every write. */
 export interface Entry {
@@ -36,7 +34,7 @@ export interface Bucket {
   fetch(key: string): Promise<Entry | undefined>;
   /**
    * Writes if the entry still has that revision (0: if there is none), and answers the new one. `ttl` as NATS takes it, such as `1h`. Throws
-   * RequestLostError when nobody knows whether it was written, and JetStreamApiError; `isConflict` tells that somebody else was faster.
+   * RequestLostError when nobody knows whether it was written, and JetStreamApiError; `isWrongLastSequence` tells that somebody else was faster.
    */
   write(key: string, value: unknown, revision: number, ttl?: string): Promise<number>;
   /** Calls back after every change of the copy, with the key, or without one when all of it was read anew. */
@@ -145,16 +143,6 @@ export function openBucket(
       return () => listeners.delete(listener);
     },
   };
-}
-
-/** Somebody else wrote first. */
-export function isConflict(error: unknown): boolean {
-  return error instanceof JetStreamApiError && error.errCode === WRONG_LAST_SEQUENCE;
-}
-
-function settingsFor(replicas: number): StreamSettings {
-  const parsed = StreamSettings.safeParse({ replicas });
-  return parsed.success ? parsed.data : StreamSettings.parse({});
 }
 
 function parse(data: Uint8Array): unknown {

@@ -4,7 +4,8 @@
  * is in it too.
  */
 import { z } from "zod";
-import { type Bucket, type Entry, isConflict } from "./bucket.ts";
+import { isWrongLastSequence } from "#contract";
+import type { Bucket, Entry } from "./bucket.ts";
 import { Place } from "./subscription-record.ts";
 
 export const Lease = z.object({
@@ -71,7 +72,7 @@ async function unlessConflict<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    if (isConflict(error)) return undefined;
+    if (isWrongLastSequence(error)) return undefined;
     throw error;
   }
 }

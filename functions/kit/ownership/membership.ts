@@ -10,8 +10,8 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import type { JetStream, Logger } from "#contract";
-import { type Bucket, isConflict, openBucket } from "./bucket.ts";
+import { isWrongLastSequence, type JetStream, type Logger } from "#contract";
+import { type Bucket, openBucket } from "./bucket.ts";
 
 /** The times of membership, milliseconds. */
 export interface MembershipLimits {
@@ -135,7 +135,7 @@ export function createMembership(
       try {
         revision = await inTime(written, renewDeadlineMs / TRIES_PER_DEADLINE);
       } catch (error) {
-        if (!isConflict(error)) throw error;
+        if (!isWrongLastSequence(error)) throw error;
         const found = await inTime(open.fetch(keyOf(id)), renewDeadlineMs / TRIES_PER_DEADLINE);
         const stored = parseSign(found?.value);
         if (found === undefined || stored === undefined || stored.gone)

@@ -3,13 +3,13 @@
  * says, and brings an edit into force, step by step. Every step is a compare-and-set by whichever process is first, so it does not
  * matter which of them die on the way, nor when.
  */
-import type { Envelope, JetStream, Logger } from "#contract";
+import { type Envelope, isWrongLastSequence, type JetStream, type Logger } from "#contract";
 import { deleteConsumer, type EventsLog, findConsumer, findConsumers, findEventsLog } from "../delivery/consumer.ts";
 import { Selection } from "../filter/filter.ts";
 import { compileFilter } from "../filter/match.ts";
 import type { Binding } from "../subscription.ts";
 import { adopt, endOf } from "./adoption.ts";
-import { type Bucket, isConflict } from "./bucket.ts";
+import type { Bucket } from "./bucket.ts";
 import type { Membership } from "./membership.ts";
 import { consumerName } from "./partition.ts";
 import {
@@ -79,7 +79,7 @@ export function createRecordKeeper({ jetStream, binding, log, membership }: Reco
       log.info({ generation: newestOf(next).generation, ...fields }, sentence);
       return true;
     } catch (error) {
-      if (!isConflict(error)) throw error;
+      if (!isWrongLastSequence(error)) throw error;
       return false;
     }
   };

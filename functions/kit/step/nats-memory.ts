@@ -10,19 +10,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import {
   encodeToken,
-  ensureStream,
   getStored,
   type JetStream,
   JetStreamApiError,
   type Logger,
   RequestLostError,
   STEPS_BUCKET,
-  StreamSettings,
   stepsStream,
   unlessMissing,
-  WRONG_LAST_SEQUENCE,
 } from "#contract";
-import { findLogSettings } from "../log-settings.ts";
+import { ensureBesideLog } from "../log-settings.ts";
+import { writeRevision } from "../revision.ts";
 import { STEP_LIMITS, type StepLimits } from "./step-limits.ts";
 import type { StepClaim, StepEnd, StepKey, StepMemory } from "./step-memory.ts";
 
@@ -51,7 +49,6 @@ const WATCHED_MAX = 1_024;
 /** Room for subject and headers within the server's max_payload. */
 const HEADERS_BYTES_MAX = 1_024;
 const STREAM = `KV_${STEPS_BUCKET}`;
-const NO_RESPONDERS = 503;
 
 /** The memory on this connection, for as long as that lives. */
 export function createNatsMemory(jetStream: JetStream, limits: StepLimits = STEP_LIMITS): StepMemory {
@@ -137,29 +134,14 @@ type Keys = ReturnType<typeof openKeys>;
 
 /** The bucket's keys; it is made when it is missing. Both calls throw RequestLostError and JetStreamApiError. */
 function openKeys(jetStream: JetStream) {
-  const publish: JetStream["publish"] = async (...message) => {
-    try {
-      return await jetStream.publish(...message);
-    } catch (error) {
-      if (!(error instanceof JetStreamApiError) || error.status !== NO_RESPONDERS) throw error;
-      await makeBucket(jetStream);
-      return await jetStream.publish(...message);
-    }
-  };
   return {
     /** Resolves to the new sequence, or to `undefined` when the key is not as expected. `undefined` for a record: released. */
     async write(subject: string, record: StepRecord | undefined, expected: number): Promise<number | undefined> {
-      const headers = {
-        "Nats-Expected-Last-Subject-Sequence": String(expected),
-        ...(record === undefined && { "KV-Operation": "DEL" }),
-      };
-      const payload = record === undefined ? "" : JSON.stringify(record);
-      try {
-        return (await publish(subject, payload, headers)).seq;
-      } catch (error) {
-        if (error instanceof JetStreamApiError && error.errCode === WRONG_LAST_SEQUENCE) return undefined;
-        throw error;
-      }
+      const write =
+        record === undefined
+          ? { subject, payload: "", revision: expected, headers: { "KV-Operation": "DEL" } }
+          : { subject, payload: JSON.stringify(record), revision: expected };
+      return await writeRevision(jetStream, write, () => ensureBesideLog(jetStream, stepsStream));
     },
     async read(subject: string): Promise<Found> {
       const found = await getStored(jetStream, STREAM, { last_by_subj: subject });
@@ -180,11 +162,6 @@ function parseRecord(subject: string, text: string): StepRecord | undefined {
       { cause },
     );
   }
-}
-
-async function makeBucket(jetStream: JetStream): Promise<void> {
-  const settings = await findLogSettings(jetStream);
-  await ensureStream(jetStream, stepsStream(settings ?? StreamSettings.parse({})));
 }
 
 interface Insisting {

@@ -13,15 +13,15 @@ import {
   type Envelope,
   encodeToken,
   getStored,
+  isUnavailable,
+  isWrongLastSequence,
   type JetStream,
-  JetStreamApiError,
   type Logger,
   read,
   readEvent,
   TIMERS_ROOT,
   TIMERS_STREAM,
   untilAnswered,
-  WRONG_LAST_SEQUENCE,
 } from "#contract";
 import { removeFrom } from "../delivery/removal.ts";
 import { eventIn, type LoggedEvent, readTimer, sealTimer } from "./timer.ts";
@@ -51,7 +51,6 @@ export interface BatchLimits {
 
 const Frozen = z.object({ ids: z.array(z.string()), ended: z.boolean() });
 type Frozen = z.infer<typeof Frozen>;
-const UNAVAILABLE = 503;
 const DONE_TTL = "24h";
 /** Of a subscription that is no more. */
 const MEMBER_TTL = "960h";
@@ -77,7 +76,7 @@ export function createBatches(jetStream: JetStream, subscription: string, limits
         "Nats-Expected-Last-Subject-Sequence": "0",
       });
     } catch (error) {
-      if (!(error instanceof JetStreamApiError) || error.errCode !== WRONG_LAST_SEQUENCE) throw error;
+      if (!isWrongLastSequence(error)) throw error;
     }
   };
   const frozen = async (): Promise<Frozen | undefined> => {
@@ -126,7 +125,7 @@ export function createBatches(jetStream: JetStream, subscription: string, limits
             await jetStream.publish(subject("member", id), sealed.payload, headers);
           await openWindow(Date.now() + limits.ms);
         } catch (error) {
-          if (error instanceof JetStreamApiError && error.status === UNAVAILABLE) await ensureTimers(jetStream);
+          if (isUnavailable(error)) await ensureTimers(jetStream);
           throw error;
         }
       }, signal),

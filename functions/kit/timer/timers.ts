@@ -7,10 +7,10 @@ import {
   BlobLostError,
   type Envelope,
   EVENTS_STREAM,
-  ensureStream,
   getStored,
+  isUnavailable,
+  isWrongLastSequence,
   type JetStream,
-  JetStreamApiError,
   type KubeObject,
   type Logger,
   MalformedEventError,
@@ -18,15 +18,14 @@ import {
   readEvent,
   type StoredMessage,
   type StoredQuery,
-  StreamSettings,
+  type StreamSettings,
   TIMERS_STREAM,
   timersStream,
   untilAnswered,
-  WRONG_LAST_SEQUENCE,
 } from "#contract";
 import type { Matcher } from "../filter/match.ts";
 import { isOlder } from "../incident/incident-record.ts";
-import { findLogSettings } from "../log-settings.ts";
+import { ensureBesideLog } from "../log-settings.ts";
 import { isMatch } from "./frequency.ts";
 import { type LoggedEvent, readTimer, type SealedTimer, sealDone, sealTimer, type TimerFacts } from "./timer.ts";
 
@@ -49,8 +48,6 @@ export interface Timers {
   judge(entry: Entry, dueAtMs: number, signal: AbortSignal): Promise<Ripe>;
 }
 
-/** Nobody answers for the stream, because there is none; or it has no leader yet. */
-const UNAVAILABLE = 503;
 /** The server may be early by less than it says: its times have no more than milliseconds. */
 const EARLY_MS_MAX = 10;
 
@@ -77,8 +74,7 @@ async function orderAt(jetStream: JetStream, subject: string): Promise<string | 
 
 /** Makes CR_TIMERS when it is missing, with as many copies as the log has. */
 export async function ensureTimers(jetStream: JetStream, settings?: StreamSettings): Promise<void> {
-  const chosen = settings ?? (await findLogSettings(jetStream)) ?? StreamSettings.parse({});
-  await ensureStream(jetStream, timersStream(chosen));
+  await ensureBesideLog(jetStream, timersStream, settings);
 }
 
 /** The timers on this connection, of a subscription whose filter has a window. */
@@ -171,9 +167,9 @@ async function storeOnce(jetStream: JetStream, timer: SealedTimer, { event }: En
     await jetStream.publish(timer.subject, timer.payload, headers);
     return true;
   } catch (error) {
-    if (!(error instanceof JetStreamApiError)) throw error;
-    if (error.errCode !== WRONG_LAST_SEQUENCE && error.status !== UNAVAILABLE) throw error;
-    if (error.status === UNAVAILABLE) await ensureTimers(jetStream);
+    if (isWrongLastSequence(error)) return false;
+    if (!isUnavailable(error)) throw error;
+    await ensureTimers(jetStream);
     return false;
   }
 }
