@@ -3,15 +3,15 @@
  * (`cr-reactor schema bridge`). Mistakes are told all at once, with line and field.
  */
 import { z } from "zod";
-import { HealthSettings } from "./health.ts";
-import { groupOf } from "./kube-object.ts";
-import { KubernetesSettings } from "./kubernetes-settings.ts";
-import { LeaderElectionSettings } from "./lease.ts";
-import { NatsSettings } from "./nats-settings.ts";
-import { isSecret } from "./resource.ts";
-import { PathLists, ResourceEntry, refuseOverlap } from "./resource-entry.ts";
+import { isSecret } from "./capture/resource.ts";
+import { PathLists, ResourceEntry, refuseOverlap } from "./capture/resource-entry.ts";
+import { groupOf } from "./kube/kube-object.ts";
+import { KubernetesSettings } from "./kube/kubernetes-settings.ts";
+import { LeaderElectionSettings } from "./leader/lease.ts";
+import { HealthSettings } from "./metrics/health.ts";
+import { NatsSettings } from "./nats/nats-settings.ts";
+import { StreamSettings } from "./nats/stream.ts";
 import { SecretSource } from "./secret.ts";
-import { StreamSettings } from "./stream.ts";
 
 /** A week: what nobody compares in that time is not compared. */
 const VERIFY_MINUTES_MAX = 7 * 24 * 60;

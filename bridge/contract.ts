@@ -5,11 +5,8 @@
 
 export type { Backoff, BackoffOptions } from "./backoff.ts";
 export { createBackoff } from "./backoff.ts";
-export { BlobLostError } from "./blob.ts";
-export type { Actor } from "./change.ts";
-export { beforeOf, Change, Op } from "./change.ts";
-export { type Checkpoint, loadCheckpoints } from "./checkpoint.ts";
-export { openEnvelope, readEvent } from "./dataref.ts";
+export type { Actor } from "./event/change.ts";
+export { beforeOf, Change, Op } from "./event/change.ts";
 export {
   CLOUDEVENTS_JSON,
   checkSent,
@@ -20,9 +17,31 @@ export {
   parseSent,
   type SentEnvelope,
   TYPE_PREFIX,
-} from "./envelope.ts";
-export { type MetricFamily, renderMetrics } from "./exposition.ts";
-export { FieldPath, parseFieldPath, parsePointer, toDotted, toPointer, valueAt } from "./field-path.ts";
+} from "./event/envelope.ts";
+export { FieldPath, parseFieldPath, parsePointer, toDotted, toPointer, valueAt } from "./event/field-path.ts";
+export { type PatchOperation, type ValueOperation, valueOperations } from "./event/patch.ts";
+export { presetPhase } from "./event/phase-preset.ts";
+export { isRedacted } from "./event/redaction.ts";
+export { type KubeAccess, type KubeRefusal, kubeRefusalOf, openKubeAccess } from "./kube/kube-access.ts";
+export { groupOf, type Json, KubeObject, versionPartOf } from "./kube/kube-object.ts";
+export { KubernetesSettings } from "./kube/kubernetes-settings.ts";
+export { compareQuantities, isSameAmount } from "./kube/quantity.ts";
+export { BlobLostError } from "./log/blob.ts";
+export { type Checkpoint, loadCheckpoints } from "./log/checkpoint.ts";
+export { openEnvelope, readEvent } from "./log/dataref.ts";
+export {
+  encodePhase,
+  encodeToken,
+  objectPart,
+  objectSubject,
+  opIn,
+  parseObjectSubject,
+  SUBJECT_ROOT,
+} from "./log/subject.ts";
+export { createLogger, type Logger } from "./logger.ts";
+export { type MetricFamily, renderMetrics } from "./metrics/exposition.ts";
+export { HealthSettings, type Readiness, serveHealth } from "./metrics/health.ts";
+export { BridgeStatus } from "./metrics/status-report.ts";
 export {
   DEAD_LETTERS_ROOT,
   DEAD_LETTERS_STREAM,
@@ -39,10 +58,9 @@ export {
   TIMERS_ROOT,
   TIMERS_STREAM,
   timersStream,
-} from "./function-stream.ts";
-export { HealthSettings, type Readiness, serveHealth } from "./health.ts";
-export type { JetStream, NatsMessage } from "./jetstream.ts";
-export { awaitJetStream, connectJetStream, untilAnswered } from "./jetstream.ts";
+} from "./nats/function-stream.ts";
+export type { JetStream, NatsMessage } from "./nats/jetstream.ts";
+export { awaitJetStream, connectJetStream, untilAnswered } from "./nats/jetstream.ts";
 export {
   isUnavailable,
   isWrongLastSequence,
@@ -51,24 +69,12 @@ export {
   NatsUnusableError,
   RequestLostError,
   unlessMissing,
-} from "./jetstream-error.ts";
-export { type KindSchema, kindSchemaKey, OPEN, parseKindSchema, type SchemaNode } from "./kind-schema.ts";
-export { type KubeAccess, type KubeRefusal, kubeRefusalOf, openKubeAccess } from "./kube-access.ts";
-export { groupOf, type Json, KubeObject, versionPartOf } from "./kube-object.ts";
-export { KubernetesSettings } from "./kubernetes-settings.ts";
-export { createLogger, type Logger } from "./logger.ts";
-export { NatsSettings, resolveNatsSettings, shownServer } from "./nats-settings.ts";
-export { didYouMean } from "./nearest-name.ts";
-export { type PatchOperation, type ValueOperation, valueOperations } from "./patch.ts";
-export { presetPhase } from "./phase-preset.ts";
-export type { Delivered } from "./pull.ts";
-export { ConsumerGoneError, pull } from "./pull.ts";
-export { compareQuantities, isSameAmount } from "./quantity.ts";
-export { follow, ReadInterruptedError, type Reading, read } from "./reader.ts";
-export { isRedacted } from "./redaction.ts";
-export { isSameSecret, readSecret, SecretError, SecretSource } from "./secret.ts";
-export { BridgeStatus } from "./status-report.ts";
-export { getStored, type StoredMessage, type StoredQuery } from "./stored-message.ts";
+} from "./nats/jetstream-error.ts";
+export { NatsSettings, resolveNatsSettings, shownServer } from "./nats/nats-settings.ts";
+export type { Delivered } from "./nats/pull.ts";
+export { ConsumerGoneError, pull } from "./nats/pull.ts";
+export { follow, ReadInterruptedError, type Reading, read } from "./nats/reader.ts";
+export { getStored, type StoredMessage, type StoredQuery } from "./nats/stored-message.ts";
 export {
   BLOBS_BUCKET,
   EVENTS_STREAM,
@@ -76,14 +82,8 @@ export {
   SCHEMAS_BUCKET,
   type StreamDefinition,
   StreamSettings,
-} from "./stream.ts";
-export {
-  encodePhase,
-  encodeToken,
-  objectPart,
-  objectSubject,
-  opIn,
-  parseObjectSubject,
-  SUBJECT_ROOT,
-} from "./subject.ts";
+} from "./nats/stream.ts";
+export { didYouMean } from "./nearest-name.ts";
+export { type KindSchema, kindSchemaKey, OPEN, parseKindSchema, type SchemaNode } from "./schema/kind-schema.ts";
+export { isSameSecret, readSecret, SecretError, SecretSource } from "./secret.ts";
 export { ConfigError, type ConfigProblem, parseYamlConfig } from "./yaml-config.ts";

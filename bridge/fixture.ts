@@ -2,13 +2,14 @@
  * Events for tests of functions, made by the code that makes the real ones: what a test leaves out of its objects is filled in, and the
  * bridge's own seal does the rest. It is the door of `functions/kit/testing`; nothing that runs functions opens it.
  */
-import { type Envelope, parseEnvelope } from "./envelope.ts";
-import { groupOf, KubeObject, versionPartOf } from "./kube-object.ts";
-import { pathSet } from "./path-set.ts";
-import { presetPhase } from "./phase-preset.ts";
-import { ALWAYS_IGNORED } from "./resource.ts";
-import { type ObservedState, seal } from "./seal.ts";
-import { parsePhaseSource } from "./transitions.ts";
+
+import { ALWAYS_IGNORED } from "./capture/resource.ts";
+import { type Envelope, parseEnvelope } from "./event/envelope.ts";
+import { pathSet } from "./event/path-set.ts";
+import { presetPhase } from "./event/phase-preset.ts";
+import { type ObservedState, seal } from "./event/seal.ts";
+import { parsePhaseSource } from "./event/transitions.ts";
+import { groupOf, KubeObject, versionPartOf } from "./kube/kube-object.ts";
 
 export { createRecordingLogger } from "./logger.ts";
 

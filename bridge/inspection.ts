@@ -3,33 +3,34 @@
  * It reads; only where it is told to, it repairs, as the bridge would and behind the same fence, so that a bridge that runs meanwhile is
  * no danger. It never writes a checkpoint.
  */
-import type { ApiServer } from "./api-server.ts";
-import { createCatalogReader } from "./catalog.ts";
-import { type Checkpoint, loadCheckpoint } from "./checkpoint.ts";
-import { compareWithLog, type Difference, type DifferenceKind } from "./comparison.ts";
-import type { BridgeConfig } from "./config.ts";
-import { configuredResource, readRedactionKeys } from "./configured-resource.ts";
-import { epochOf, resourceVersionOf, versionIn } from "./epoch.ts";
-import { type EventLog, knownAfter, openEventLog } from "./event-log.ts";
-import type { JetStream } from "./jetstream.ts";
-import { unlessMissing } from "./jetstream-error.ts";
-import { compareResourceVersions } from "./kube-object.ts";
-import type { Logger } from "./logger.ts";
-import { metadataPages } from "./metadata-list.ts";
-import { createMetrics } from "./metrics.ts";
-import { createNamespaceSelection } from "./namespace-selection.ts";
-import { describeProblem } from "./problem.ts";
-import { createPublisher } from "./publisher.ts";
-import { checkpointKey, resourceSubjects, resourceTitle, type WatchedResource } from "./resource.ts";
-import { meansGroup } from "./resource-entry.ts";
-import { type Selection, selectWatches, type WantedWatch } from "./selection.ts";
-import { createSink } from "./sink.ts";
-import { createStore, type Store } from "./store.ts";
-import { EVENTS_STREAM } from "./stream.ts";
-import { nameOf, type RepairOutcome, repair } from "./verification.ts";
-import { isWitnessed } from "./witness.ts";
 
-export type { WantedWatch } from "./selection.ts";
+import { compareWithLog, type Difference, type DifferenceKind } from "./capture/comparison.ts";
+import { configuredResource, readRedactionKeys } from "./capture/configured-resource.ts";
+import { createNamespaceSelection } from "./capture/namespace-selection.ts";
+import { createPublisher } from "./capture/publisher.ts";
+import { checkpointKey, resourceSubjects, resourceTitle, type WatchedResource } from "./capture/resource.ts";
+import { meansGroup } from "./capture/resource-entry.ts";
+import { type Selection, selectWatches, type WantedWatch } from "./capture/selection.ts";
+import { nameOf, type RepairOutcome, repair } from "./capture/verification.ts";
+import type { BridgeConfig } from "./config.ts";
+import type { ApiServer } from "./kube/api-server.ts";
+import { createCatalogReader } from "./kube/catalog.ts";
+import { compareResourceVersions } from "./kube/kube-object.ts";
+import { metadataPages } from "./kube/metadata-list.ts";
+import { describeProblem } from "./kube/problem.ts";
+import { type Checkpoint, loadCheckpoint } from "./log/checkpoint.ts";
+import { epochOf, resourceVersionOf, versionIn } from "./log/epoch.ts";
+import { type EventLog, knownAfter, openEventLog } from "./log/event-log.ts";
+import { createSink } from "./log/sink.ts";
+import { createStore, type Store } from "./log/store.ts";
+import { isWitnessed } from "./log/witness.ts";
+import type { Logger } from "./logger.ts";
+import { createMetrics } from "./metrics/metrics.ts";
+import type { JetStream } from "./nats/jetstream.ts";
+import { unlessMissing } from "./nats/jetstream-error.ts";
+import { EVENTS_STREAM } from "./nats/stream.ts";
+
+export type { WantedWatch } from "./capture/selection.ts";
 
 /** One watch of the configuration. */
 export interface InspectionOptions {

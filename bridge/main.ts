@@ -3,25 +3,26 @@
  * resource until it is told to stop. One that leads no longer ends, so that it starts again from clean state. Each watch lives on its
  * own: one that cannot go on says why and tries again, and never holds up another.
  */
-import { type ApiServer, type ConnectionLimits, connectApiServer } from "./api-server.ts";
-import { keepCollecting } from "./blob-collection.ts";
+
+import { readRedactionKeys } from "./capture/configured-resource.ts";
+import { followResources } from "./capture/following.ts";
+import { createGate } from "./capture/gate.ts";
+import { drainedAfter, ensureStreams } from "./capture/watch.ts";
 import type { BridgeConfig } from "./config.ts";
-import { readRedactionKeys } from "./configured-resource.ts";
-import { openEventLog } from "./event-log.ts";
-import { followResources } from "./following.ts";
-import { createGate } from "./gate.ts";
-import { serveHealth } from "./health.ts";
-import type { JanitorTiming } from "./janitor.ts";
-import { awaitJetStream, type JetStream, untilAnswered } from "./jetstream.ts";
-import { becomeLeader, type LeaderState, type Leadership, sentenceOf, uncontested } from "./leader.ts";
-import { type LeaseName, openLease, resolveLease } from "./lease.ts";
+import { type ApiServer, type ConnectionLimits, connectApiServer } from "./kube/api-server.ts";
+import { becomeLeader, type LeaderState, type Leadership, sentenceOf, uncontested } from "./leader/leader.ts";
+import { type LeaseName, openLease, resolveLease } from "./leader/lease.ts";
+import { keepCollecting } from "./log/blob-collection.ts";
+import { openEventLog } from "./log/event-log.ts";
+import type { JanitorTiming } from "./log/janitor.ts";
+import { createSink, type Sink } from "./log/sink.ts";
 import type { Logger } from "./logger.ts";
-import { createMetrics } from "./metrics.ts";
-import { resolveNatsSettings } from "./nats-settings.ts";
-import { readiness, type WatchStates } from "./readiness.ts";
-import { createSink, type Sink } from "./sink.ts";
-import { bridgeStatus } from "./status.ts";
-import { drainedAfter, ensureStreams } from "./watch.ts";
+import { serveHealth } from "./metrics/health.ts";
+import { createMetrics } from "./metrics/metrics.ts";
+import { readiness, type WatchStates } from "./metrics/readiness.ts";
+import { bridgeStatus } from "./metrics/status.ts";
+import { awaitJetStream, type JetStream, untilAnswered } from "./nats/jetstream.ts";
+import { resolveNatsSettings } from "./nats/nats-settings.ts";
 
 /** What a running bridge is given. */
 export interface BridgeOptions {

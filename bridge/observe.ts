@@ -8,16 +8,16 @@
  * again from then on; its deletion, where a list reveals it, tells its name alone.
  */
 import { randomBytes } from "node:crypto";
-import { type ApiRequest, type ApiServer, ApiStatusError } from "./api-server.ts";
 import type { BackoffOptions } from "./backoff.ts";
-import type { ServedResource } from "./discovery.ts";
-import type { Envelope } from "./envelope.ts";
+import { type WatchedResource, watchedResource } from "./capture/resource.ts";
+import type { Envelope } from "./event/envelope.ts";
+import { type ApiRequest, type ApiServer, ApiStatusError } from "./kube/api-server.ts";
+import type { ServedResource } from "./kube/discovery.ts";
+import { type ReflectorState, reflect } from "./kube/reflector.ts";
+import { createStore, type Store } from "./log/store.ts";
 import { createObserver } from "./observer.ts";
-import { type ReflectorState, reflect } from "./reflector.ts";
-import { type WatchedResource, watchedResource } from "./resource.ts";
-import { createStore, type Store } from "./store.ts";
 
-export { parsePhaseSource } from "./transitions.ts";
+export { parsePhaseSource } from "./event/transitions.ts";
 
 /** What is watched, and whom to tell. */
 export interface ObserveOptions {

@@ -3,17 +3,17 @@
  * out is what the bridge would publish. Where the last state of an object is beyond the store's limit, as much is told as can be.
  */
 
-import type { ApiServer } from "./api-server.ts";
 import { type BackoffOptions, createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
-import { resourceVersionOf } from "./epoch.ts";
-import { apiVersionOf } from "./kube-object.ts";
-import { type Decision, decide, type Sighting, versionOf } from "./occurrence.ts";
-import type { ReflectorState, WatchEvent } from "./reflector.ts";
-import type { WatchedResource } from "./resource.ts";
-import { type ObservedState, type Occurrence, type SealedEvent, seal } from "./seal.ts";
-import { absenceOf, keyOf, missingFrom, occurrenceOf } from "./sighting.ts";
-import { absenceAfter, type KnownObject, type Store } from "./store.ts";
-import { parseObjectSubject } from "./subject.ts";
+import type { WatchedResource } from "./capture/resource.ts";
+import { absenceOf, keyOf, missingFrom, occurrenceOf } from "./capture/sighting.ts";
+import { type Decision, decide, type Sighting, versionOf } from "./event/occurrence.ts";
+import { type ObservedState, type Occurrence, type SealedEvent, seal } from "./event/seal.ts";
+import type { ApiServer } from "./kube/api-server.ts";
+import { apiVersionOf } from "./kube/kube-object.ts";
+import type { ReflectorState, WatchEvent } from "./kube/reflector.ts";
+import { resourceVersionOf } from "./log/epoch.ts";
+import { absenceAfter, type KnownObject, type Store } from "./log/store.ts";
+import { parseObjectSubject } from "./log/subject.ts";
 
 /** What the observer of one watch works with. */
 export interface ObserverOptions {

@@ -2,16 +2,17 @@
  * What a bridge with a configuration would watch, and how, without NATS and without capturing: for `doctor` and `bridge --check`. It is
  * what the bridge itself goes by: its selection, its presets, its own joining of settings.
  */
-import type { BridgeConfig } from "./config.ts";
-import { configuredResource } from "./configured-resource.ts";
-import { presetPhase } from "./phase-preset.ts";
-import { resourceTitle } from "./resource.ts";
-import type { WantedWatch } from "./selection.ts";
 
+import { configuredResource } from "./capture/configured-resource.ts";
+import { resourceTitle } from "./capture/resource.ts";
+import type { WantedWatch } from "./capture/selection.ts";
+import type { BridgeConfig } from "./config.ts";
+import { presetPhase } from "./event/phase-preset.ts";
+
+export { selectorQuery } from "./capture/resource.ts";
+export { isPattern, meansKind, versionOf } from "./capture/resource-entry.ts";
+export { type WantedWatch, watchesOf } from "./capture/selection.ts";
 export { wantedWatches } from "./inspection.ts";
-export { selectorQuery } from "./resource.ts";
-export { isPattern, meansKind, versionOf } from "./resource-entry.ts";
-export { type WantedWatch, watchesOf } from "./selection.ts";
 
 /** The settings of a watch, for people. */
 export interface WatchPreview {

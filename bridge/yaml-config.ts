@@ -6,8 +6,8 @@
  */
 import { type Document, isMap, isNode, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import { z } from "zod";
-import { valueAt } from "./field-path.ts";
-import type { Json } from "./kube-object.ts";
+import { valueAt } from "./event/field-path.ts";
+import type { Json } from "./kube/kube-object.ts";
 import { didYouMean } from "./nearest-name.ts";
 
 /** One thing that is wrong. `line` and `column` count from 1; `field` is empty for the file as a whole. */

@@ -3,8 +3,8 @@
  * exact Roles that it needs. It reads the API server alone and writes nothing; NATS is `doctor`'s. Permissions are those of whoever runs it.
  */
 import { parseYamlConfig } from "#contract";
-import type { ApiServer } from "../bridge/api-server.ts";
 import { BridgeConfig } from "../bridge/config.ts";
+import type { ApiServer } from "../bridge/kube/api-server.ts";
 import { previewWatch } from "../bridge/preview.ts";
 import { renderCheck } from "./bridge-check-text.ts";
 import { clusterError, openCluster } from "./cluster.ts";

@@ -1,6 +1,6 @@
 /** The cluster of a command that cannot do without it: the connection, or one sentence that says why there is none and what to do. */
-import { type ApiServer, ApiStatusError, connectApiServer, KubeconfigError } from "../bridge/api-server.ts";
-import type { KubernetesSettings } from "../bridge/kubernetes-settings.ts";
+import { type ApiServer, ApiStatusError, connectApiServer, KubeconfigError } from "../bridge/kube/api-server.ts";
+import type { KubernetesSettings } from "../bridge/kube/kubernetes-settings.ts";
 import { reasonOf } from "./doctor/check.ts";
 
 /** The cluster cannot be asked. */

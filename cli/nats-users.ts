@@ -5,7 +5,7 @@
 import { parseYamlConfig } from "#contract";
 import type { Subscription } from "#kit";
 import { BridgeConfig } from "../bridge/config.ts";
-import { bridgeRequirement, type NatsRequirement, USER_INFO_SUBJECT } from "../bridge/nats-requirement.ts";
+import { bridgeRequirement, type NatsRequirement, USER_INFO_SUBJECT } from "../bridge/nats/nats-requirement.ts";
 import { findSubscriptions } from "../functions/main.ts";
 import { subscriptionRequirement } from "./doctor/subscription-permission.ts";
 import { readTextFile } from "./file.ts";

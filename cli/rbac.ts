@@ -12,7 +12,7 @@ import {
   leaseRequirements,
   NAMESPACES_REQUIREMENT,
   watchRequirement,
-} from "../bridge/kube-requirement.ts";
+} from "../bridge/kube/kube-requirement.ts";
 import { isPattern } from "../bridge/preview.ts";
 import { BRIDGE_NAMESPACE, type Plan, type PlannedWatch } from "./doctor/plan.ts";
 

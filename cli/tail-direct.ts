@@ -3,8 +3,8 @@
  * lists and watches; what it knows is in memory and gone at the end. Changes go to standard output, what it is doing to standard
  * error. Values of Secrets are redacted, because a terminal is no place for them.
  */
-import { type ApiServer, ApiStatusError, connectApiServer, KubeconfigError } from "../bridge/api-server.ts";
-import { findResource, ResourceNameError, type ServedResource } from "../bridge/discovery.ts";
+import { type ApiServer, ApiStatusError, connectApiServer, KubeconfigError } from "../bridge/kube/api-server.ts";
+import { findResource, ResourceNameError, type ServedResource } from "../bridge/kube/discovery.ts";
 import { type ObserverState, observe, observedResource, parsePhaseSource, RefusedError } from "../bridge/observe.ts";
 import { renderChange } from "./change-text.ts";
 import { count as counted, reasonOf } from "./doctor/check.ts";

@@ -15,8 +15,8 @@ import {
   versionPartOf,
 } from "#contract";
 import { readKindSchemas } from "#kit";
-import { findResource } from "../bridge/discovery.ts";
-import { OpenApiDocument, reduceFromDocument, reduceSchema } from "../bridge/kind-schema-reduction.ts";
+import { findResource } from "../bridge/kube/discovery.ts";
+import { OpenApiDocument, reduceFromDocument, reduceSchema } from "../bridge/schema/kind-schema-reduction.ts";
 import { clusterError, openCluster } from "./cluster.ts";
 import { readTextFile } from "./file.ts";
 

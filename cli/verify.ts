@@ -4,9 +4,9 @@
  * would and behind the same fence. A bridge that runs at the same time is given the time to catch up.
  */
 import { connectJetStream, didYouMean, type JetStream, parseYamlConfig, resolveNatsSettings } from "#contract";
-import type { ApiServer } from "../bridge/api-server.ts";
 import { BridgeConfig } from "../bridge/config.ts";
 import { hasEventLog, InspectionError, inspect, type WantedWatch, wantedWatches } from "../bridge/inspection.ts";
+import type { ApiServer } from "../bridge/kube/api-server.ts";
 import { createLogger } from "../bridge/logger.ts";
 import { clusterError, openCluster } from "./cluster.ts";
 import { count } from "./doctor/check.ts";

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
-import { parseEnvelope } from "../bridge/envelope.ts";
+import { parseEnvelope } from "../bridge/event/envelope.ts";
 import { type Build, build } from "../build.ts";
 import { startRig } from "./functions/kit/delivery/rig.ts";
 import { created } from "./functions/kit/event-factory.ts";

@@ -10,7 +10,7 @@ import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { parseAllDocuments } from "yaml";
-import { parseEnvelope } from "../bridge/envelope.ts";
+import { parseEnvelope } from "../bridge/event/envelope.ts";
 import { build } from "../build.ts";
 import { createDataFolder } from "./kit/data-folder.ts";
 import { database, databasePath } from "./kit/database-crd.ts";

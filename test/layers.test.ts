@@ -11,15 +11,15 @@ const ROOT = join(import.meta.dirname, "..");
 const ALIASES: Readonly<Record<string, string>> = { "#contract": "bridge/contract.ts", "#kit": "functions/kit/kit.ts" };
 /** What the commands may open: each other, and the doors of both sides. */
 const COMMAND_OPENS =
-  /^(cli\/(?!embedded\/)|cli\/embedded\/embedded\.ts$|bridge\/(main|config|api-server|discovery|dotted-version|inspection|kind-schema-reduction|kube-requirement|kubernetes-settings|logger|nats-requirement|observe|preview|yaml-config|contract)\.ts$|functions\/(main|serving|kit\/kit|actions\/audit\/audit-chain)\.ts$)/;
+  /^(cli\/(?!embedded\/)|cli\/embedded\/embedded\.ts$|bridge\/(main|config|kube\/(api-server|discovery|kube-requirement|kubernetes-settings)|dotted-version|inspection|schema\/kind-schema-reduction|logger|nats\/nats-requirement|observe|preview|yaml-config|contract)\.ts$|functions\/(main|serving|kit\/kit|actions\/audit\/audit-chain)\.ts$)/;
 /** Each package outside Node, and the only files that may import it; tests are free. */
 const HOMES: Readonly<Record<string, RegExp>> = {
-  "@kubernetes/client-node": /^bridge\/api-server\.ts$/,
-  undici: /^bridge\/api-server\.ts$/,
+  "@kubernetes/client-node": /^bridge\/kube\/api-server\.ts$/,
+  undici: /^bridge\/kube\/api-server\.ts$/,
   nodemailer: /^functions\/actions\/email\.ts$/,
-  nats: /^bridge\/jetstream\.ts$/,
-  cloudevents: /^bridge\/seal\.ts$/,
-  "prom-client": /^bridge\/instrument\.ts$/,
+  nats: /^bridge\/nats\/jetstream\.ts$/,
+  cloudevents: /^bridge\/event\/seal\.ts$/,
+  "prom-client": /^bridge\/metrics\/instrument\.ts$/,
   pino: /^bridge\/logger\.ts$/,
   yaml: /^(bridge\/yaml-config|cli\/(types-source|explain-text)|cli\/embedded\/(request\/request|embedded|manifest|server))\.ts$/,
   "@marcbachmann/cel-js":
@@ -36,7 +36,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
 /** What an idle function must not carry (0.6 s and 90 MB for the first alone). */
 const NOT_IN_FUNCTIONS = ["@kubernetes/client-node", "undici", "cloudevents", "prom-client"];
 /** Loads the Kubernetes client with the first request of an action. */
-const LATE_DOOR = "bridge/kube-access.ts";
+const LATE_DOOR = "bridge/kube/kube-access.ts";
 
 interface Import {
   readonly from: string;
@@ -142,8 +142,8 @@ describe("imports", () => {
   const forbidden = [
     {
       name: "the bridge opening the kit",
-      from: "bridge/sink.ts",
-      text: 'import { x } from "../functions/kit/kit.ts";',
+      from: "bridge/log/sink.ts",
+      text: 'import { x } from "../../functions/kit/kit.ts";',
     },
     {
       name: "the kit opening the bridge past its contract",
@@ -165,7 +165,7 @@ describe("imports", () => {
       from: "functions/kit/filter/plan.ts",
       text: 'import {\n  connect,\n} from "nats";',
     },
-    { name: "a package without a home", from: "bridge/sink.ts", text: 'import "left-pad";' },
+    { name: "a package without a home", from: "bridge/log/sink.ts", text: 'import "left-pad";' },
     {
       name: "the embedded API server opening the bridge",
       from: "cli/embedded/server.ts",
@@ -179,7 +179,7 @@ describe("imports", () => {
     {
       name: "a command opening the bridge's inside lazily",
       from: "cli/tail.ts",
-      text: 'await import("../bridge/sink.ts");',
+      text: 'await import("../bridge/log/sink.ts");',
     },
   ];
   for (const { name, from, text } of forbidden) {

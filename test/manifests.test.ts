@@ -36,7 +36,7 @@ import {
 } from "./manifests/rendering.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-/** What a bridge that is told to stop takes: bridge/watch.ts. */
+/** What a bridge that is told to stop takes: bridge/capture/watch.ts. */
 const BRIDGE_DRAIN_SECONDS = 10;
 const rendering = (name: string): Rendering => RENDERINGS.find((each) => each.name === name) ?? assert.fail(name);
 const installations = RENDERINGS.filter(({ name }) => name !== "gitops");

@@ -3,8 +3,8 @@
  * Source: Kubernetes API, SelfSubjectAccessReview (authorization.k8s.io/v1); every account may post it, and nothing is stored.
  */
 import { z } from "zod";
-import type { ApiServer } from "../../bridge/api-server.ts";
-import type { KubeRequirement } from "../../bridge/kube-requirement.ts";
+import type { ApiServer } from "../../bridge/kube/api-server.ts";
+import type { KubeRequirement } from "../../bridge/kube/kube-requirement.ts";
 import { CHECK_MS_MAX } from "./check.ts";
 
 const AccessReview = z.object({ status: z.object({ allowed: z.boolean() }) });

@@ -4,7 +4,7 @@
  */
 import { didYouMean, encodeToken, groupOf, SUBJECT_ROOT } from "#contract";
 import type { BridgeConfig } from "../../bridge/config.ts";
-import { overlaps } from "../../bridge/nats-requirement.ts";
+import { overlaps } from "../../bridge/nats/nats-requirement.ts";
 import { isPattern, meansKind, versionOf } from "../../bridge/preview.ts";
 import type { Binding } from "../../functions/kit/kit.ts";
 import { type Finding, passed, warning } from "./check.ts";

@@ -5,10 +5,10 @@
  */
 
 import { z } from "zod";
-import { type ApiServer, ApiStatusError, connectApiServer, KubeconfigError } from "../../bridge/api-server.ts";
 import type { BridgeConfig } from "../../bridge/config.ts";
 import { isAtLeast } from "../../bridge/dotted-version.ts";
-import type { KubernetesSettings } from "../../bridge/kubernetes-settings.ts";
+import { type ApiServer, ApiStatusError, connectApiServer, KubeconfigError } from "../../bridge/kube/api-server.ts";
+import type { KubernetesSettings } from "../../bridge/kube/kubernetes-settings.ts";
 import { CHECK_MS_MAX, type Finding, failed, inTime, passed, reasonOf, sentences, skipped, warning } from "./check.ts";
 import { checkResources } from "./resource.ts";
 

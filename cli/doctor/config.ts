@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { ConfigError, NatsSettings, parseYamlConfig } from "#contract";
 import { BridgeConfig } from "../../bridge/config.ts";
-import { KubernetesSettings } from "../../bridge/kubernetes-settings.ts";
+import { KubernetesSettings } from "../../bridge/kube/kubernetes-settings.ts";
 import { type Binding, SubscriptionsFile } from "../../functions/kit/kit.ts";
 import { BUILT_IN_FUNCTIONS, bindAll } from "../../functions/main.ts";
 import { FileError, readTextFile } from "../file.ts";

@@ -25,7 +25,7 @@ import {
   checkpointsStream,
   eventsStream,
   NATS_VERSION_MIN,
-} from "../../bridge/nats-requirement.ts";
+} from "../../bridge/nats/nats-requirement.ts";
 import { DeadlineError, type Finding, failed, inTime, passed, reasonOf, sentences, skipped, warning } from "./check.ts";
 import { type CheckedFilters, checkFilters } from "./filter.ts";
 import { type Greeting, greet } from "./greeting.ts";

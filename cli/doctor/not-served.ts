@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { didYouMean, groupOf } from "#contract";
-import { type ApiServer, ApiStatusError } from "../../bridge/api-server.ts";
+import { type ApiServer, ApiStatusError } from "../../bridge/kube/api-server.ts";
 import { CHECK_MS_MAX, type Finding, failed } from "./check.ts";
 
 const ResourceList = z.object({ resources: z.array(z.object({ name: z.string(), kind: z.string() })) });

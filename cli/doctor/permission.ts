@@ -24,7 +24,7 @@ import {
   type NatsRequirement,
   notAllowed,
   USER_INFO_SUBJECT,
-} from "../../bridge/nats-requirement.ts";
+} from "../../bridge/nats/nats-requirement.ts";
 import { type Finding, failed, passed, warning } from "./check.ts";
 import { NotPermittedError } from "./read-only.ts";
 

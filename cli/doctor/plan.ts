@@ -5,9 +5,9 @@
  * Source: Kubernetes API discovery; `remainingItemCount` of a limited list.
  */
 import { z } from "zod";
-import { type ApiServer, ApiStatusError } from "../../bridge/api-server.ts";
 import type { BridgeConfig } from "../../bridge/config.ts";
-import { discover } from "../../bridge/discovery.ts";
+import { type ApiServer, ApiStatusError } from "../../bridge/kube/api-server.ts";
+import { discover } from "../../bridge/kube/discovery.ts";
 import {
   definitionRequirements,
   type KubeRequirement,
@@ -15,8 +15,8 @@ import {
   leaseRequirements,
   resolveLease,
   watchRequirement,
-} from "../../bridge/kube-requirement.ts";
-import type { KubernetesSettings } from "../../bridge/kubernetes-settings.ts";
+} from "../../bridge/kube/kube-requirement.ts";
+import type { KubernetesSettings } from "../../bridge/kube/kubernetes-settings.ts";
 import { isPattern, selectorQuery, type WantedWatch, wantedWatches, watchesOf } from "../../bridge/preview.ts";
 import { deniedVerbs } from "./access.ts";
 import { CHECK_MS_MAX, type Finding, failed, inTime, mapBounded, reasonOf, warning } from "./check.ts";

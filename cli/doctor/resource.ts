@@ -3,7 +3,7 @@
  * namespace, and if not the rule that is missing; how many objects it has; and whether the Lease may be held.
  */
 
-import { watchRequirement } from "../../bridge/kube-requirement.ts";
+import { watchRequirement } from "../../bridge/kube/kube-requirement.ts";
 import { isPattern } from "../../bridge/preview.ts";
 import { ruleOf } from "./access.ts";
 import { count, type Finding, failed, passed, reasonOf, warning } from "./check.ts";

@@ -14,7 +14,7 @@ import {
   JetStreamApiError,
   unlessMissing,
 } from "#contract";
-import type { StreamDefinition } from "../../bridge/nats-requirement.ts";
+import type { StreamDefinition } from "../../bridge/nats/nats-requirement.ts";
 import { count, type Finding, failed, passed, reasonOf, sentences, warning } from "./check.ts";
 
 /** A stream that is to be there. */

@@ -12,7 +12,7 @@ import {
   TIMERS_ROOT,
 } from "#contract";
 import { consumerName, type Subscription } from "#kit";
-import type { NatsRequirement } from "../../bridge/nats-requirement.ts";
+import type { NatsRequirement } from "../../bridge/nats/nats-requirement.ts";
 import { FUNCTIONS_REQUIREMENT } from "./permission.ts";
 
 type Narrowed = Pick<Subscription, "name" | "partitions">;

@@ -1,7 +1,7 @@
 /**
  * A patch as people read it: which field, from what, to what. The spec comes first and the status last; large values are
  * summarised, and two long texts are cut to where they differ. Knows no target: markup and limits of a message are its own.
- * Source: RFC 6902 operations as in bridge/change.ts.
+ * Source: RFC 6902 operations as in bridge/event/change.ts.
  */
 import {
   type Json,

@@ -3,7 +3,7 @@
  * second change of one is of its status, else of its spec.
  */
 import { hash } from "node:crypto";
-import type { KubeObject } from "../../bridge/kube-object.ts";
+import type { KubeObject } from "../../bridge/kube/kube-object.ts";
 
 /** The namespaces that the objects are in. */
 export const NAMESPACES: readonly string[] = Array.from({ length: 50 }, (_, index) => `team-${index}`);

@@ -1,8 +1,8 @@
 /** A NATS cluster that cannot decide anything for now is waited for, as one that cannot be reached is. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { awaitJetStream, connectJetStream, type JetStream, untilAnswered } from "../../bridge/jetstream.ts";
-import { ensureStream, eventsStream, StreamSettings } from "../../bridge/stream.ts";
+import { awaitJetStream, connectJetStream, type JetStream, untilAnswered } from "../../bridge/nats/jetstream.ts";
+import { ensureStream, eventsStream, StreamSettings } from "../../bridge/nats/stream.ts";
 import { needNatsCluster } from "../kit/shared-kube.ts";
 import { until } from "../kit/until.ts";
 

@@ -3,16 +3,16 @@
  */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import { openEventLog } from "../../bridge/event-log.ts";
-import { deadLettersStream } from "../../bridge/function-stream.ts";
-import { connectJetStream, type JetStream } from "../../bridge/jetstream.ts";
-import type { KubeObject } from "../../bridge/kube-object.ts";
+import { pathSet } from "../../bridge/event/path-set.ts";
+import { type ObservedState, type SealContext, type SealedEvent, seal } from "../../bridge/event/seal.ts";
+import type { KubeObject } from "../../bridge/kube/kube-object.ts";
+import { openEventLog } from "../../bridge/log/event-log.ts";
+import { createSink } from "../../bridge/log/sink.ts";
+import { objectPart } from "../../bridge/log/subject.ts";
 import { createLogger } from "../../bridge/logger.ts";
-import { pathSet } from "../../bridge/path-set.ts";
-import { type ObservedState, type SealContext, type SealedEvent, seal } from "../../bridge/seal.ts";
-import { createSink } from "../../bridge/sink.ts";
-import { blobsStream, ensureStream, eventsStream, StreamSettings } from "../../bridge/stream.ts";
-import { objectPart } from "../../bridge/subject.ts";
+import { deadLettersStream } from "../../bridge/nats/function-stream.ts";
+import { connectJetStream, type JetStream } from "../../bridge/nats/jetstream.ts";
+import { blobsStream, ensureStream, eventsStream, StreamSettings } from "../../bridge/nats/stream.ts";
 import type { NatsOptions } from "../kit/nats-server.ts";
 import { needNats } from "../kit/shared-kube.ts";
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { diff } from "../../bridge/diff.ts";
-import type { Json } from "../../bridge/kube-object.ts";
-import { OpenApiDocument, type Shape, shapeOf } from "../../bridge/list-shape.ts";
-import { applyPatch, undoPatch, valueOperations } from "../../bridge/patch.ts";
-import { pathSet } from "../../bridge/path-set.ts";
+import { diff } from "../../bridge/event/diff.ts";
+import { applyPatch, undoPatch, valueOperations } from "../../bridge/event/patch.ts";
+import { pathSet } from "../../bridge/event/path-set.ts";
+import type { Json } from "../../bridge/kube/kube-object.ts";
+import { OpenApiDocument, type Shape, shapeOf } from "../../bridge/kube/list-shape.ts";
 
 const NAMED = { group: "demo.example.com", version: "v1", kind: "Database" };
 

@@ -1,8 +1,8 @@
 /** The observer on the embedded API server, which shows histories on demand; at the end the real bridge and the observer watch the same. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { connectApiServer } from "../../bridge/api-server.ts";
-import type { Envelope } from "../../bridge/envelope.ts";
+import type { Envelope } from "../../bridge/event/envelope.ts";
+import { connectApiServer } from "../../bridge/kube/api-server.ts";
 import { clusterNameOf, type ObserverState, observe, observedResource, RefusedError } from "../../bridge/observe.ts";
 import type { FaultEffect, FaultedRequest } from "../../cli/embedded/embedded.ts";
 import { startJourney } from "../journey/rig.ts";

@@ -1,6 +1,6 @@
 /** The observer on an embedded API server of the test's own: a hand on its Databases, and everything that the observer tells and asks. */
 import type { TestContext } from "node:test";
-import { type Envelope, opOf, parseEnvelope } from "../../bridge/envelope.ts";
+import { type Envelope, opOf, parseEnvelope } from "../../bridge/event/envelope.ts";
 import { type ObserveOptions, type ObserverState, observe, observedResource } from "../../bridge/observe.ts";
 import { database, databasePath } from "../kit/database-crd.ts";
 import { type EmbeddedStage, openEmbedded } from "../kit/embedded-kube.ts";

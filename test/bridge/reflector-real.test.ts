@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { request } from "undici";
-import { connectApiServer } from "../../bridge/api-server.ts";
-import { type ReflectorState, reflect, type WatchEvent } from "../../bridge/reflector.ts";
-import { watchedResource } from "../../bridge/resource.ts";
+import { watchedResource } from "../../bridge/capture/resource.ts";
+import { connectApiServer } from "../../bridge/kube/api-server.ts";
+import { type ReflectorState, reflect, type WatchEvent } from "../../bridge/kube/reflector.ts";
 import { database, databaseCrd, databasePath } from "../kit/database-crd.ts";
 import { recorded } from "../kit/embedded-kube.ts";
 import type { EtcdServer } from "../kit/etcd-server.ts";

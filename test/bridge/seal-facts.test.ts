@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseEnvelope } from "../../bridge/envelope.ts";
-import type { KubeObject } from "../../bridge/kube-object.ts";
-import { type ResourceSettings, watchedResource } from "../../bridge/resource.ts";
-import { seal } from "../../bridge/seal.ts";
+import { type ResourceSettings, watchedResource } from "../../bridge/capture/resource.ts";
+import { parseEnvelope } from "../../bridge/event/envelope.ts";
+import { seal } from "../../bridge/event/seal.ts";
+import type { KubeObject } from "../../bridge/kube/kube-object.ts";
 
 const KIND = { apiVersion: "demo.example.com/v1", kind: "Database" };
 

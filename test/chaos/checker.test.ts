@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { opOf } from "#contract";
-import { ALWAYS_IGNORED } from "../../bridge/resource.ts";
+import { ALWAYS_IGNORED } from "../../bridge/capture/resource.ts";
 import { check } from "./checker.ts";
 import { type Evidence, type ViolationKind, violationLine } from "./evidence.ts";
 import {

@@ -2,9 +2,9 @@
  * What an event says about itself and about its predecessor: attributes and subject agree, versions go up, the patch undone gives the
  * state before, and something did change. It decodes the subject on its own, to be independent of what wrote it.
  */
-import { beforeOf, type Op } from "../../bridge/change.ts";
-import { type Envelope, opOf } from "../../bridge/envelope.ts";
-import { encodePhase, partitionToken } from "../../bridge/subject.ts";
+import { beforeOf, type Op } from "../../bridge/event/change.ts";
+import { type Envelope, opOf } from "../../bridge/event/envelope.ts";
+import { encodePhase, partitionToken } from "../../bridge/log/subject.ts";
 import type { SeenEvent, Violation, ViolationKind } from "./evidence.ts";
 import { partsOf, stateDigest, stateText } from "./ledger.ts";
 

@@ -2,8 +2,8 @@
  * What a verdict is based on, as plain data: what was written, what the log said, what is there at the end, and when the API
  * server's history was cut; and what a verdict consists of.
  */
-import type { Envelope } from "../../bridge/envelope.ts";
-import type { KubeObject } from "../../bridge/kube-object.ts";
+import type { Envelope } from "../../bridge/event/envelope.ts";
+import type { KubeObject } from "../../bridge/kube/kube-object.ts";
 import type { LedgerLine } from "./ledger.ts";
 
 /** An event as it was read from the log. */

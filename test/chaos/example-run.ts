@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { parseEnvelope } from "#contract";
-import { versionIn } from "../../bridge/epoch.ts";
-import type { KubeObject } from "../../bridge/kube-object.ts";
-import { watchedResource } from "../../bridge/resource.ts";
-import { type ObservedState, seal } from "../../bridge/seal.ts";
+import { watchedResource } from "../../bridge/capture/resource.ts";
+import { type ObservedState, seal } from "../../bridge/event/seal.ts";
+import type { KubeObject } from "../../bridge/kube/kube-object.ts";
+import { versionIn } from "../../bridge/log/epoch.ts";
 import type { Evidence, SeenEvent } from "./evidence.ts";
 import { type LedgerLine, stateDigest } from "./ledger.ts";
 

@@ -2,16 +2,17 @@
  * Stands in for the bridge's log, checkpoint and reflector: does what they do, passes the fault points on the way, and marks each event
  * with the process that published it.
  */
-import { saveCheckpoint as save } from "../../bridge/checkpoint.ts";
-import { type EventLog, openEventLog as open } from "../../bridge/event-log.ts";
-import type { JetStream } from "../../bridge/jetstream.ts";
-import { reflect as follow, type ReflectorOptions, type WatchEvent } from "../../bridge/reflector.ts";
+
+import { reflect as follow, type ReflectorOptions, type WatchEvent } from "../../bridge/kube/reflector.ts";
+import { saveCheckpoint as save } from "../../bridge/log/checkpoint.ts";
+import { type EventLog, openEventLog as open } from "../../bridge/log/event-log.ts";
+import type { JetStream } from "../../bridge/nats/jetstream.ts";
 import { reached } from "./fault-point.ts";
 import { PUBLISHER_HEADER } from "./publisher-header.ts";
 
-export * from "../../bridge/checkpoint.ts";
-export * from "../../bridge/event-log.ts";
-export * from "../../bridge/reflector.ts";
+export * from "../../bridge/kube/reflector.ts";
+export * from "../../bridge/log/checkpoint.ts";
+export * from "../../bridge/log/event-log.ts";
 
 /** The log, with its points around each publish. */
 export function openEventLog(jetStream: JetStream): EventLog {

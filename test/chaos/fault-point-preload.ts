@@ -5,7 +5,7 @@
  */
 import { registerHooks } from "node:module";
 
-const BRIDGE = new URL("../../bridge/", import.meta.url).href;
+const BRIDGE = new URL("../../bridge", import.meta.url).href;
 const WRAPPED: ReadonlySet<string> = new Set(
   ["event-log.ts", "checkpoint.ts", "reflector.ts"].map((file) => new URL(file, BRIDGE).href),
 );

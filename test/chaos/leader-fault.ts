@@ -3,7 +3,7 @@
  * then let go on. One that was paused must publish nothing more and end by itself with exit code 1; it is started again as a standby.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { read } from "../../bridge/reader.ts";
+import { read } from "../../bridge/nats/reader.ts";
 import { until } from "../kit/until.ts";
 import { type Breakable, type Fault, SHORT_MS, SOME_SECONDS_MS } from "./breakable.ts";
 import { type Bridge, isLeading } from "./bridges.ts";

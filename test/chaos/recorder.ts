@@ -6,7 +6,7 @@
 import { open } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { connectJetStream, type Envelope, EVENTS_STREAM, follow, opOf, readEvent } from "#contract";
-import { unlessMissing } from "../../bridge/jetstream-error.ts";
+import { unlessMissing } from "../../bridge/nats/jetstream-error.ts";
 import type { EarlierLog, SeenEvent } from "./evidence.ts";
 import { type LedgerLine, parseLedger, partsOf, stateDigest, versionOf } from "./ledger.ts";
 

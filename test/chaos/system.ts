@@ -5,7 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectJetStream, EVENTS_STREAM, ensureStream, StreamSettings } from "#contract";
-import { eventsStream } from "../../bridge/stream.ts";
+import { eventsStream } from "../../bridge/nats/stream.ts";
 import { createDataFolder, type DataFolder } from "../kit/data-folder.ts";
 import { kubeconfigText } from "../kit/kube-access.ts";
 import type { KubeServer } from "../kit/kube-apiserver.ts";

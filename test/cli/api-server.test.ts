@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { parse, stringify } from "yaml";
-import { connectApiServer } from "../../bridge/api-server.ts";
+import { connectApiServer } from "../../bridge/kube/api-server.ts";
 import { startEmbeddedKube } from "../../cli/embedded/embedded.ts";
 import { createDataFolder } from "../kit/data-folder.ts";
 import { database, databaseCrd, databasePath } from "../kit/database-crd.ts";

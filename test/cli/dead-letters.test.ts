@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import { deadLettersStream } from "../../bridge/function-stream.ts";
-import { ensureStream, eventsStream, StreamSettings } from "../../bridge/stream.ts";
+import { deadLettersStream } from "../../bridge/nats/function-stream.ts";
+import { ensureStream, eventsStream, StreamSettings } from "../../bridge/nats/stream.ts";
 import { PermanentError } from "../../functions/kit/outcome.ts";
 import { type Run, type StartOptions, startRig } from "../functions/kit/delivery/rig.ts";
 import * as event from "../functions/kit/event-factory.ts";

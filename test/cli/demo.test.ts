@@ -3,7 +3,7 @@ import { execFile, spawn } from "node:child_process";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
-import { connectApiServer } from "../../bridge/api-server.ts";
+import { connectApiServer } from "../../bridge/kube/api-server.ts";
 import { judge, STORY } from "../../cli/demo-story.ts";
 import { databasePath } from "../kit/database-crd.ts";
 import { needKube, needNats } from "../kit/shared-kube.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import { type Envelope, opOf, parseEnvelope } from "../../bridge/envelope.ts";
+import { type Envelope, opOf, parseEnvelope } from "../../bridge/event/envelope.ts";
 import { createDataFolder } from "../kit/data-folder.ts";
 import { database, databaseCrd, databasePath } from "../kit/database-crd.ts";
 import { type KubeAccess, kubeconfigText } from "../kit/kube-access.ts";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { stringify } from "yaml";
-import { reduceSchema } from "../../bridge/kind-schema-reduction.ts";
+import { reduceSchema } from "../../bridge/schema/kind-schema-reduction.ts";
 import { renderTypes } from "../../cli/types-module.ts";
 import { openBridgeScene } from "../journey/bridge-scene.ts";
 import { databaseCrd } from "../kit/database-crd.ts";

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { parse } from "yaml";
-import type { Envelope } from "../../bridge/envelope.ts";
+import type { Envelope } from "../../bridge/event/envelope.ts";
 import type { FunctionDefinition } from "../../functions/kit/define.ts";
 import { compileFilter } from "../../functions/kit/filter/match.ts";
 import { BUILT_IN_FUNCTIONS, bindAll } from "../../functions/main.ts";

@@ -7,7 +7,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { z } from "zod";
-import type { Envelope } from "../../bridge/envelope.ts";
+import type { Envelope } from "../../bridge/event/envelope.ts";
 import { createFixture, type FixtureObject } from "../../bridge/fixture.ts";
 import type { FunctionContext, FunctionDefinition } from "../../functions/kit/define.ts";
 import { createDataFolder } from "../kit/data-folder.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import type { Envelope } from "../../bridge/envelope.ts";
+import type { Envelope } from "../../bridge/event/envelope.ts";
 import type { FunctionContext } from "../../functions/kit/define.ts";
 import rollback from "../../functions/rollback.ts";
 import type { KubeObject } from "../kit/kube-client.ts";

@@ -4,13 +4,13 @@
  */
 import type { TestContext } from "node:test";
 import { pino } from "pino";
-import type { ConnectionLimits } from "../../bridge/api-server.ts";
 import { BridgeConfig } from "../../bridge/config.ts";
 import { type Envelope, opOf, parseEnvelope } from "../../bridge/contract.ts";
-import { connectJetStream } from "../../bridge/jetstream.ts";
-import { unlessMissing } from "../../bridge/jetstream-error.ts";
+import type { ConnectionLimits } from "../../bridge/kube/api-server.ts";
 import { runBridge } from "../../bridge/main.ts";
-import { read } from "../../bridge/reader.ts";
+import { connectJetStream } from "../../bridge/nats/jetstream.ts";
+import { unlessMissing } from "../../bridge/nats/jetstream-error.ts";
+import { read } from "../../bridge/nats/reader.ts";
 import { needNats } from "../kit/shared-kube.ts";
 import { until } from "../kit/until.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { pino } from "pino";
 import { BridgeConfig } from "../../bridge/config.ts";
-import { type Envelope, opOf } from "../../bridge/envelope.ts";
+import { type Envelope, opOf } from "../../bridge/event/envelope.ts";
 import { runBridge } from "../../bridge/main.ts";
 import { database, databaseCrd, databasePath } from "../kit/database-crd.ts";
 import type { ServerProcess } from "../kit/server-process.ts";

@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { getStored } from "../../bridge/stored-message.ts";
+import { getStored } from "../../bridge/nats/stored-message.ts";
 import { readLetters } from "../../functions/kit/delivery/dead-letter-box.ts";
 import { startRig } from "../functions/kit/delivery/rig.ts";
 import { type TestEvent, updated } from "../functions/kit/event-factory.ts";

@@ -6,8 +6,8 @@
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { getStored } from "../../bridge/stored-message.ts";
-import { encodeToken } from "../../bridge/subject.ts";
+import { encodeToken } from "../../bridge/log/subject.ts";
+import { getStored } from "../../bridge/nats/stored-message.ts";
 import { hasMarker } from "../../functions/actions/ticket/marker.ts";
 import { type Rig, startRig } from "../functions/kit/delivery/rig.ts";
 import type { TestEvent } from "../functions/kit/event-factory.ts";

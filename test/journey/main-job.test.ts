@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { opOf } from "../../bridge/envelope.ts";
+import { opOf } from "../../bridge/event/envelope.ts";
 import { database, databasePath } from "../kit/database-crd.ts";
 import { until } from "../kit/until.ts";
 import { startJourney } from "./rig.ts";

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
-import type { BridgeStatus } from "../../bridge/status-report.ts";
+import type { BridgeStatus } from "../../bridge/metrics/status-report.ts";
 import { database, databasePath } from "../kit/database-crd.ts";
 import { openEmbedded } from "../kit/embedded-kube.ts";
 import { until } from "../kit/until.ts";

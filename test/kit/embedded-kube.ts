@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type ApiRequest, type ApiServer, connectApiServer } from "../../bridge/api-server.ts";
+import { type ApiRequest, type ApiServer, connectApiServer } from "../../bridge/kube/api-server.ts";
 import { type EmbeddedKube, type EmbeddedKubeOptions, startEmbeddedKube } from "../../cli/embedded/embedded.ts";
 import { createDataFolder } from "./data-folder.ts";
 import { databaseCrd } from "./database-crd.ts";

@@ -1,7 +1,7 @@
 /** The cluster of the kit is a real one: it survives the loss of a server, and the server that comes back has what it missed. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connectJetStream } from "../../bridge/jetstream.ts";
+import { connectJetStream } from "../../bridge/nats/jetstream.ts";
 import { needNatsCluster } from "./shared-kube.ts";
 import { until } from "./until.ts";
 

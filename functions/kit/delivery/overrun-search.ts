@@ -4,7 +4,7 @@
  * (the fence that it was published with), so where that chain leads back to the consumer's place nothing is missing. What was dropped
  * before the consumer was made is not its loss.
  * Source: JetStream API, `$JS.API.STREAM.INFO` with `subjects_filter` (at most 100,000 subjects an answer) and `.STREAM.MSG.GET`
- * (ADR-31); the header `Nats-Expected-Last-Subject-Sequence` as `bridge/event-log.ts` sets it.
+ * (ADR-31); the header `Nats-Expected-Last-Subject-Sequence` as `bridge/log/event-log.ts` sets it.
  */
 import { EVENTS_STREAM, type JetStream, unlessMissing } from "#contract";
 import { type ConsumerProgress, findPlace } from "./consumer.ts";

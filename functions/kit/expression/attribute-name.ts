@@ -1,7 +1,7 @@
 /**
  * Names of a CloudEvent's attributes in expressions. Attributes that the bridge does not set pass through it, so only what looks like a
  * mistyped name is a mistake.
- * Source: CloudEvents 1.0.2, "Attribute Naming Convention"; bridge/envelope.ts.
+ * Source: CloudEvents 1.0.2, "Attribute Naming Convention"; bridge/event/envelope.ts.
  */
 import { didYouMean, Envelope } from "#contract";
 

@@ -47,7 +47,7 @@ const DEPTH_MAX = 200;
 
 const PHASE = ["from", "to", "heldSeconds"];
 const CONDITION = [...PHASE, "reason", "message"];
-/** The fields of `transitions` at each level (bridge/change.ts); undefined where any name can stand. */
+/** The fields of `transitions` at each level (bridge/event/change.ts); undefined where any name can stand. */
 const TRANSITIONS: Readonly<Record<string, readonly (readonly string[] | undefined)[]>> = {
   phase: [PHASE],
   conditions: [undefined, CONDITION],

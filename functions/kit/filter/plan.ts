@@ -2,7 +2,7 @@
  * The plan of a selection: the part that NATS decides, as subjects, so that a function sleeps until its case may have occurred, and
  * the part that is left. The subjects let through every event that the filter matches, and some that it does not (a label is not in
  * the subject); the whole filter is checked again in the process.
- * Source: the eleven tokens of `bridge/subject.ts`; nats-server 2.15 reads a backlog at 20,000 messages a second with one pattern,
+ * Source: the eleven tokens of `bridge/log/subject.ts`; nats-server 2.15 reads a backlog at 20,000 messages a second with one pattern,
  * and at 1,000 with two or more.
  */
 import { encodeToken, groupOf, Op, SUBJECT_ROOT } from "#contract";

@@ -1,7 +1,7 @@
 /**
  * What NATS can decide of a filter: patterns of subjects, through which every event gets that the filter matches, and perhaps some
  * that it does not. None covers another, which the server refuses (error 10138), and there are as few as possible.
- * Source: the eleven tokens of `bridge/subject.ts`; NATS wildcards, `*` is one token.
+ * Source: the eleven tokens of `bridge/log/subject.ts`; NATS wildcards, `*` is one token.
  */
 import type { Op } from "#contract";
 

@@ -4,7 +4,7 @@
  * anybody takes over from a silent process it writes into that entry that the process is gone; each sign of life expects the one before
  * it, so the next one of a process that was only paused is refused, and it knows. By its own clock it has stopped before that: a process
  * whose sign of life was not confirmed in time holds nothing any more, and comes back under another id.
- * Source: client-go `tools/leaderelection` (as in `bridge/claim.ts`, `bridge/leader.ts`), with one entry for all that a process holds.
+ * Source: client-go `tools/leaderelection` (as in `bridge/leader/claim.ts`, `bridge/leader/leader.ts`), with one entry for all that a process holds.
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";

@@ -1,7 +1,7 @@
 /**
  * The partitions of a subscription: each has one consumer, and gets the objects whose partition token is one of its. An object has
  * the same token in all its events, so all of them are in one partition.
- * Source: the last token of `bridge/subject.ts`, 00 to 63.
+ * Source: the last token of `bridge/log/subject.ts`, 00 to 63.
  */
 import { z } from "zod";
 

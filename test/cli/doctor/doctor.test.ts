@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:net";
 import { describe, test } from "node:test";
-import { connectJetStream } from "../../../bridge/jetstream.ts";
+import { connectJetStream } from "../../../bridge/nats/jetstream.ts";
 import { needNats, sharedKube, uniqueNamespace } from "../../kit/shared-kube.ts";
 import { bridgeText, doctor, file, resource, runDoctor, SECRET, subscriptionText } from "./doctor-run.ts";
 

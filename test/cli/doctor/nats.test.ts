@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { connectJetStream, type JetStream } from "../../../bridge/jetstream.ts";
-import { reduceSchema } from "../../../bridge/kind-schema-reduction.ts";
-import { ensureStream, eventsStream, StreamSettings, schemasStream } from "../../../bridge/stream.ts";
+import { connectJetStream, type JetStream } from "../../../bridge/nats/jetstream.ts";
+import { ensureStream, eventsStream, StreamSettings, schemasStream } from "../../../bridge/nats/stream.ts";
+import { reduceSchema } from "../../../bridge/schema/kind-schema-reduction.ts";
 import { databaseCrd } from "../../kit/database-crd.ts";
 import type { NatsOptions } from "../../kit/nats-server.ts";
 import { needNats } from "../../kit/shared-kube.ts";

@@ -3,12 +3,12 @@
  * `parseEnvelope`, so that no test invents an event the bridge would not send.
  */
 import { createLogger } from "#contract";
-import { beforeOf } from "../../../bridge/change.ts";
-import { type Envelope, opOf, parseEnvelope } from "../../../bridge/envelope.ts";
-import { KubeObject } from "../../../bridge/kube-object.ts";
-import { pathSet } from "../../../bridge/path-set.ts";
-import { type ObservedState, seal } from "../../../bridge/seal.ts";
-import { parsePhaseSource, phaseOf } from "../../../bridge/transitions.ts";
+import { beforeOf } from "../../../bridge/event/change.ts";
+import { type Envelope, opOf, parseEnvelope } from "../../../bridge/event/envelope.ts";
+import { pathSet } from "../../../bridge/event/path-set.ts";
+import { type ObservedState, seal } from "../../../bridge/event/seal.ts";
+import { parsePhaseSource, phaseOf } from "../../../bridge/event/transitions.ts";
+import { KubeObject } from "../../../bridge/kube/kube-object.ts";
 import type { FunctionContext } from "../../../functions/kit/define.ts";
 import { createProcessMemory } from "../../../functions/kit/step/process-memory.ts";
 import { createSteps } from "../../../functions/kit/step/step.ts";

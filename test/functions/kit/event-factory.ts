@@ -1,12 +1,12 @@
 /**
  * Events as the bridge seals them, for tests of the kit: a Database and what happens to it.
  */
-import type { Op } from "../../../bridge/change.ts";
-import { type Envelope, parseEnvelope } from "../../../bridge/envelope.ts";
-import { valueAt } from "../../../bridge/field-path.ts";
-import type { Json, KubeObject } from "../../../bridge/kube-object.ts";
-import { pathSet } from "../../../bridge/path-set.ts";
-import { type ObservedState, seal } from "../../../bridge/seal.ts";
+import type { Op } from "../../../bridge/event/change.ts";
+import { type Envelope, parseEnvelope } from "../../../bridge/event/envelope.ts";
+import { valueAt } from "../../../bridge/event/field-path.ts";
+import { pathSet } from "../../../bridge/event/path-set.ts";
+import { type ObservedState, seal } from "../../../bridge/event/seal.ts";
+import type { Json, KubeObject } from "../../../bridge/kube/kube-object.ts";
 
 export interface DatabaseFields {
   readonly name?: string;

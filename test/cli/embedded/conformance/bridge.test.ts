@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { type ApiServer, ApiStatusError, connectApiServer } from "../../../../bridge/api-server.ts";
-import { discover } from "../../../../bridge/discovery.ts";
-import { type ReflectorState, reflect, type WatchEvent } from "../../../../bridge/reflector.ts";
-import { resourcePath, watchedResource } from "../../../../bridge/resource.ts";
+import { resourcePath, watchedResource } from "../../../../bridge/capture/resource.ts";
+import { type ApiServer, ApiStatusError, connectApiServer } from "../../../../bridge/kube/api-server.ts";
+import { discover } from "../../../../bridge/kube/discovery.ts";
+import { type ReflectorState, reflect, type WatchEvent } from "../../../../bridge/kube/reflector.ts";
 import { conform } from "./target.ts";
 import { conformReading, type Databases } from "./watching.ts";
 

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { readLines } from "../../../../bridge/line.ts";
+import { readLines } from "../../../../bridge/kube/line.ts";
 import { database, databasePath } from "../../../kit/database-crd.ts";
 import type { KubeObject } from "../../../kit/kube-client.ts";
 import {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { z } from "zod";
-import type { NatsMessage } from "../../../../bridge/jetstream.ts";
+import type { NatsMessage } from "../../../../bridge/nats/jetstream.ts";
 import { defineFunction } from "../../../../functions/kit/define.ts";
 import { letterOf, readDeadLetter, sealDeadLetter } from "../../../../functions/kit/delivery/dead-letter.ts";
 import { bind, Subscription } from "../../../../functions/kit/subscription.ts";

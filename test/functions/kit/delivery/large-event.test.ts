@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { openEventLog } from "../../../../bridge/event-log.ts";
-import type { JetStream } from "../../../../bridge/jetstream.ts";
-import { blobsStream, ensureStream, StreamSettings } from "../../../../bridge/stream.ts";
+import { openEventLog } from "../../../../bridge/log/event-log.ts";
+import type { JetStream } from "../../../../bridge/nats/jetstream.ts";
+import { blobsStream, ensureStream, StreamSettings } from "../../../../bridge/nats/stream.ts";
 import type { FunctionContext } from "../../../../functions/kit/define.ts";
 import { eventAbout, filler, keyOf, largeObject } from "../../../bridge/large-event.ts";
 import { until } from "../../../kit/until.ts";

@@ -1,8 +1,8 @@
 /** What the log dropped before a subscription read it: noticed, counted, and told once. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { ConnectionEvent, JetStream } from "../../../../bridge/jetstream.ts";
-import { objectPart } from "../../../../bridge/subject.ts";
+import { objectPart } from "../../../../bridge/log/subject.ts";
+import type { ConnectionEvent, JetStream } from "../../../../bridge/nats/jetstream.ts";
 import { created } from "../../../../functions/kit/filter/builder.ts";
 import type { TestEvent } from "../event-factory.ts";
 import * as event from "../event-factory.ts";

@@ -1,9 +1,9 @@
 /** Dead letters that are tried again, on a real nats-server: what happens to the letter, to its steps, and to what comes meanwhile. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { openEventLog } from "../../../../bridge/event-log.ts";
-import type { JetStream } from "../../../../bridge/jetstream.ts";
-import { blobsStream, ensureStream, StreamSettings } from "../../../../bridge/stream.ts";
+import { openEventLog } from "../../../../bridge/log/event-log.ts";
+import type { JetStream } from "../../../../bridge/nats/jetstream.ts";
+import { blobsStream, ensureStream, StreamSettings } from "../../../../bridge/nats/stream.ts";
 import {
   dropLetter,
   ensureRetries,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JetStream } from "../../../../bridge/jetstream.ts";
-import { RequestLostError } from "../../../../bridge/jetstream-error.ts";
+import type { JetStream } from "../../../../bridge/nats/jetstream.ts";
+import { RequestLostError } from "../../../../bridge/nats/jetstream-error.ts";
 import { phase } from "../../../../functions/kit/filter/builder.ts";
 import * as event from "../event-factory.ts";
 import { replicasOf } from "../event-factory.ts";

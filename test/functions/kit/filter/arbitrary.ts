@@ -3,13 +3,13 @@
  * ignored paths, keyed lists that change their order, and names that JavaScript knows.
  */
 import fc from "fast-check";
-import type { Op } from "../../../../bridge/change.ts";
-import { type Envelope, parseEnvelope } from "../../../../bridge/envelope.ts";
-import type { Json, KubeObject } from "../../../../bridge/kube-object.ts";
-import { COMMON_SHAPE } from "../../../../bridge/list-shape.ts";
-import { pathSet } from "../../../../bridge/path-set.ts";
-import { type SealContext, seal } from "../../../../bridge/seal.ts";
-import { parsePhaseSource, phaseOf } from "../../../../bridge/transitions.ts";
+import type { Op } from "../../../../bridge/event/change.ts";
+import { type Envelope, parseEnvelope } from "../../../../bridge/event/envelope.ts";
+import { pathSet } from "../../../../bridge/event/path-set.ts";
+import { type SealContext, seal } from "../../../../bridge/event/seal.ts";
+import { parsePhaseSource, phaseOf } from "../../../../bridge/event/transitions.ts";
+import type { Json, KubeObject } from "../../../../bridge/kube/kube-object.ts";
+import { COMMON_SHAPE } from "../../../../bridge/kube/list-shape.ts";
 import type { Filter, Selection } from "../../../../functions/kit/filter/filter.ts";
 
 export const KIND = { apiVersion: "demo.example.com/v1", kind: "Database" };

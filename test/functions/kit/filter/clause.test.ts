@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parse } from "yaml";
-import type { Json } from "../../../../bridge/kube-object.ts";
+import type { Json } from "../../../../bridge/kube/kube-object.ts";
 import {
   all,
   annotations,

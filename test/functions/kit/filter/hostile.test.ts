@@ -1,8 +1,8 @@
 /** Input that wants to cost more than it should: each takes a moment, not a minute. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Envelope } from "../../../../bridge/envelope.ts";
-import type { Json } from "../../../../bridge/kube-object.ts";
+import type { Envelope } from "../../../../bridge/event/envelope.ts";
+import type { Json } from "../../../../bridge/kube/kube-object.ts";
 import {
   all,
   any,

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { z } from "zod";
-import type { Envelope } from "../../../../bridge/envelope.ts";
-import { connectJetStream, type JetStream } from "../../../../bridge/jetstream.ts";
-import { pull } from "../../../../bridge/pull.ts";
-import { EVENTS_STREAM, ensureStream, eventsStream, StreamSettings } from "../../../../bridge/stream.ts";
-import { encodePhase } from "../../../../bridge/subject.ts";
+import type { Envelope } from "../../../../bridge/event/envelope.ts";
+import { encodePhase } from "../../../../bridge/log/subject.ts";
+import { connectJetStream, type JetStream } from "../../../../bridge/nats/jetstream.ts";
+import { pull } from "../../../../bridge/nats/pull.ts";
+import { EVENTS_STREAM, ensureStream, eventsStream, StreamSettings } from "../../../../bridge/nats/stream.ts";
 import {
   all,
   any,

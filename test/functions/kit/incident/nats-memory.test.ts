@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import fc from "fast-check";
+import { parseObjectSubject } from "../../../../bridge/log/subject.ts";
 import { createLogger } from "../../../../bridge/logger.ts";
-import { getStored } from "../../../../bridge/stored-message.ts";
-import { parseObjectSubject } from "../../../../bridge/subject.ts";
+import { getStored } from "../../../../bridge/nats/stored-message.ts";
 import type { Incident } from "../../../../functions/kit/incident/incident.ts";
 import { createNatsIncidents } from "../../../../functions/kit/incident/nats-memory.ts";
 import { door, startRig } from "../delivery/rig.ts";

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JetStream } from "../../../../bridge/jetstream.ts";
+import type { JetStream } from "../../../../bridge/nats/jetstream.ts";
 import type { Rig, Started, StartOptions } from "../delivery/rig.ts";
 import * as event from "../event-factory.ts";
 import { replicasOf } from "../event-factory.ts";

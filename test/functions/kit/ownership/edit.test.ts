@@ -1,7 +1,7 @@
 /** A subscription is edited while events flow: the edit takes effect at one place in the log, whatever breaks meanwhile. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { JetStream } from "../../../../bridge/jetstream.ts";
+import type { JetStream } from "../../../../bridge/nats/jetstream.ts";
 import type { Filter } from "../../../../functions/kit/filter/filter.ts";
 import type { SubscriptionRecord } from "../../../../functions/kit/ownership/subscription-record.ts";
 import { type Rig, type StartOptions, startRig, until } from "../delivery/rig.ts";

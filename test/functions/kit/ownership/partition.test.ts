@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { partitionToken } from "../../../../bridge/subject.ts";
+import { partitionToken } from "../../../../bridge/log/subject.ts";
 import { consumerName, partitionIn, partitionSubjects } from "../../../../functions/kit/ownership/partition.ts";
 
 const COUNTS = [1, 2, 4, 8, 16, 32, 64];

@@ -1,7 +1,7 @@
 /** What becomes of shared subscriptions when the bucket is lost, or consumers are there that no record tells of; and where new ones begin. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { JetStream } from "../../../../bridge/jetstream.ts";
+import type { JetStream } from "../../../../bridge/nats/jetstream.ts";
 import { startRig, until } from "../delivery/rig.ts";
 import { createCrew, isShared } from "./crew.ts";
 

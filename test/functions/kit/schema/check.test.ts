@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { KindSchema } from "../../../../bridge/kind-schema.ts";
-import { reduceSchema } from "../../../../bridge/kind-schema-reduction.ts";
+import type { KindSchema } from "../../../../bridge/schema/kind-schema.ts";
+import { reduceSchema } from "../../../../bridge/schema/kind-schema-reduction.ts";
 import type { Filter } from "../../../../functions/kit/filter/filter.ts";
 import { checkSelection } from "../../../../functions/kit/schema/check.ts";
 import { databaseCrd } from "../../../kit/database-crd.ts";

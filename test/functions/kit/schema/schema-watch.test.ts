@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { pino } from "pino";
-import { type KindSchema, kindSchemaKey } from "../../../../bridge/kind-schema.ts";
-import { reduceSchema } from "../../../../bridge/kind-schema-reduction.ts";
-import { ensureStream, SCHEMAS_BUCKET, schemasStream } from "../../../../bridge/stream.ts";
+import { ensureStream, SCHEMAS_BUCKET, schemasStream } from "../../../../bridge/nats/stream.ts";
+import { type KindSchema, kindSchemaKey } from "../../../../bridge/schema/kind-schema.ts";
+import { reduceSchema } from "../../../../bridge/schema/kind-schema-reduction.ts";
 import { watchSchemas } from "../../../../functions/kit/schema/schema-watch.ts";
 import { databaseCrd } from "../../../kit/database-crd.ts";
 import { until } from "../../../kit/until.ts";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { createLogger } from "#contract";
-import type { JetStream } from "../../../../bridge/jetstream.ts";
-import { RequestLostError, unlessMissing } from "../../../../bridge/jetstream-error.ts";
+import type { JetStream } from "../../../../bridge/nats/jetstream.ts";
+import { RequestLostError, unlessMissing } from "../../../../bridge/nats/jetstream-error.ts";
 import { PermanentError } from "../../../../functions/kit/outcome.ts";
 import { createNatsMemory } from "../../../../functions/kit/step/nats-memory.ts";
 import { createSteps } from "../../../../functions/kit/step/step.ts";

@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { untilAnswered } from "../../../../bridge/jetstream.ts";
-import { read } from "../../../../bridge/reader.ts";
+import { untilAnswered } from "../../../../bridge/nats/jetstream.ts";
+import { read } from "../../../../bridge/nats/reader.ts";
 import { createRandom } from "../../../kit/random.ts";
 import { type Rig, type Started, startRig, until } from "../delivery/rig.ts";
 import type { TestEvent } from "../event-factory.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseEnvelope } from "../../../../bridge/envelope.ts";
+import { parseEnvelope } from "../../../../bridge/event/envelope.ts";
 import { bindAll } from "../../../../functions/main.ts";
 import { startRig, until } from "../delivery/rig.ts";
 import * as event from "../event-factory.ts";

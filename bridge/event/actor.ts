@@ -1,0 +1,98 @@
+/**
+ * Which field manager made a change, read from `metadata.managedFields`: the owner of every changed field, when they all name the
+ * same one. It is never a guess: two possible owners, or fields that nobody owns any more, give `null`.
+ * Source: Kubernetes "Server-Side Apply, field management" (the API server stamps an entry whenever a write of its manager
+ * changes a value), structured-merge-diff's FieldsV1 keys (`f:<field>`, `k:<keys of a list element>`, `v:<set element>`).
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { KubeObject, ManagedFieldsEntry } from "../kube/kube-object.ts";
+import type { Actor } from "./change.ts";
+import { parsePointer, type Segments, valueAt } from "./field-path.ts";
+import { type PatchOperation, type ValueOperation, valueOperations } from "./patch.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The manager that made this patch; for a creation (no patch) the manager of the first and only write. `null`: cannot be told. */
+export function actorOf(object: KubeObject, patch: readonly PatchOperation[] | undefined): Actor | null {
+  const entries = object.metadata.managedFields ?? [];
+  if (patch === undefined) return entries.length === 1 && entries[0] !== undefined ? toActor(entries[0]) : null;
+  let actor: ManagedFieldsEntry | undefined;
+  for (const operation of valueOperations(patch)) {
+    const owner = newestOwner(object, entries, pathOf(object, operation));
+    if (owner === undefined || (actor !== undefined && owner !== actor)) return null;
+    actor = owner;
+  }
+  return actor === undefined ? null : toActor(actor);
+}
+
+/** Where the changed field stands in the object now; an element that was removed stands nowhere, whatever has its position now. */
+function pathOf(object: KubeObject, { op, path }: ValueOperation): Segments {
+  const segments = parsePointer(path);
+  const parent = segments.slice(0, -1);
+  return op === "remove" && Array.isArray(valueAt(object, parent)) ? [...parent, "-"] : segments;
+}
+
+/**
+ * The one entry with the newest time among those whose field set reaches furthest down this path; a tie names nobody. Who owns a
+ * map itself (`"f:data":{}`) does not own what somebody else has put into it.
+ */
+function newestOwner(
+  object: KubeObject,
+  entries: readonly ManagedFieldsEntry[],
+  path: Segments,
+): ManagedFieldsEntry | undefined {
+  let newest: ManagedFieldsEntry | undefined;
+  let deepest = 0;
+  let tied = false;
+  for (const entry of entries) {
+    const depth = entry.time === undefined ? 0 : depthOf(entry.fieldsV1 ?? {}, path, object, []);
+    if (depth === 0 || depth < deepest) continue;
+    if (depth === deepest && newest?.time !== undefined && (entry.time ?? "") < newest.time) continue;
+    tied = depth === deepest && entry.time === newest?.time;
+    newest = entry;
+    deepest = depth;
+  }
+  return tied ? undefined : newest;
+}
+
+/** How many keys of the path the field set has; 0 when it owns nothing of it. An added map is owned field by field. */
+function depthOf(fields: Fields, path: Segments, parent: unknown, walked: Segments): number {
+  const [key, ...rest] = path;
+  if (key === undefined) return walked.length;
+  const here = valueAt(parent, walked);
+  for (const [name, below] of Object.entries(fields)) {
+    if (!names(name, key, here)) continue;
+    const children = (below ?? {}) as Fields;
+    if (Object.keys(children).length === 0) return walked.length + 1;
+    return depthOf(children, rest, parent, [...walked, key]);
+  }
+  return 0;
+}
+
+/** Whether one FieldsV1 key names this key of a map, or the list element at this position. */
+function names(fieldKey: string, key: string, container: unknown): boolean {
+  if (fieldKey === `f:${key}`) return true;
+  if (!Array.isArray(container)) return false;
+  const element = container[Number(key)];
+  // The API server escapes more than JSON.stringify does, so the value is compared and not its text.
+  if (fieldKey.startsWith("v:")) return isDeepStrictEqual(parseJson(fieldKey.slice(2)), element);
+  if (!fieldKey.startsWith("k:") || element === null || typeof element !== "object") return false;
+  const keys = parseJson(fieldKey.slice(2));
+  if (keys === null || typeof keys !== "object") return false;
+  return Object.entries(keys).every(([name, value]) => (element as Fields)[name] === value);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function toActor(entry: ManagedFieldsEntry): Actor | null {
+  const { manager, operation, subresource = "", time } = entry;
+  return manager === undefined || operation === undefined || time === undefined
+    ? null
+    : { manager, operation, subresource, time };
+}

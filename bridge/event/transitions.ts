@@ -1,0 +1,164 @@
+/**
+ * The facts people subscribe to, told once by the bridge instead of guessed by every reader: which phase the object is in, since
+ * when, and which conditions changed their status.
+ * Source: Kubernetes API conventions, "Typical status properties" (conditions are a list keyed by `type`).
+ */
+import { z } from "zod";
+import type { KubeObject } from "../kube/kube-object.ts";
+import {
+  type Change,
+  type ConditionTransition,
+  type PhaseTransition,
+  Reconciliation,
+  type Terminating,
+} from "./change.ts";
+import { parseFieldPath, type Segments, valueAt } from "./field-path.ts";
+
+/** Where the phase of an object stands: a path, or the status of one of its conditions. */
+export type PhaseSource =
+  | { readonly type: "path"; readonly segments: Segments }
+  | { readonly type: "condition"; readonly condition: string };
+
+/** The phase an object is in, and since when (RFC 3339). */
+export interface Phase {
+  readonly name: string;
+  readonly since: string;
+}
+
+/** The phase of an earlier state; `since` is `undefined` when nobody has told it. */
+export interface PastPhase {
+  readonly name: string;
+  readonly since: string | undefined;
+}
+
+const CONDITION_PREFIX = "condition:";
+
+/** One entry of `status.conditions`, as far as we read it. */
+const Condition = z.object({
+  type: z.string(),
+  status: z.string(),
+  reason: z.string().nullish(),
+  message: z.string().nullish(),
+  lastTransitionTime: z.string().nullish(),
+});
+type Condition = z.infer<typeof Condition>;
+
+/** Reads `status.phase` (any path) or `condition:Ready`. Throws an Error that names the two forms. */
+export function parsePhaseSource(text: string): PhaseSource {
+  if (!text.startsWith(CONDITION_PREFIX)) return { type: "path", segments: parseFieldPath(text) };
+  const condition = text.slice(CONDITION_PREFIX.length);
+  if (condition === "")
+    throw new Error('phase "condition:" names no condition; write it as condition:Ready, or as a path: status.phase');
+  return { type: "condition", condition };
+}
+
+/**
+ * The phase the object is in, or `undefined` when it has none. It has held since the phase of the state before did when that
+ * was the same one, and else since `at`, the time of this change.
+ */
+export function phaseOf(
+  object: KubeObject,
+  source: PhaseSource,
+  before: PastPhase | undefined,
+  at: string,
+): Phase | undefined {
+  switch (source.type) {
+    case "path": {
+      const value = valueAt(object, source.segments);
+      if (value === undefined || value === null || value === "" || typeof value === "object") return undefined;
+      const name = String(value);
+      return { name, since: (before?.name === name ? before.since : undefined) ?? at };
+    }
+    case "condition": {
+      const condition = conditionsOf(object).get(source.condition);
+      if (condition === undefined) return undefined;
+      const told = before?.name === condition.status ? before.since : undefined;
+      const since = condition.lastTransitionTime ?? told ?? at;
+      return { name: condition.status, since };
+    }
+    default:
+      return source satisfies never;
+  }
+}
+
+/**
+ * The phase of a published state, read as today: its event may have been made when the configuration had another path, and then
+ * what it says of a phase counts for nothing.
+ */
+export function phaseThen(object: KubeObject, source: PhaseSource, told: Phase | undefined): PastPhase | undefined {
+  const read = phaseOf(object, source, told, "");
+  return read && { name: read.name, since: read.since || undefined };
+}
+
+/** The transition from one phase to another; `undefined` when the phase is the same. */
+export function phaseTransition(
+  before: PastPhase | undefined,
+  after: Phase | undefined,
+  at: string,
+): PhaseTransition | undefined {
+  if (before?.name === after?.name) return undefined;
+  return {
+    from: before?.name ?? null,
+    to: after?.name ?? null,
+    heldSeconds: secondsBetween(before?.since, after?.since ?? at),
+  };
+}
+
+/** The conditions of an object: type and status of each. */
+export function conditionStatuses(object: KubeObject): readonly (readonly [string, string])[] {
+  return [...conditionsOf(object).values()].map(({ type, status }) => [type, status] as const);
+}
+
+/** The conditions whose status differs, by their type; `undefined` when none does. A condition that appears is from `null`. */
+export function conditionTransitions(
+  before: KubeObject | null,
+  after: KubeObject,
+  at: string,
+): Change["transitions"]["conditions"] | undefined {
+  const old = before === null ? new Map<string, Condition>() : conditionsOf(before);
+  const now = conditionsOf(after);
+  const found: [string, ConditionTransition][] = [];
+  for (const type of new Set([...old.keys(), ...now.keys()])) {
+    const [was, is] = [old.get(type), now.get(type)];
+    if (was?.status === is?.status) continue;
+    const heldSeconds = secondsBetween(was?.lastTransitionTime, is?.lastTransitionTime ?? at);
+    const { reason = null, message = null } = is ?? {};
+    found.push([type, { from: was?.status ?? null, to: is?.status ?? null, reason, message, heldSeconds }]);
+  }
+  return found.length === 0 ? undefined : Object.fromEntries(found);
+}
+
+/** The object's deletion, when it has begun with this change. */
+export function terminatingTransition(before: KubeObject | null, after: KubeObject): Terminating | undefined {
+  const since = after.metadata.deletionTimestamp;
+  if (!since || before?.metadata.deletionTimestamp) return undefined;
+  const { finalizers } = after.metadata;
+  const names = Array.isArray(finalizers) ? finalizers.filter((name) => typeof name === "string") : [];
+  return { since, finalizers: names };
+}
+
+/** How far the controller is, as its status says; `undefined` when it does not say. */
+export function reconciliationOf(object: KubeObject): Reconciliation | undefined {
+  const { generation } = object.metadata;
+  const told = valueAt(object, ["status", "observedGeneration"]);
+  const observedGeneration = typeof told === "string" ? Number(told) : told; // Argo Rollouts writes it as text
+  const found = Reconciliation.safeParse({ generation, observedGeneration });
+  return found.data;
+}
+
+function conditionsOf(object: KubeObject): Map<string, Condition> {
+  const list = valueAt(object, ["status", "conditions"]);
+  const conditions = new Map<string, Condition>();
+  if (!Array.isArray(list)) return conditions;
+  for (const entry of list) {
+    const condition = Condition.safeParse(entry);
+    if (condition.success) conditions.set(condition.data.type, condition.data);
+  }
+  return conditions;
+}
+
+/** Whole seconds from one RFC 3339 time to another, never negative; `null` when either cannot be read. */
+function secondsBetween(from: string | null | undefined, to: string | null | undefined): number | null {
+  const seconds = Math.floor((Date.parse(to ?? "") - Date.parse(from ?? "")) / 1000);
+  return Number.isNaN(seconds) ? null : Math.max(0, seconds);
+}

@@ -1,0 +1,51 @@
+/**
+ * Whether the log still is what it was: NATS acknowledges an event before it is on the disk, and a store can be restored from an
+ * older copy or wiped. The newest event that was acknowledged is the witness: where it is no longer there, and nothing newer of
+ * its object has pushed it out, the log has lost events, and everything is compared with it again.
+ * Source: DESIGN "Guarantees", G6; jepsen.io/analyses/nats-2.12.1 (acknowledged writes lost at power loss).
+ */
+
+import { JetStreamApiError } from "../nats/jetstream-error.ts";
+import type { EventLog } from "./event-log.ts";
+import type { Store } from "./store.ts";
+
+/** The newest acknowledged event; a sequence of 0 is none. */
+export interface Witness {
+  readonly sequence: number;
+  readonly id: string;
+}
+
+/** NATS no longer has events that it acknowledged. */
+export class LogLostError extends Error {
+  readonly code = "LOG_LOST";
+  override readonly name = "LogLostError";
+  /** What was captured last was of this epoch, whatever is left in the log. */
+  readonly epoch: number;
+  constructor(title: string, epoch: number) {
+    super(`${title}: NATS has lost events that it had acknowledged (a power loss, a store restored or wiped)`);
+    this.epoch = epoch;
+  }
+}
+
+const STREAM_NOT_FOUND = 10059;
+
+/** Whether the log has the witness, or what replaced it. Throws when the log cannot be asked. */
+export async function isWitnessed(
+  log: Pick<EventLog, "eventAt">,
+  store: Store,
+  { sequence, id }: Witness,
+): Promise<boolean> {
+  if (sequence === 0) return true;
+  try {
+    const event = await log.eventAt(sequence);
+    if (event !== undefined) return event.envelope?.id === id;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.errCode === STREAM_NOT_FOUND) return false;
+    throw error;
+  }
+  const uid = id.slice(0, id.indexOf("."));
+  for (const [, known] of store.entries()) {
+    if (known.uid === uid && known.sequence > sequence) return true;
+  }
+  return false;
+}

@@ -1,0 +1,143 @@
+/**
+ * What the bridge counts, for Prometheus. Labels are resources and kinds of event, never names of objects unless the configuration asks for
+ * them: the number of series is bounded. Those of a watch that runs no more are not told; they go on from there if it comes back.
+ */
+
+import { DIFFERENCE_KINDS, type DifferenceKind } from "../capture/comparison.ts";
+import type { WatchedResource } from "../capture/resource.ts";
+import type { Op, Part } from "../event/change.ts";
+import type { WatchEvent } from "../kube/reflector.ts";
+import { type Census, createCensus } from "./census.ts";
+import { type Exposition, renderMetrics } from "./exposition.ts";
+import { createInstruments } from "./instrument.ts";
+import { objectFamilies } from "./object-count.ts";
+import type { ObjectWishes } from "./object-metric.ts";
+
+/** What is told of a published event. */
+export interface PublishedEvent {
+  readonly op: Op;
+  readonly changed: readonly Part[];
+  readonly gap: boolean;
+  /** From the difference to the acknowledgement. */
+  readonly ms: number;
+}
+
+/** Where the bridge's parts report to. */
+export interface Metrics {
+  published(resource: string, event: PublishedEvent): void;
+  /** NATS refused an event, because the log's newest one of the object is another. */
+  refused(resource: string): void;
+  seen(resource: string, type: WatchEvent["type"]): void;
+  /** A watch is established, at the start or again. */
+  watchOpened(resource: string): void;
+  watched(resource: string, objects: number, stateBytes: number, inFlight: number): void;
+  /** For how long there has been something read that the checkpoint does not have. */
+  checkpointLag(resource: string, seconds: number): void;
+  state(resource: string, live: boolean): void;
+  /** Counts the objects of a watch from now on, beginning with none. */
+  census(resource: string, watch: WatchedResource, wishes: ObjectWishes | undefined): Census;
+  /** Drops what was reported under this name, until it is used again. */
+  forget(resource: string): void;
+  publishTrouble(): void;
+  /** How many events wait because the log is full. */
+  waitingForRoom(events: number): void;
+  /** Events that the janitor removed from the log. */
+  trimmed(resource: string, reason: "deleted" | "room", events: number): void;
+  /** How full the log is; the limit may be Infinity. */
+  logUsage(bytes: number, bytesMax: number): void;
+  /** A comparison of the cluster with the log has finished. */
+  verified(resource: string): void;
+  /** An object about which they differed. */
+  differed(resource: string, kind: DifferenceKind): void;
+  /** The watch starts over by itself: NATS has lost events, or etcd was restored. */
+  recovered(resource: string, cause: "log-lost" | "rewound"): void;
+  /** Whether this process captures, as leader or without leader election. */
+  leading(isLeader: boolean): void;
+  /** A request to the API server was answered with a status, or not at all (`<error>`). */
+  requested(method: string, code: string): void;
+  /** Of all watches that run. */
+  censuses(): readonly Census[];
+  /** All of them as text, in a format that the header `accept` names. */
+  expose(accept?: string): Promise<Exposition>;
+}
+
+/** Phases of a resource of which durations are told; what is beyond them is `other`. */
+const PHASES_MAX = 20;
+
+/** Makes a registry of its own, with Node's process metrics. */
+export function createMetrics(): Metrics {
+  const of = createInstruments();
+  const censuses = new Map<string, Census>();
+  const forgotten = new Set<string>();
+  const phases = new Map<string, Set<string>>();
+  const phaseName = (resource: string, phase: string) => {
+    const known = phases.get(resource) ?? new Set<string>();
+    phases.set(resource, known);
+    if (known.size < PHASES_MAX) known.add(phase);
+    return known.has(phase) ? phase : "other";
+  };
+  const isTold = ({ resource }: Readonly<Record<string, string | number>>) => !forgotten.has(String(resource));
+  return {
+    published(resource, { op, changed, gap, ms }) {
+      of.events.inc({ resource, op });
+      of.publishing.observe({ resource }, ms / 1000);
+      if (gap) of.gaps.inc({ resource });
+      for (const part of changed) of.changes.inc({ resource, op, part });
+    },
+    refused: (resource) => of.refusals.inc({ resource }),
+    seen(resource, type) {
+      of.sightings.inc({ resource, type });
+      if (type === "listing") of.lists.inc({ resource });
+      of.progressAt.set({ resource }, Date.now() / 1000);
+    },
+    watchOpened: (resource) => of.watches.inc({ resource }),
+    watched(resource, count, stateBytes, inFlight) {
+      of.known.set({ resource }, count);
+      of.stateBytes.set({ resource }, stateBytes);
+      of.inFlight.set({ resource }, inFlight);
+    },
+    checkpointLag: (resource, seconds) => of.checkpointLag.set({ resource }, seconds),
+    state(resource, isLive) {
+      forgotten.delete(resource);
+      of.live.set({ resource }, isLive ? 1 : 0);
+    },
+    census(title, resource, wishes) {
+      const onPhaseLeft = (phase: string, seconds: number) => {
+        const name = `${resource.plural}${resource.group && `.${resource.group}`}`;
+        of.phaseHeld.observe({ resource: name, phase: phaseName(name, phase) }, seconds);
+      };
+      // So that the first one is seen as an increase.
+      for (const counter of [of.gaps, of.refusals]) counter.inc({ resource: title }, 0);
+      for (const kind of DIFFERENCE_KINDS) of.differences.inc({ resource: title, kind }, 0);
+      for (const cause of ["log-lost", "rewound"]) of.recoveries.inc({ resource: title, cause }, 0);
+      const census = createCensus({ title, resource, ...(wishes && { wishes }), onPhaseLeft });
+      censuses.set(title, census);
+      return census;
+    },
+    forget(resource) {
+      forgotten.add(resource);
+      censuses.delete(resource);
+    },
+    publishTrouble: () => of.trouble.inc(),
+    waitingForRoom: (count) => of.waiting.set(count),
+    trimmed: (resource, reason, count) => of.trims.inc({ resource, reason }, count),
+    logUsage(used, limit) {
+      of.logBytes.set(used);
+      of.logBytesMax.set(limit);
+    },
+    verified(resource) {
+      of.verifications.inc({ resource });
+      of.verifiedAt.set({ resource }, Date.now() / 1000);
+    },
+    differed: (resource, kind) => of.differences.inc({ resource, kind }),
+    recovered: (resource, cause) => of.recoveries.inc({ resource, cause }),
+    leading: (isLeader) => of.leader.set(isLeader ? 1 : 0),
+    requested: (method, code) => of.requests.inc({ method, code }),
+    censuses: () => [...censuses.values()],
+    async expose(accept) {
+      const own = await of.families();
+      const told = own.map((family) => ({ ...family, samples: family.samples.filter(({ labels }) => isTold(labels)) }));
+      return renderMetrics([...told, ...objectFamilies([...censuses.values()], Date.now() / 1000)], accept);
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { EventLog } from "../../../bridge/log/event-log.ts";
+import { createStore } from "../../../bridge/log/store.ts";
+import { isWitnessed } from "../../../bridge/log/witness.ts";
+import { JetStreamApiError, RequestLostError } from "../../../bridge/nats/jetstream-error.ts";
+import { existing } from "../../functions/kit/event-factory.ts";
+
+const { envelope } = existing({ name: "orders" });
+const [uid = ""] = envelope.id.split(".");
+const witness = { sequence: 7, id: envelope.id };
+
+/** A log that answers this; `journey/lost-log.test.ts` has the real one. */
+const logThat = (eventAt: EventLog["eventAt"]): Pick<EventLog, "eventAt"> => ({ eventAt });
+const nothing = async () => undefined;
+
+/** A store that knows the object's newest event. */
+function storeAt(sequence: number) {
+  const store = createStore(0);
+  store.set("key", { uid, resourceVersion: "9", sequence, fence: sequence, absence: undefined });
+  return store;
+}
+
+describe("the log", () => {
+  const rows = [
+    {
+      name: "that has the witness is what it was",
+      eventAt: async () => ({ sequence: 7, bytes: 1, envelope }),
+      expected: true,
+    },
+    {
+      name: "that has another event in its place has lost events",
+      eventAt: async () => ({ sequence: 7, bytes: 1, envelope: { ...envelope, id: "other.1" } }),
+      expected: false,
+    },
+    { name: "that has nothing in its place has lost events", eventAt: nothing, store: storeAt(7), expected: false },
+    {
+      name: "that has something newer of its object has merely forgotten it",
+      eventAt: nothing,
+      store: storeAt(8),
+      expected: true,
+    },
+    {
+      name: "that is gone has lost everything",
+      eventAt: () => Promise.reject(new JetStreamApiError("stream not found", 404, 10059)),
+      expected: false,
+    },
+  ];
+  for (const { name, eventAt, store = createStore(0), expected } of rows) {
+    test(name, async () => assert.equal(await isWitnessed(logThat(eventAt), store, witness), expected));
+  }
+
+  test("without any acknowledged event has lost none", async () => {
+    assert.equal(await isWitnessed(logThat(nothing), createStore(0), { sequence: 0, id: "" }), true);
+  });
+
+  test("that does not answer says nothing about itself", async () => {
+    const silent = logThat(() => Promise.reject(new RequestLostError("no answer")));
+    await assert.rejects(isWitnessed(silent, createStore(0), witness), RequestLostError);
+  });
+});
