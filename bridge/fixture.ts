@@ -2,7 +2,6 @@
  * Events for tests of functions, made by the code that makes the real ones: what a test leaves out of its objects is filled in, and the
  * bridge's own seal does the rest. It is the door of `functions/kit/testing`; nothing that runs functions opens it.
  */
-
 import { ALWAYS_IGNORED } from "./capture/resource.ts";
 import { type Envelope, parseEnvelope } from "./event/envelope.ts";
 import { pathSet } from "./event/path-set.ts";

@@ -3,7 +3,6 @@
  * It reads; only where it is told to, it repairs, as the bridge would and behind the same fence, so that a bridge that runs meanwhile is
  * no danger. It never writes a checkpoint.
  */
-
 import { compareWithLog, type Difference, type DifferenceKind } from "./capture/comparison.ts";
 import { configuredResource, readRedactionKeys } from "./capture/configured-resource.ts";
 import { createNamespaceSelection } from "./capture/namespace-selection.ts";

@@ -3,7 +3,6 @@
  * resource until it is told to stop. One that leads no longer ends, so that it starts again from clean state. Each watch lives on its
  * own: one that cannot go on says why and tries again, and never holds up another.
  */
-
 import { readRedactionKeys } from "./capture/configured-resource.ts";
 import { followResources } from "./capture/following.ts";
 import { createGate } from "./capture/gate.ts";

@@ -2,7 +2,6 @@
  * What one watch event tells, with memory in the place of the log: the decision and the seal are the bridge's own, so what comes
  * out is what the bridge would publish. Where the last state of an object is beyond the store's limit, as much is told as can be.
  */
-
 import { type BackoffOptions, createBackoff, REFLECTOR_BACKOFF } from "./backoff.ts";
 import type { WatchedResource } from "./capture/resource.ts";
 import { absenceOf, keyOf, missingFrom, occurrenceOf } from "./capture/sighting.ts";

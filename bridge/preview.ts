@@ -2,7 +2,6 @@
  * What a bridge with a configuration would watch, and how, without NATS and without capturing: for `doctor` and `bridge --check`. It is
  * what the bridge itself goes by: its selection, its presets, its own joining of settings.
  */
-
 import { configuredResource } from "./capture/configured-resource.ts";
 import { resourceTitle } from "./capture/resource.ts";
 import type { WantedWatch } from "./capture/selection.ts";

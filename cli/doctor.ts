@@ -3,7 +3,6 @@
  * check in one line how it is, and in a second one what to do. It writes nothing anywhere. The parts are looked at side by side and told
  * in a fixed order, each as soon as it and those before it are known.
  */
-
 import { isDeepStrictEqual } from "node:util";
 import { NatsSettings, resolveNatsSettings } from "#contract";
 import { isAtLeast } from "../bridge/dotted-version.ts";

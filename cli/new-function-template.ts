@@ -1,7 +1,6 @@
 /**
  * The files that a new function begins with. A test generates them, type-checks them and runs their test, against the packed package.
  */
-
 import { groupOf, parseFieldPath, presetPhase } from "#contract";
 
 /** What is to be made. */

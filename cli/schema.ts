@@ -1,5 +1,4 @@
 /** `cr-reactor schema`: the JSON Schemas (draft 2020-12) of what people write and of what they receive. */
-
 import { z } from "zod";
 import { Change, Envelope } from "#contract";
 import { SubscriptionsFile } from "#kit";

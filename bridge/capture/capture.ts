@@ -3,7 +3,6 @@
  * published about an object that has not changed since its last event, and it publishes each object's events in order while
  * objects go in parallel. The checkpoint follows behind: it names the newest version with nothing unpublished before it.
  */
-
 import { compareResourceVersions, type KubeObject } from "../kube/kube-object.ts";
 import { type ReflectorState, reflect, type WatchEvent } from "../kube/reflector.ts";
 import { loadCheckpoint, saveCheckpoint } from "../log/checkpoint.ts";
@@ -11,7 +10,7 @@ import { epochOf, RewoundError, versionIn } from "../log/epoch.ts";
 import { readKnown } from "../log/event-log.ts";
 import { type JanitorTiming, startJanitor } from "../log/janitor.ts";
 import { createStore, type Store } from "../log/store.ts";
-import { isWitnessed, LogLostError } from "../log/witness.ts";
+import { isWitnessed, LogLostError, startWitnessing } from "../log/witness.ts";
 import type { Census } from "../metrics/census.ts";
 import { primeCensus } from "../metrics/census-list.ts";
 import type { ObjectWishes } from "../metrics/object-metric.ts";
@@ -87,11 +86,9 @@ export async function capture(options: CaptureOptions): Promise<void> {
     tellLoss(error);
     lost.abort(error);
   };
-  const stopWatchingLog = jetStream.onConnection(async ({ type }) => {
-    if (type !== "connected") return;
-    const isThere = await isWitnessed(log, store, progress.witness).catch(() => true); // asked again at the next start
-    if (!isThere) onLost();
-  });
+  const signal = AbortSignal.any([options.signal, lost.signal]);
+  const witness = () => progress.witness;
+  const stopWitnessing = startWitnessing({ jetStream, log, store, witness, onLost, signal });
   const deadline = AbortSignal.any([options.deadline, lost.signal]);
   const publisher = createPublisher({ ...options, deadline, store, onStored: progress.stored });
   const { resumeFrom, newestVersion } = progress;
@@ -133,11 +130,10 @@ export async function capture(options: CaptureOptions): Promise<void> {
     store,
     lanes,
     saved: () => saved,
-    witness: () => progress.witness,
+    witness,
     timing: options.janitor,
   });
   const pipe = createPipe(resource, store, lanes, publisher, progress, census, () => saved?.savedAt);
-  const signal = AbortSignal.any([options.signal, lost.signal]);
   const parts = { store, lanes, publisher, progress, onLost, isLive: () => isLive };
   const stopPriming = resumeFrom === undefined ? () => undefined : primeCensus({ ...options, signal, census });
   const stopVerifying = startVerifying({ ...options, ...parts, signal });
@@ -169,7 +165,7 @@ export async function capture(options: CaptureOptions): Promise<void> {
     stopPriming();
     stopVerifying();
     stopJanitor();
-    stopWatchingLog();
+    stopWitnessing();
     clearInterval(timer);
   }
 }

@@ -2,7 +2,6 @@
  * How far one watch is: what was read, what of it is acknowledged, in which epoch, and which event is the witness that the log still is
  * what it was. It makes the checkpoint, which never runs ahead of what NATS has acknowledged.
  */
-
 import { apiVersionOf, compareResourceVersions } from "../kube/kube-object.ts";
 import { type Checkpoint, createLowWater } from "../log/checkpoint.ts";
 import { epochOf, resourceVersionOf, versionIn } from "../log/epoch.ts";

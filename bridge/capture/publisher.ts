@@ -3,7 +3,6 @@
  * publishes it behind the fence, until there is nothing more to tell. When the log turns out to know better (another leader, an
  * earlier life of this process), its word is taken over and the decision made again, never the other way round.
  */
-
 import { createBackoff, REFLECTOR_BACKOFF } from "../backoff.ts";
 import { type Decision, decide, type Sighting, versionOf } from "../event/occurrence.ts";
 import { type ObservedState, type SealedEvent, seal } from "../event/seal.ts";

@@ -3,7 +3,6 @@
  * that both tell the same. What a sighting means is decided in `occurrence.ts`; here it gets the object and the version that go
  * with it, and an object that a list did not have is looked for before anybody calls it deleted.
  */
-
 import { type Decision, type Sighting, versionOf } from "../event/occurrence.ts";
 import type { ObservedState, Occurrence } from "../event/seal.ts";
 import { type ApiServer, ApiStatusError } from "../kube/api-server.ts";

@@ -1,7 +1,6 @@
 /**
  * One watch, kept going until it is told to stop: captured, and started again whenever it fails. It says why, and never holds up another.
  */
-
 import { createBackoff, REFLECTOR_BACKOFF } from "../backoff.ts";
 import type { BridgeConfig } from "../config.ts";
 import type { RedactionKeys } from "../event/redaction.ts";

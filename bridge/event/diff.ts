@@ -2,7 +2,6 @@
  * The exact difference between two JSON documents, as a patch that can be applied and undone. Lists are compared as their schema says,
  * else by position. Ignored paths make no operation, so the round trip holds apart from them.
  */
-
 import type { Json } from "../kube/kube-object.ts";
 import { type Shape, shapeBelow } from "../kube/list-shape.ts";
 import { escapePointerToken } from "./field-path.ts";

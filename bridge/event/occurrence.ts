@@ -2,7 +2,6 @@
  * Decides what a watch event means, given what the log knows of the object: created, updated, deleted, unselected, seen for
  * the first time, or nothing new. Pure, and the only place that decides it, so that resuming, listing again and starting over all agree.
  */
-
 import { compareResourceVersions, type KubeObject } from "../kube/kube-object.ts";
 import { epochOf, versionIn } from "../log/epoch.ts";
 import type { KnownObject } from "../log/store.ts";

@@ -2,7 +2,6 @@
  * A set of paths into an object, as a tree of keys, so that walking an object asks at each key only what lies below it. `*` stands for
  * any key or position.
  */
-
 import type { Json } from "../kube/kube-object.ts";
 import { parseFieldPath } from "./field-path.ts";
 

@@ -5,7 +5,6 @@
  * every account.
  * Source: Kubernetes RBAC documentation ("Referring to resources"); reflector, sighting, lease and removed-kind for the requests.
  */
-
 import { isPattern, meansGroup } from "../capture/resource-entry.ts";
 import type { WantedWatch } from "../capture/selection.ts";
 import type { LeaseName } from "../leader/lease.ts";

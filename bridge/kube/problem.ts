@@ -2,7 +2,6 @@
  * What went wrong with the API server, for people: which resource, why, and what to do about it.
  * Source: Kubernetes API concepts ("Status"), RBAC documentation; undici's error codes.
  */
-
 import { resourceTitle, type WatchedResource } from "../capture/resource.ts";
 import { ApiStatusError } from "./api-server.ts";
 

@@ -6,7 +6,6 @@
  * Source: client-go `tools/cache/reflector.go`; KEP-3157 (streaming list), KEP-956 (bookmarks); Kubernetes API concepts,
  * "Efficient detection of changes".
  */
-
 import { type BackoffOptions, createBackoff, REFLECTOR_BACKOFF } from "../backoff.ts";
 import type { Gate } from "../capture/gate.ts";
 import { resourcePath, selectorQuery, type WatchedResource } from "../capture/resource.ts";

@@ -3,7 +3,6 @@
  * says where. The blob is there before the event. Whoever opens one gets the event as if it had come in one piece.
  * Source: CloudEvents extension "Dataref" (the claim check pattern): `data` may be left out, `dataref` is a URI-reference.
  */
-
 import { Envelope, MalformedEventError, parseSent, type SentEnvelope } from "../event/envelope.ts";
 import type { JetStream } from "../nats/jetstream.ts";
 import { RequestLostError } from "../nats/jetstream-error.ts";

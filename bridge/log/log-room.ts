@@ -2,7 +2,6 @@
  * Room in the log: when it is nearly full, older events leave it that every durable consumer has read, of the objects that have most of
  * them first, and of each object the last event stays. Where that is not enough, a person is told why, and what to do.
  */
-
 import { resourceSubjects, resourceTitle } from "../capture/resource.ts";
 import { EVENTS_STREAM } from "../nats/stream.ts";
 import { countEvents, type LogUsage, type ReadFloor, readFloor, readUsage } from "./log-usage.ts";

@@ -3,7 +3,6 @@
  * that was asked at its begin: behind a reconnect, the log may be an older one than memory knows, and what was an older event of an
  * object its last.
  */
-
 import type { Lanes } from "../capture/lane.ts";
 import type { WatchedResource } from "../capture/resource.ts";
 import type { Logger } from "../logger.ts";

@@ -4,7 +4,8 @@
  * its object has pushed it out, the log has lost events, and everything is compared with it again.
  * Source: DESIGN "Guarantees", G6; jepsen.io/analyses/nats-2.12.1 (acknowledged writes lost at power loss).
  */
-
+import { type BackoffOptions, createBackoff } from "../backoff.ts";
+import type { JetStream } from "../nats/jetstream.ts";
 import { JetStreamApiError } from "../nats/jetstream-error.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Store } from "./store.ts";
@@ -28,6 +29,8 @@ export class LogLostError extends Error {
 }
 
 const STREAM_NOT_FOUND = 10059;
+/** A stream without a leader, or a request that was lost, is asked again; the connection itself is waited for by its owner. */
+const ASK_BACKOFF: BackoffOptions = { firstMs: 500, maxMs: 10_000, resetAfterMs: 60_000 };
 
 /** Whether the log has the witness, or what replaced it. Throws when the log cannot be asked. */
 export async function isWitnessed(
@@ -48,4 +51,39 @@ export async function isWitnessed(
     if (known.uid === uid && known.sequence > sequence) return true;
   }
   return false;
+}
+
+/** What is asked each time that NATS is back. */
+export interface Witnessing {
+  readonly jetStream: Pick<JetStream, "connected" | "onConnection">;
+  readonly log: Pick<EventLog, "eventAt">;
+  readonly store: Store;
+  readonly witness: () => Witness;
+  readonly onLost: () => void;
+  /** Ends what is being asked. */
+  readonly signal: AbortSignal;
+}
+
+/** Asks for the witness whenever the connection is made again, until there is an answer. Returns how to stop. */
+export function startWitnessing(options: Witnessing, timing: BackoffOptions = ASK_BACKOFF): () => void {
+  const { jetStream, log, store, witness, onLost, signal } = options;
+  let isAsking = false;
+  const ask = async () => {
+    const backoff = createBackoff(timing);
+    while (!signal.aborted && jetStream.connected) {
+      try {
+        if (!(await isWitnessed(log, store, witness()))) onLost();
+        return;
+      } catch {
+        await backoff.wait(signal).catch(() => undefined);
+      }
+    }
+  };
+  return jetStream.onConnection(async ({ type }) => {
+    if (type !== "connected" || isAsking) return;
+    isAsking = true;
+    await ask().finally(() => {
+      isAsking = false;
+    });
+  });
 }

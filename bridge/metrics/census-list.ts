@@ -2,7 +2,6 @@
  * Lists the objects of a resumed watch once, for their census alone: the watch tells only what changes. It goes on beside the watch, as the
  * reflector lists (streamed, at most so many at once), and is given up as soon as the watch lists by itself.
  */
-
 import { type ReflectorOptions, reflect } from "../kube/reflector.ts";
 import type { Census } from "./census.ts";
 

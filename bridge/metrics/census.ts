@@ -5,7 +5,6 @@
  *
  * Memory: one entry an object (0.2 KB, measured), in which what many objects have in common is shared; counting is done when somebody asks.
  */
-
 import type { WatchedResource } from "../capture/resource.ts";
 import { conditionStatuses, phaseOf, reconciliationOf } from "../event/transitions.ts";
 import type { KubeObject } from "../kube/kube-object.ts";

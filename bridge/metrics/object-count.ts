@@ -3,7 +3,6 @@
  * phases and namespaces there are, the series are few: the most common ones keep their names, the rest is `other`. What an object was counted
  * in is gone with it.
  */
-
 import { resourceTitle } from "../capture/resource.ts";
 import type { Census, CountedObject } from "./census.ts";
 import type { MetricFamily, Sample } from "./exposition.ts";

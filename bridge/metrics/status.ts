@@ -2,7 +2,6 @@
  * What the bridge says of the objects and of itself when somebody asks at /status: how many are in which phase, which of them are not well,
  * what each watch does. It names objects, so it is for those who may know: see `health.ts`.
  */
-
 import { resourceTitle } from "../capture/resource.ts";
 import type { Census } from "./census.ts";
 import { countObjects } from "./object-count.ts";

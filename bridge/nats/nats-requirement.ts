@@ -5,7 +5,6 @@
  * Source: NATS documentation, "Authorization" (allow and deny lists of subjects, deny wins); ADR-8, ADR-31 and the JetStream API
  * for the subjects.
  */
-
 import { encodeToken, SUBJECT_ROOT } from "../log/subject.ts";
 import { DEAD_LETTERS_STREAM } from "./function-stream.ts";
 import { BLOBS_BUCKET, CHECKPOINTS_BUCKET, EVENTS_STREAM, SCHEMAS_BUCKET } from "./stream.ts";

@@ -2,7 +2,6 @@
  * Questions that wait for their one reply. Each ends: in its reply, or in a RequestLostError when the connection broke or the time
  * was up. One timer watches all of them, because thousands may be open.
  */
-
 import { RequestLostError } from "./jetstream-error.ts";
 
 /** The open questions of one connection. */

@@ -3,7 +3,6 @@
  * when the API server's document is another one; written only when it differs from what is there. Nothing here can hold up capture:
  * whatever fails is a line in the log, and is tried again at the next look of the catalog. What is watched no more stays as it was last.
  */
-
 import type { WantedWatch } from "../capture/selection.ts";
 import type { BridgeConfig } from "../config.ts";
 import { presetPhase } from "../event/phase-preset.ts";

@@ -3,7 +3,6 @@
  * Nothing is written; the two reviews it posts are answered by the API server and stored nowhere.
  * Source: Kubernetes API, `/version`, SelfSubjectReview (KEP-3325, since 1.28).
  */
-
 import { z } from "zod";
 import type { BridgeConfig } from "../../bridge/config.ts";
 import { isAtLeast } from "../../bridge/dotted-version.ts";

@@ -2,7 +2,6 @@
  * NATS, as the bridge and the functions will find it: the servers, the sign-in, JetStream, room and settings of the streams, the largest
  * message, and the permissions. Everything is asked over a connection that cannot write.
  */
-
 import {
   connectJetStream,
   deadLettersStream,

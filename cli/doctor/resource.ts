@@ -2,7 +2,6 @@
  * The resources of the bridge's configuration in the cluster, as findings: whether each kind is served; whether it may be read in each
  * namespace, and if not the rule that is missing; how many objects it has; and whether the Lease may be held.
  */
-
 import { watchRequirement } from "../../bridge/kube/kube-requirement.ts";
 import { isPattern } from "../../bridge/preview.ts";
 import { ruleOf } from "./access.ts";

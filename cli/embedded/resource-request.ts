@@ -2,7 +2,6 @@
  * One request to a resource: from method and path to what the registry, a list or a watch is asked for, and back to an answer.
  * Source: Kubernetes API concepts, "API verbs".
  */
-
 import { NAMESPACE } from "./kind/built-in.ts";
 import { isOf, type ResourceKind } from "./object/kind.ts";
 import { isObject, type Json, type JsonObject, type KubeObject } from "./object/object.ts";

@@ -3,7 +3,6 @@
  * The name and the `idempotency-key` are the same on every try, so that an endpoint which refuses a name it has (409) starts each
  * workflow once; one that does neither may start it again when its answer was lost.
  */
-
 import { z } from "zod";
 import { httpRequest } from "./http-client.ts";
 import { endpointHeaders, HttpEndpoint } from "./http-endpoint.ts";

@@ -2,7 +2,6 @@
  * What a function is: a name, a schema of its settings, and what to do with one change. Functions keep no state of their own, so
  * any number of processes may run one.
  */
-
 import type { z } from "zod";
 import type { Change, Envelope, KubeObject, Logger } from "#contract";
 import type { Filter, Selection } from "./filter/filter.ts";

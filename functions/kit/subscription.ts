@@ -2,7 +2,6 @@
  * Which function gets which events, with which settings: `subscriptions.yaml` as a schema, and the binding of one entry to its
  * function. Everything that can be wrong is told here, before the first event.
  */
-
 import { z } from "zod";
 import {
   beforeOf,

@@ -2,7 +2,6 @@
  * Stands in for the bridge's log, checkpoint and reflector: does what they do, passes the fault points on the way, and marks each event
  * with the process that published it.
  */
-
 import { reflect as follow, type ReflectorOptions, type WatchEvent } from "../../bridge/kube/reflector.ts";
 import { saveCheckpoint as save } from "../../bridge/log/checkpoint.ts";
 import { type EventLog, openEventLog as open } from "../../bridge/log/event-log.ts";

@@ -2,7 +2,6 @@
  * A schedule: which fault comes when, drawn from a seed. It goes through all chosen faults in a random order before one comes again,
  * so that a short run has seen each as well.
  */
-
 import type { Random } from "../kit/random.ts";
 import type { FaultName } from "./fault.ts";
 

@@ -2,7 +2,6 @@
  * A namespace on the real API server, Databases in it, and the events that a bridge would tell of them, for tests of functions that act on
  * Kubernetes.
  */
-
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";

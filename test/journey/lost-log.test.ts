@@ -30,8 +30,23 @@ async function openScene(t: TestContext) {
     work();
     await nats.restart();
   };
+  let bridge: Awaited<ReturnType<typeof journey.startBridge>> | undefined;
+  const told = async (text: string) => {
+    const what = `"${text}"`;
+    try {
+      await until(async () => (await texts()).includes(text), { what, waitMsMax: 40_000 });
+    } catch (error) {
+      const seen = (await texts()).join(", ");
+      throw new Error(`${(error as Error).message}; the log has: ${seen}\n${bridge?.logTail() ?? ""}`, {
+        cause: error,
+      });
+    }
+  };
   return {
-    startBridge: () => journey.startBridge({ resources: [databases(namespace)] }),
+    async startBridge() {
+      bridge = await journey.startBridge({ resources: [databases(namespace)] });
+      return bridge;
+    },
     create: (name: string) => client.create(path(), database(name, namespace, { replicas: 1 })),
     scale: (name: string, replicas: number) => client.patch(path(name), { spec: { replicas } }),
     backUp: () => whileDown(() => cpSync(nats.storeDir, copy, { recursive: true })),
@@ -45,7 +60,7 @@ async function openScene(t: TestContext) {
     wipe: () => whileDown(() => rmSync(nats.storeDir, { recursive: true })),
     events,
     texts,
-    told: (text: string) => until(async () => (await texts()).includes(text), { what: `"${text}"`, waitMsMax: 40_000 }),
+    told,
   };
 }
 

@@ -2,7 +2,6 @@
  * A local SMTP server that takes mail for nobody: it holds a conversation by RFC 5321 with AUTH PLAIN, keeps what it took, and misbehaves on
  * demand, as a server that is busy, that refuses, or that takes a message and says nothing.
  */
-
 import type { AddressInfo } from "node:net";
 import { createServer, type Socket } from "node:net";
 

@@ -3,7 +3,6 @@
  * by what key, and what is taken as it comes because no schema says anything about it.
  * Source: kube-openapi `schemaconv`, structured-merge-diff `schema` (Atom) and `typed` (deduceAtom, listItemToPathElement).
  */
-
 import type { Json } from "../object/object.ts";
 import { isObject } from "../object/object.ts";
 import { OBJECT_META } from "../schema/schema.ts";

@@ -3,7 +3,6 @@
  * what it has set so before, and keeps the annotation up to date for a way back. (kubectl itself renames the old manager's entries.)
  * Source: apimachinery `util/managedfields/internal` (lastAppliedManager, lastAppliedUpdater).
  */
-
 import type { ResourceKind } from "../object/kind.ts";
 import { apiVersionOf } from "../object/kind.ts";
 import type { Json, KubeObject } from "../object/object.ts";

@@ -3,7 +3,6 @@
  * elements of keyed lists without a key or with the same one. In the words of the real server, which says them in Go's notation.
  * Source: structured-merge-diff, `typed` (validatingObjectWalker).
  */
-
 import type { Json } from "../object/object.ts";
 import { isObject } from "../object/object.ts";
 import { formatKey } from "./field-set.ts";

@@ -3,7 +3,6 @@
  * is refused; kinds that run something (Pods, Deployments) are left out, because nothing would run them.
  * Source: Kubernetes API reference, v1.36.
  */
-
 import type { ResourceKind } from "../object/kind.ts";
 import { withSchemaKeywords } from "../schema/schema-keyword.ts";
 import type { OpenApiSchema } from "../schema/value-schema.ts";

@@ -3,7 +3,6 @@
  * ones that are kept, and those of events.k8s.io, the same under other names.
  * Source: Kubernetes API reference, v1.36; kubernetes `pkg/apis/events/v1/conversion.go`.
  */
-
 import type { Json, JsonObject, KubeObject } from "../object/object.ts";
 import type { OpenApiSchema } from "../schema/value-schema.ts";
 import { builtIn, strings, struct, time, whole } from "./built-in-kind.ts";

@@ -3,7 +3,6 @@
  * written down in `built-in.ts`, custom ones are made from their CustomResourceDefinition in `crd.ts`; everything else treats
  * them alike.
  */
-
 import type { ResourceSchema } from "../schema/schema.ts";
 import type { OpenApiSchema } from "../schema/value-schema.ts";
 import type { JsonObject, KubeObject } from "./object.ts";

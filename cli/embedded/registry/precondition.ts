@@ -2,7 +2,6 @@
  * What must hold before a write: the namespace is there, the object is the one that the client means and as it knows it.
  * Source: apiserver `pkg/registry/generic/registry/store.go` (Update, Delete); Kubernetes API conventions, "Concurrency control".
  */
-
 import { NAMESPACE } from "../kind/built-in.ts";
 import { type ResourceKind, storageKeyOf } from "../object/kind.ts";
 import { isObject, type KubeObject } from "../object/object.ts";

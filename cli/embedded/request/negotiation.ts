@@ -4,7 +4,6 @@
  * are passed over for a later one.
  * Source: Kubernetes API concepts, "Alternate representations of resources"; apiserver `pkg/endpoints/handlers/negotiation`.
  */
-
 import { notAcceptable } from "../object/status-error.ts";
 import { BODY_TYPES } from "./request.ts";
 

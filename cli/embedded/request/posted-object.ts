@@ -3,7 +3,6 @@
  * here, each with its own words for what does not fit, because clients show them.
  * Source: apiserver `pkg/endpoints/handlers/{create,update,patch}.go`; apiextensions-apiserver `customresource_handler.go`.
  */
-
 import { apiVersionOf, type ResourceKind } from "../object/kind.ts";
 import { metadataTypeProblem, tidyMetadata } from "../object/metadata.ts";
 import { isObject, type Json, type JsonObject, type KubeObject } from "../object/object.ts";

@@ -4,7 +4,6 @@
  * is there, and nesting costs no stack, because only tables nest.
  * Source: protobuf.dev, "Encoding"; gogo/protobuf's generated Unmarshal (which fields are passed over, the messages).
  */
-
 import { type Json, type JsonObject, kubeTime } from "../object/object.ts";
 import { badRequest, type StatusError } from "../object/status-error.ts";
 import { assertDepth } from "../schema/json-depth.ts";

@@ -3,7 +3,6 @@
  * type. And which item of a keyed list was which before.
  * Source: apiextensions-apiserver `pkg/apiserver/schema/{listtype,objectmeta}/validation.go`.
  */
-
 import { isObject, type Json, type JsonObject } from "../object/object.ts";
 import type { StatusCause } from "../object/status-error.ts";
 import { causeOf, goJson } from "./schema-cause.ts";

@@ -3,7 +3,6 @@
  * of kube-apiserver. Nothing is compiled before its first use, nothing given is changed, and what stays the same is the same object.
  * Source: apiextensions-apiserver `pkg/apiserver/schema/{pruning,defaulting,objectmeta}`; Kubernetes "Specifying a structural schema".
  */
-
 import { isObject, type Json, type JsonObject, type KubeObject } from "../object/object.ts";
 import type { StatusCause } from "../object/status-error.ts";
 import { assertDepth } from "./json-depth.ts";

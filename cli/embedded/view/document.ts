@@ -2,7 +2,6 @@
  * The paths that are no resources: discovery, OpenAPI, version and health, each made when it is asked for.
  * Source: Kubernetes API concepts, "API discovery"; KEP-2896 (OpenAPI v3).
  */
-
 import type { ResourceKind } from "../object/kind.ts";
 import type { JsonObject } from "../object/object.ts";
 import type { Catalog } from "../registry/catalog.ts";

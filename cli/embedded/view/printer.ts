@@ -3,7 +3,6 @@
  * it names none; built-in kinds have those that the API server has written down for them.
  * Source: apiextensions-apiserver `pkg/registry/customresource/tableconvertor`; Kubernetes `pkg/printers/internalversion`.
  */
-
 import type { PrinterColumn, ResourceKind } from "../object/kind.ts";
 import { isObject, type Json, type JsonObject, type KubeObject } from "../object/object.ts";
 import { ageOf } from "./human-duration.ts";

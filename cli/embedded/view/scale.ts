@@ -2,7 +2,6 @@
  * The scale subresource: the number of replicas of any kind under one shape, as autoscalers and `kubectl scale` use it.
  * Source: Kubernetes "Extend the API with CustomResourceDefinitions", "Scale subresource"; autoscaling/v1 Scale.
  */
-
 import type { ScalePaths } from "../object/kind.ts";
 import { isObject, type Json, type JsonObject, type KubeObject } from "../object/object.ts";
 import { invalid, type NamedKind, StatusError } from "../object/status-error.ts";

@@ -5,7 +5,6 @@
  * did can be told, and is not taken for somebody else's.
  * Source: Kubernetes API conventions ("Response Status Kind"), Server-Side Apply, RBAC documentation.
  */
-
 import { z } from "zod";
 import { groupOf, type KubeAccess, KubeObject, KubernetesSettings, openKubeAccess } from "#contract";
 import { type Envelope, PermanentError } from "#kit";

@@ -3,7 +3,6 @@
  * is about, and an owner reference where one is asked for. The idempotency key among them tells ours from another's of the same name.
  * Source: Kubernetes documentation, "Recommended Labels", "Owners and Dependents", "Labels and Selectors" (63 characters).
  */
-
 import { z } from "zod";
 import { type Envelope, opOf, PermanentError } from "#kit";
 import type { KubeCall } from "./kube-client.ts";

@@ -2,7 +2,6 @@
  * Starts a workflow that is a Kubernetes object, once: its name is derived from the event, so a second try finds the first one, and the
  * idempotency key in its annotations tells that it is the first one and not another's.
  */
-
 import { z } from "zod";
 import { PermanentError } from "#kit";
 import { type KubeClient, type KubeClients, KubeSettings } from "../kube/kube-client.ts";

@@ -6,7 +6,6 @@
  *
  * Publishing one ends when the server has stored it, and not before: only then may its event be acknowledged.
  */
-
 import { z } from "zod";
 import {
   createBackoff,

@@ -2,7 +2,6 @@
  * The first record of a subscription: where a new one begins, or what the consumers say that are there without a record, because an older
  * cr-reactor made them, or because the bucket was lost.
  */
-
 import type { JetStream } from "#contract";
 import { type EventsLog, type FoundConsumer, findConsumers, findPlace } from "../delivery/consumer.ts";
 import type { Subscription } from "../subscription.ts";

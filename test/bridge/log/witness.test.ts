@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { EventLog } from "../../../bridge/log/event-log.ts";
 import { createStore } from "../../../bridge/log/store.ts";
-import { isWitnessed } from "../../../bridge/log/witness.ts";
+import { isWitnessed, startWitnessing } from "../../../bridge/log/witness.ts";
+import type { ConnectionEvent } from "../../../bridge/nats/jetstream.ts";
 import { JetStreamApiError, RequestLostError } from "../../../bridge/nats/jetstream-error.ts";
 import { existing } from "../../functions/kit/event-factory.ts";
 
@@ -57,5 +58,64 @@ describe("the log", () => {
   test("that does not answer says nothing about itself", async () => {
     const silent = logThat(() => Promise.reject(new RequestLostError("no answer")));
     await assert.rejects(isWitnessed(silent, createStore(0), witness), RequestLostError);
+  });
+
+  describe("when NATS is back", () => {
+    /** Answers a question after the other; the last answer stands. */
+    function ask(answers: readonly EventLog["eventAt"][]) {
+      let tell: (event: ConnectionEvent) => void = () => undefined;
+      let asked = 0;
+      const jetStream = {
+        connected: true,
+        onConnection: (listener: typeof tell) => {
+          tell = listener;
+          return () => undefined;
+        },
+      };
+      const { promise: lost, resolve: onLost } = Promise.withResolvers<void>();
+      const ended = new AbortController();
+      startWitnessing(
+        {
+          jetStream,
+          log: logThat(
+            (sequence) => answers[Math.min(asked++, answers.length - 1)]?.(sequence) ?? assert.fail("asked"),
+          ),
+          store: createStore(0),
+          witness: () => witness,
+          onLost,
+          signal: ended.signal,
+        },
+        { firstMs: 1, maxMs: 1, resetAfterMs: 1_000 },
+      );
+      return { jetStream, tell: (event: ConnectionEvent) => tell(event), lost, asked: () => asked, ended };
+    }
+    const silence = () => Promise.reject(new RequestLostError("no answer"));
+    const leaderless = () => Promise.reject(new JetStreamApiError("no leader yet", 503, 0));
+
+    test("what is lost is noticed at once", async () => {
+      const { tell, lost } = ask([nothing]);
+      tell({ type: "connected" });
+      await lost;
+    });
+
+    test("and does not answer yet, it is asked until it does", async () => {
+      const { tell, lost, asked } = ask([silence, leaderless, nothing]);
+      tell({ type: "connected" });
+      tell({ type: "connected" });
+      await lost;
+      assert.equal(asked(), 3);
+    });
+
+    test("and goes again, it is asked when it is back, not before", async () => {
+      const { jetStream, tell, lost, asked } = ask([silence, nothing]);
+      jetStream.connected = false;
+      tell({ type: "connected" });
+      tell({ type: "disconnected" });
+      await new Promise(setImmediate);
+      assert.equal(asked(), 0);
+      jetStream.connected = true;
+      tell({ type: "connected" });
+      await lost;
+    });
   });
 });

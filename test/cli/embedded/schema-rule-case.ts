@@ -1,7 +1,6 @@
 /**
  * Schemas with rules (CEL) and values for schema.test.ts, as those of schema-value-case.ts. The causes are the real server's.
  */
-
 import type { Json } from "../../../cli/embedded/object/object.ts";
 import type { OpenApiSchema } from "../../../cli/embedded/schema/value-schema.ts";
 import type { SchemaCase } from "./schema-value-case.ts";

@@ -2,7 +2,6 @@
  * Schemas for schema.test.ts, with what a client sends under `spec.<field>`, what is left of it, and which fields were unknown: pruning,
  * defaults and nulls. What is kept is what the real server keeps.
  */
-
 import type { Json } from "../../../cli/embedded/object/object.ts";
 import type { OpenApiSchema } from "../../../cli/embedded/schema/value-schema.ts";
 

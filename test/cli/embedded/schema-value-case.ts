@@ -2,7 +2,6 @@
  * Schemas and values for schema.test.ts: a schema each, put under `spec.<field>` of one kind, with a value and what the API server says about it.
  * The causes are the real server's, word by word.
  */
-
 import type { Json } from "../../../cli/embedded/object/object.ts";
 import type { OpenApiSchema } from "../../../cli/embedded/schema/value-schema.ts";
 

@@ -1,5 +1,4 @@
 /** PUTs that are refused: the loser of a race, a precondition that does not hold, and what may not be changed. */
-
 import type { KubeObject } from "../../../kit/kube-client.ts";
 import { conformCases } from "./case.ts";
 import { accepted, refusal } from "./raw.ts";
