@@ -42,6 +42,7 @@ export { createLogger, type Logger } from "./logger.ts";
 export { type MetricFamily, renderMetrics } from "./metrics/exposition.ts";
 export { HealthSettings, type Readiness, serveHealth } from "./metrics/health.ts";
 export { BridgeStatus } from "./metrics/status-report.ts";
+export { logConnection } from "./nats/connection-log.ts";
 export {
   DEAD_LETTERS_ROOT,
   DEAD_LETTERS_STREAM,

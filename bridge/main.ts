@@ -20,6 +20,7 @@ import { serveHealth } from "./metrics/health.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { readiness, type WatchStates } from "./metrics/readiness.ts";
 import { bridgeStatus } from "./metrics/status.ts";
+import { logConnection } from "./nats/connection-log.ts";
 import { awaitJetStream, type JetStream, untilAnswered } from "./nats/jetstream.ts";
 import { resolveNatsSettings } from "./nats/nats-settings.ts";
 
@@ -87,7 +88,7 @@ async function runUntilStopped(
   await untilAnswered(() => ensureStreams(connected, config, logger), waiting);
   const { cluster } = config;
   logger.info({ cluster, apiServer: apiServer.url, natsServer: connected.serverVersion }, "the bridge is connected");
-  connected.onConnection((event) => logger.warn(event, "the connection to NATS changed"));
+  logConnection(connected, logger, "what is captured waits for it");
   const leadership = await lead(lease, config, apiServer, signal, (state) => {
     leader = state;
     metrics.leading(state.type === "leader");

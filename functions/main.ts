@@ -11,6 +11,7 @@ import {
   didYouMean,
   type JetStream,
   type Logger,
+  logConnection,
   NatsSettings,
   parseYamlConfig,
   type Readiness,
@@ -109,7 +110,7 @@ export async function runFunctions(options: RunFunctionsOptions): Promise<Runnin
     await health?.close();
     throw error;
   });
-  tellConnection(jetStream, log);
+  logConnection(jetStream, log, MEANWHILE);
   const membership = createMembership(jetStream, { log });
   const subscriptions = bindings.map((binding) => subscribe(jetStream, binding, { log, signal, membership }));
   const selections = bindings.map(({ subscription }) => subscription);
@@ -129,23 +130,8 @@ export async function runFunctions(options: RunFunctionsOptions): Promise<Runnin
   return { done: drained(), healthPort: health?.port, status };
 }
 
-/** Without it, a process that waits for NATS would look like one that has nothing to do. */
-export function tellConnection(jetStream: JetStream, log: Logger): void {
-  jetStream.onConnection((event) => {
-    switch (event.type) {
-      case "connected":
-        return log.info("NATS is back");
-      case "disconnected":
-        return log.warn("NATS is away: what runs goes on, and what it ends with is told when NATS is back");
-      case "error":
-        return log.warn({ error: event.message }, "NATS reports an error");
-      case "closed":
-        return;
-      default:
-        event satisfies never;
-    }
-  });
-}
+/** What is logged while NATS is away. */
+export const MEANWHILE = "what runs goes on, and what it ends with is told when NATS is back";
 
 /** Listens before NATS is there, or a process that waits for it would be taken for dead. */
 async function openHealth(

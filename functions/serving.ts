@@ -3,11 +3,11 @@
  * file, the same checks at start, the same functions. NATS is needed only by what is kept there, so it is connected to only where the
  * file or NATS_URL names it.
  */
-import { awaitJetStream, type JetStream, type NatsSettings, resolveNatsSettings } from "#contract";
+import { awaitJetStream, type JetStream, logConnection, type NatsSettings, resolveNatsSettings } from "#contract";
 import { watchSchemas } from "./kit/schema/schema-watch.ts";
 import { type Receiver, receive } from "./kit/serve/receiver.ts";
 import type { ServeSettings } from "./kit/serve/serve-settings.ts";
-import { bindAll, fileOf, type RunFunctionsOptions, tellConnection } from "./main.ts";
+import { bindAll, fileOf, MEANWHILE, type RunFunctionsOptions } from "./main.ts";
 
 /** What to serve, and where. */
 export interface ServeFunctionsOptions extends RunFunctionsOptions {
@@ -30,7 +30,7 @@ export async function serveFunctions(options: ServeFunctionsOptions): Promise<Re
     },
   );
   if (jetStream !== undefined) {
-    tellConnection(jetStream, log);
+    logConnection(jetStream, log, MEANWHILE);
     watchSchemas(jetStream, selections, { log, signal });
   }
   return { ...receiver, done: receiver.done.then(() => jetStream?.close()) };
