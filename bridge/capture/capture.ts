@@ -88,7 +88,7 @@ export async function capture(options: CaptureOptions): Promise<void> {
   };
   const signal = AbortSignal.any([options.signal, lost.signal]);
   const witness = () => progress.witness;
-  const stopWitnessing = startWitnessing({ jetStream, log, store, witness, onLost, signal });
+  const witnessing = startWitnessing({ jetStream, log, store, witness, onLost, signal });
   const deadline = AbortSignal.any([options.deadline, lost.signal]);
   const publisher = createPublisher({ ...options, deadline, store, onStored: progress.stored });
   const { resumeFrom, newestVersion } = progress;
@@ -97,7 +97,7 @@ export async function capture(options: CaptureOptions): Promise<void> {
   let saved = isLost ? undefined : found;
   const save = async () => {
     const checkpoint = progress.unsaved();
-    if (checkpoint === undefined || !jetStream.connected) return;
+    if (checkpoint === undefined || !jetStream.connected || witnessing.isAsking || lost.signal.aborted) return;
     try {
       await saveCheckpoint(jetStream, checkpointKey(resource), checkpoint);
       progress.saved(checkpoint);
@@ -165,7 +165,7 @@ export async function capture(options: CaptureOptions): Promise<void> {
     stopPriming();
     stopVerifying();
     stopJanitor();
-    stopWitnessing();
+    witnessing.stop();
     clearInterval(timer);
   }
 }

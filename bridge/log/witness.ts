@@ -54,7 +54,7 @@ export async function isWitnessed(
 }
 
 /** What is asked each time that NATS is back. */
-export interface Witnessing {
+export interface WitnessOptions {
   readonly jetStream: Pick<JetStream, "connected" | "onConnection">;
   readonly log: Pick<EventLog, "eventAt">;
   readonly store: Store;
@@ -64,8 +64,15 @@ export interface Witnessing {
   readonly signal: AbortSignal;
 }
 
-/** Asks for the witness whenever the connection is made again, until there is an answer. Returns how to stop. */
-export function startWitnessing(options: Witnessing, timing: BackoffOptions = ASK_BACKOFF): () => void {
+/** The question under way. */
+export interface Witnessing {
+  /** Whether the answer is still to come: until then no checkpoint may say that what it knows of is in the log. */
+  readonly isAsking: boolean;
+  stop(): void;
+}
+
+/** Asks for the witness whenever the connection is made again, until there is an answer. */
+export function startWitnessing(options: WitnessOptions, timing: BackoffOptions = ASK_BACKOFF): Witnessing {
   const { jetStream, log, store, witness, onLost, signal } = options;
   let isAsking = false;
   const ask = async () => {
@@ -79,11 +86,17 @@ export function startWitnessing(options: Witnessing, timing: BackoffOptions = AS
       }
     }
   };
-  return jetStream.onConnection(async ({ type }) => {
+  const stop = jetStream.onConnection(async ({ type }) => {
     if (type !== "connected" || isAsking) return;
     isAsking = true;
     await ask().finally(() => {
       isAsking = false;
     });
   });
+  return {
+    get isAsking() {
+      return isAsking;
+    },
+    stop,
+  };
 }

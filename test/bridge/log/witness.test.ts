@@ -73,8 +73,7 @@ describe("the log", () => {
         },
       };
       const { promise: lost, resolve: onLost } = Promise.withResolvers<void>();
-      const ended = new AbortController();
-      startWitnessing(
+      const witnessing = startWitnessing(
         {
           jetStream,
           log: logThat(
@@ -83,11 +82,11 @@ describe("the log", () => {
           store: createStore(0),
           witness: () => witness,
           onLost,
-          signal: ended.signal,
+          signal: new AbortController().signal,
         },
         { firstMs: 1, maxMs: 1, resetAfterMs: 1_000 },
       );
-      return { jetStream, tell: (event: ConnectionEvent) => tell(event), lost, asked: () => asked, ended };
+      return { jetStream, tell: (event: ConnectionEvent) => tell(event), lost, asked: () => asked, witnessing };
     }
     const silence = () => Promise.reject(new RequestLostError("no answer"));
     const leaderless = () => Promise.reject(new JetStreamApiError("no leader yet", 503, 0));
@@ -99,9 +98,11 @@ describe("the log", () => {
     });
 
     test("and does not answer yet, it is asked until it does", async () => {
-      const { tell, lost, asked } = ask([silence, leaderless, nothing]);
+      const { tell, lost, asked, witnessing } = ask([silence, leaderless, nothing]);
+      assert.ok(!witnessing.isAsking);
       tell({ type: "connected" });
       tell({ type: "connected" });
+      assert.ok(witnessing.isAsking, "from the moment that the connection is there");
       await lost;
       assert.equal(asked(), 3);
     });
