@@ -5,9 +5,9 @@
  */
 import { registerHooks } from "node:module";
 
-const BRIDGE = new URL("../../bridge", import.meta.url).href;
+const BRIDGE = new URL("../../bridge/", import.meta.url).href;
 const WRAPPED: ReadonlySet<string> = new Set(
-  ["event-log.ts", "checkpoint.ts", "reflector.ts"].map((file) => new URL(file, BRIDGE).href),
+  ["log/event-log.ts", "log/checkpoint.ts", "kube/reflector.ts"].map((file) => new URL(file, BRIDGE).href),
 );
 const WRAPPER = new URL("fault-point-bridge.ts", import.meta.url).href;
 

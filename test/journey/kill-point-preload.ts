@@ -6,7 +6,7 @@
 import { registerHooks } from "node:module";
 import { passed } from "./kill-point.ts";
 
-const FUNCTIONS = new URL("../../functions", import.meta.url).href;
+const FUNCTIONS = new URL("../../functions/", import.meta.url).href;
 const WRAPPED: ReadonlySet<string> = new Set(
   [
     "actions/ticket/github-issues.ts",
