@@ -106,6 +106,11 @@ const ROOMS: readonly { readonly room: RegExp; readonly opens: RegExp; readonly 
     opens: new RegExp(`${COMMAND_OPENS.source}|^test/kit/`),
     rule: "the demo opens the doors and the test kit",
   },
+  {
+    room: /^cli\/dev\//,
+    opens: new RegExp(`${COMMAND_OPENS.source}|^functions/(kit/testing/(rehearsal|recorded)|actions/echo)\\.ts$`),
+    rule: "dev opens the doors, and how functions are rehearsed",
+  },
   { room: /^cli\//, opens: COMMAND_OPENS, rule: "a command opens only the doors" },
   { room: /^test\//, opens: /./, rule: "" },
 ];

@@ -1,9 +1,50 @@
-/** To try it without a cluster. */
-import type { Command } from "commander";
-import { parsePort } from "./argument.ts";
+/** To try it, and to write functions, without a cluster. */
+import { type Command, Option } from "commander";
+import { parseCount, parsePort } from "./argument.ts";
 
-/** Adds api-server and demo. */
+/** Adds dev, api-server and demo. */
 export function addTrying(program: Command): void {
+  program
+    .command("dev")
+    .description("Write functions: loaded anew when saved, run with events, and shown what they would send.")
+    .argument("[path...]", "functions, and folders of them (default: this folder)")
+    .option("-s, --subscriptions <file>", "the subscriptions (YAML), instead of what the functions say themselves")
+    .addOption(
+      new Option("--recorded <file>", "the events of this file, as tail --json wrote them").conflicts([
+        "context",
+        "kubeconfig",
+        "manifests",
+      ]),
+    )
+    .addOption(
+      new Option("--context <name>", "the changes of one's own cluster, which is only read").conflicts("manifests"),
+    )
+    .addOption(new Option("--kubeconfig <file>", "the same, by another kubeconfig").conflicts("manifests"))
+    .option(
+      "--manifests <file...>",
+      "what the embedded API server begins with (YAML); it is what changes come from else",
+    )
+    .option("-n, --namespace <name>", "only changes in this namespace")
+    .option("--send", "really send what functions send")
+    .option("--count <n>", "end after so many events", parseCount)
+    .option("--json", "one JSON object an event: event, deliveries")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ cr-reactor dev\n  $ cr-reactor dev page-oncall.ts --manifests crd.yaml\n  $ cr-reactor dev --subscriptions subscriptions.yaml --recorded failed.ndjson --count 1",
+    )
+    .action(async (paths: string[], options: object) =>
+      (await import("../dev/dev.ts")).devCommand(paths.length === 0 ? ["."] : paths, options),
+    );
+
+  program
+    .command("dev-worker", { hidden: true })
+    .argument("[path...]")
+    .option("--subscriptions <file>")
+    .option("--send")
+    .action(async (paths: string[], options: object) =>
+      (await import("../dev/worker.ts")).devWorkerCommand({ ...options, paths }),
+    );
+
   program
     .command("api-server")
     .description("An API server by itself, to try and to write functions without a cluster: nothing is kept.")

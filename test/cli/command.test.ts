@@ -49,6 +49,7 @@ describe("the command line", () => {
     "types",
     "api-server",
     "demo",
+    "dev",
     "dead-letters",
   ]) {
     test(`${command || "cr-reactor"} --help explains itself with an example`, async () => {
