@@ -9,10 +9,10 @@ import { readFileSync } from "node:fs";
 import {
   type ConnectionOptions,
   connect,
-  headers as createHeaders,
   createInbox,
   credsAuthenticator,
   type Msg,
+  type MsgHdrs,
   type NatsConnection,
   NatsError,
 } from "nats";
@@ -27,6 +27,7 @@ import {
   RequestLostError,
 } from "./jetstream-error.ts";
 import { type NatsSettings, shownServer } from "./nats-settings.ts";
+import { createOutbox, encodeHeaders, type Outgoing } from "./outbox.ts";
 import { createReplyBox } from "./reply-box.ts";
 
 /** A message as it arrives: `header` finds a value by its exact name; `status` is the code of a reply without content. */
@@ -203,6 +204,7 @@ async function openConnection(settings: NatsSettings, clientName: string): Promi
 function overConnection(connection: NatsConnection, serverVersion: string): JetStream {
   const inbox = createInbox();
   const replies = createReplyBox<NatsMessage>(REQUEST_TIMEOUT_MS);
+  const outbox = createOutbox((message) => sendNow(connection, message));
   const waitingForPlace: (() => void)[] = [];
   const listeners = new Set<(event: ConnectionEvent) => void>();
   let connected = true;
@@ -214,7 +216,10 @@ function overConnection(connection: NatsConnection, serverVersion: string): JetS
   });
   const tell = (event: ConnectionEvent) => {
     connected = event.type === "connected" || (event.type === "error" && connected);
-    if (event.type === "disconnected") replies.loseAll("the connection to NATS broke");
+    if (event.type === "disconnected") {
+      outbox.clear();
+      replies.loseAll("the connection to NATS broke");
+    }
     for (const listener of [...listeners]) listener(event);
   };
   const end = (reason: string) => {
@@ -226,12 +231,12 @@ function overConnection(connection: NatsConnection, serverVersion: string): JetS
   void followStatus(connection, tell);
   void connection.closed().then(() => end("the connection to NATS is closed"));
 
-  const ask = (subject: string, payload: string | Uint8Array, headers: Readonly<Record<string, string>>) => {
+  const ask = (subject: string, payload: string | Uint8Array, headers?: Readonly<Record<string, string>>) => {
     if (closed || !connected) {
       return Promise.reject(new RequestLostError(`not connected to NATS: ${subject} was not asked`));
     }
-    return replies.ask(subject, (token) =>
-      connection.publish(subject, payload, { reply: `${inbox}.${token}`, headers: toHeaders(headers) }),
+    return replies.ask(subject, (token, onRefusal) =>
+      outbox.put({ subject, payload, reply: `${inbox}.${token}`, headers, onRefusal }),
     );
   };
   const self: JetStream = {
@@ -258,9 +263,9 @@ function overConnection(connection: NatsConnection, serverVersion: string): JetS
         signal?.removeEventListener("abort", fail);
       });
     },
-    request: (subject, payload = "", headers = {}) => ask(subject, payload, headers),
+    request: (subject, payload = "", headers) => ask(subject, payload, headers),
     async api<T>(call: string, body?: unknown) {
-      const reply = await ask(`$JS.API.${call}`, body === undefined ? "" : JSON.stringify(body), {});
+      const reply = await ask(`$JS.API.${call}`, body === undefined ? "" : JSON.stringify(body));
       return readAnswer<T>(reply, `$JS.API.${call}`);
     },
     async publish(subject, payload, headers) {
@@ -274,10 +279,7 @@ function overConnection(connection: NatsConnection, serverVersion: string): JetS
         else next();
       }
     },
-    send(subject, payload = "", reply) {
-      // A client that closes by itself says so a moment later: what is sent in between may be lost like anything else here.
-      if (!closed && !connection.isClosed()) connection.publish(subject, payload, reply === undefined ? {} : { reply });
-    },
+    send: (subject, payload = "", reply) => outbox.put({ subject, payload, reply }),
     subscribe(subject, receive) {
       const subscription = connection.subscribe(subject, {
         callback: (error, msg) => error ?? receive(toMessage(msg)),
@@ -293,6 +295,7 @@ function overConnection(connection: NatsConnection, serverVersion: string): JetS
       return () => listeners.delete(listener);
     },
     async close() {
+      outbox.flush();
       end("the connection to NATS was closed");
       await connection.close();
     },
@@ -323,10 +326,13 @@ function readAnswer<T>(reply: NatsMessage, subject: string): T {
   return answer as T;
 }
 
-function toHeaders(values: Readonly<Record<string, string>>) {
-  const headers = createHeaders();
-  for (const [name, value] of Object.entries(values)) headers.set(name, value);
-  return headers;
+/** All that the client asks of headers here is their bytes; its own ones take as long to make as the rest of the message. */
+function sendNow(connection: NatsConnection, { subject, payload, reply, headers }: Outgoing): void {
+  const bytes = typeof payload === "string" ? Buffer.from(payload) : payload;
+  connection.publish(subject, bytes, {
+    ...(reply !== undefined && { reply }),
+    ...(headers && { headers: { encode: () => encodeHeaders(headers) } as unknown as MsgHdrs }),
+  });
 }
 
 function toMessage(msg: Msg): NatsMessage {

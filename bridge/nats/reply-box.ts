@@ -6,8 +6,8 @@ import { RequestLostError } from "./jetstream-error.ts";
 
 /** The open questions of one connection. */
 export interface ReplyBox<Reply> {
-  /** Sends a question with a token for its reply. What `send` throws is the answer. */
-  ask(subject: string, send: (token: string) => void): Promise<Reply>;
+  /** Sends a question with a token for its reply. What `refuse` is called with is the answer. */
+  ask(subject: string, send: (token: string, refuse: (error: Error) => void) => void): Promise<Reply>;
   /** Hands a reply to whoever asked; one that nobody waits for any more is dropped. */
   deliver(token: string, reply: Reply): void;
   /** Ends every open question. */
@@ -53,11 +53,7 @@ export function createReplyBox<Reply>(timeoutMs: number): ReplyBox<Reply> {
       const { promise, resolve, reject } = Promise.withResolvers<Reply>();
       const token = (nextToken++).toString(36);
       open.set(token, { resolve, reject, subject, deadlineMs: Date.now() + timeoutMs });
-      try {
-        send(token);
-      } catch (error) {
-        take(token)?.reject(error as Error);
-      }
+      send(token, (error) => take(token)?.reject(error));
       return promise;
     },
     deliver: (token, reply) => take(token)?.resolve(reply),
