@@ -5,7 +5,7 @@
 import type { Json } from "../kube/kube-object.ts";
 import { type Shape, shapeBelow } from "../kube/list-shape.ts";
 import { escapePointerToken } from "./field-path.ts";
-import { align } from "./list-alignment.ts";
+import { align, isInPlace } from "./list-alignment.ts";
 import { type PatchOperation, valueOperations } from "./patch.ts";
 import { NO_PATHS, type PathSet, pathsBelow } from "./path-set.ts";
 
@@ -37,83 +37,120 @@ const NO_RULES: ResolvedRules = { ignored: NO_PATHS, only: undefined, shape: und
 export function diff(before: Json, after: Json, rules: DiffRules = {}): PatchOperation[] {
   const { ignored = NO_PATHS, only, shape, isSame } = rules;
   const patch: PatchOperation[] = [];
-  compare({ before, after, path: "", rules: { ignored, only, shape }, isSame }, patch);
+  compare(before, after, { ignored, only, shape }, { place: ROOT, patch, isSame });
   return valueOperations(patch).length === 0 ? [] : patch;
 }
 
-/** Two values that stand at the same place. */
-interface Pair<T extends Json = Json> {
-  readonly before: T;
-  readonly after: T;
-  readonly path: string;
-  readonly rules: ResolvedRules;
+/** A value's place. Nearly all that is compared is equal, so its pointer is written only for what is not. */
+interface Place {
+  readonly above: Place | undefined;
+  readonly key: string;
+  pointer: string | undefined;
+}
+
+const ROOT: Place = { above: undefined, key: "", pointer: "" };
+
+interface Walk {
+  /** Of the two values that are compared. */
+  readonly place: Place;
+  readonly patch: PatchOperation[];
   readonly isSame: DiffRules["isSame"];
 }
 
-function compare(pair: Pair, patch: PatchOperation[]): void {
-  const { before, after, path, rules, isSame } = pair;
+function compare(before: Json, after: Json, rules: ResolvedRules, walk: Walk): void {
   if (before === after) return;
   const { shape } = rules;
   const isWhole = shape?.isAtomicMap || shape?.list?.type === "atomic";
-  const found: PatchOperation[] = isWhole ? [] : patch;
-  if (Array.isArray(before) && Array.isArray(after)) compareLists({ ...pair, before, after }, found);
-  else if (isMap(before) && isMap(after)) compareMaps({ ...pair, before, after }, found);
-  else if (!isSame?.(before, after)) patch.push({ op: "replace", path, value: after, oldValue: before });
-  if (isWhole && valueOperations(found).length > 0) patch.push({ op: "replace", path, value: after, oldValue: before });
+  const inner = isWhole ? { ...walk, patch: [] } : walk;
+  if (Array.isArray(before) && Array.isArray(after)) compareLists(before, after, rules, inner);
+  else if (isMap(before) && isMap(after)) compareMaps(before, after, rules, inner);
+  else replace(before, after, pointerOf(walk.place), walk);
+  if (isWhole && valueOperations(inner.patch).length > 0)
+    walk.patch.push({ op: "replace", path: pointerOf(walk.place), value: after, oldValue: before });
 }
 
-function compareMaps({ before, after, path, rules, isSame }: Pair<JsonMap>, patch: PatchOperation[]): void {
-  for (const key in before) {
+/** Compares what is one step further. */
+function compareBelow(key: string, before: Json, after: Json, rules: ResolvedRules, walk: Walk): void {
+  const { place: above, patch, isSame } = walk;
+  if (!isContainer(before) || !isContainer(after)) replace(before, after, pointerBelow(walk, key), walk);
+  else compare(before, after, rules, { place: { above, key, pointer: undefined }, patch, isSame });
+}
+
+function replace(before: Json, after: Json, path: string, { patch, isSame }: Walk): void {
+  if (!isSame?.(before, after)) patch.push({ op: "replace", path, value: after, oldValue: before });
+}
+
+function compareMaps(before: JsonMap, after: JsonMap, rules: ResolvedRules, walk: Walk): void {
+  const { patch } = walk;
+  const keys = Object.keys(before);
+  let shared = 0;
+  for (const key of keys) {
+    const old = before[key] as Json;
+    const now = ownValue(after, key);
+    if (now !== undefined) shared++;
+    if (old === now) continue;
     const rest = rulesBelow(rules, key);
     if (rest === undefined) continue;
-    const old = before[key] as Json;
-    const at = `${path}/${escapePointerToken(key)}`;
-    if (!Object.hasOwn(after, key)) patch.push({ op: "remove", path: at, oldValue: old });
-    else if (old !== after[key])
-      compare({ before: old, after: after[key] as Json, path: at, rules: rest, isSame }, patch);
+    if (now === undefined) patch.push({ op: "remove", path: pointerBelow(walk, key), oldValue: old });
+    else compareBelow(key, old, now, rest, walk);
   }
-  for (const key in after) {
+  const keysAfter = Object.keys(after);
+  if (keysAfter.length === shared) return;
+  for (const key of keysAfter) {
     if (Object.hasOwn(before, key) || rulesBelow(rules, key) === undefined) continue;
-    patch.push({ op: "add", path: `${path}/${escapePointerToken(key)}`, value: after[key] as Json });
+    patch.push({ op: "add", path: pointerBelow(walk, key), value: after[key] as Json });
   }
 }
 
-function compareLists(pair: Pair<Json[]>, patch: PatchOperation[]): void {
-  const list = pair.rules.shape?.list;
+function compareLists(before: Json[], after: Json[], rules: ResolvedRules, walk: Walk): void {
+  const list = rules.shape?.list;
   const isNamed = list?.type === "map" || list?.type === "set";
-  const aligned = isNamed ? align(pair.before, pair.after, list) : undefined;
+  const aligned = isNamed && !isInPlace(before, after, list) ? align(before, after, list) : undefined;
   if (aligned === undefined) {
-    compareByPosition(pair, patch);
+    compareByPosition(before, after, rules, walk);
     return;
   }
-  const { path, after, rules, isSame } = pair;
   if (pathsBelow(rules.ignored, "*").whole) return;
+  const { patch } = walk;
   for (const { op, from, to } of aligned.steps) {
-    if (op === "remove") patch.push({ op, path: `${path}/${from}`, oldValue: pair.before[from] as Json });
-    else if (op === "add") patch.push({ op, path: `${path}/${to}`, value: after[to] as Json });
-    else patch.push({ op, from: `${path}/${from}`, path: `${path}/${to}` });
+    const path = pointerBelow(walk, String(to));
+    if (op === "remove") patch.push({ op, path, oldValue: before[from] as Json });
+    else if (op === "add") patch.push({ op, path, value: after[to] as Json });
+    else patch.push({ op, from: pointerBelow(walk, String(from)), path });
   }
-  for (const { before, to } of aligned.shared) {
-    const rest = rulesBelow(rules, String(to));
-    if (rest !== undefined)
-      compare({ before, after: after[to] as Json, path: `${path}/${to}`, rules: rest, isSame }, patch);
+  for (const { before: old, to } of aligned.shared) {
+    const now = after[to] as Json;
+    const rest = old === now ? undefined : rulesBelow(rules, String(to));
+    if (rest !== undefined) compareBelow(String(to), old, now, rest, walk);
   }
 }
 
 /** What both have is compared, what is left over is added at, or removed from, the end. */
-function compareByPosition({ before, after, path, rules, isSame }: Pair<Json[]>, patch: PatchOperation[]): void {
+function compareByPosition(before: Json[], after: Json[], rules: ResolvedRules, walk: Walk): void {
+  const { patch } = walk;
   const shared = Math.min(before.length, after.length);
   for (let i = 0; i < shared; i++) {
-    const rest = rulesBelow(rules, String(i));
     const [old, now] = [before[i] as Json, after[i] as Json];
-    if (rest !== undefined) compare({ before: old, after: now, path: `${path}/${i}`, rules: rest, isSame }, patch);
+    const rest = old === now ? undefined : rulesBelow(rules, String(i));
+    if (rest !== undefined) compareBelow(String(i), old, now, rest, walk);
   }
   for (let i = shared; i < after.length; i++) {
-    if (rulesBelow(rules, String(i))) patch.push({ op: "add", path: `${path}/${i}`, value: after[i] as Json });
+    if (rulesBelow(rules, String(i)))
+      patch.push({ op: "add", path: pointerBelow(walk, String(i)), value: after[i] as Json });
   }
   for (let i = before.length - 1; i >= shared; i--) {
-    if (rulesBelow(rules, String(i))) patch.push({ op: "remove", path: `${path}/${i}`, oldValue: before[i] as Json });
+    if (rulesBelow(rules, String(i)))
+      patch.push({ op: "remove", path: pointerBelow(walk, String(i)), oldValue: before[i] as Json });
   }
+}
+
+function pointerBelow({ place }: Walk, key: string): string {
+  return `${pointerOf(place)}/${escapePointerToken(key)}`;
+}
+
+function pointerOf(place: Place): string {
+  place.pointer ??= `${place.above === undefined ? "" : pointerOf(place.above)}/${escapePointerToken(place.key)}`;
+  return place.pointer;
 }
 
 /** The rules below `key`; `undefined` when nothing there counts. */
@@ -131,5 +168,16 @@ function rulesBelow(rules: ResolvedRules, key: string): ResolvedRules | undefine
 type JsonMap = Record<string, Json>;
 
 function isMap(value: Json): value is JsonMap {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isContainer(value) && !Array.isArray(value);
+}
+
+function isContainer(value: Json): value is Json[] | JsonMap {
+  return typeof value === "object" && value !== null;
+}
+
+/** What JSON has under this key, and nothing that JavaScript lends to every object: a function, or `__proto__`. */
+function ownValue(map: JsonMap, key: string): Json | undefined {
+  const value = map[key];
+  const isLent = typeof value === "function" || key === "__proto__";
+  return isLent && !Object.hasOwn(map, key) ? undefined : value;
 }

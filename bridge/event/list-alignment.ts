@@ -49,6 +49,15 @@ export function align(before: readonly Json[], after: readonly Json[], list: Nam
   return { steps, shared };
 }
 
+/** Whether each element stands where it stood, as nearly always; then there is nothing to align. */
+export function isInPlace(before: readonly Json[], after: readonly Json[], list: NamedList): boolean {
+  if (before.length !== after.length) return false;
+  return before.every((was, position) => {
+    const is = after[position];
+    return list.type === "set" ? was === is : list.keys.every((key) => keyOf(was, key) === keyOf(is, key));
+  });
+}
+
 type NamedList = Exclude<ListType, { readonly type: "atomic" }>;
 
 /** Positions by name, in the list's order; `undefined` when a name is missing or stands twice. */
@@ -67,6 +76,10 @@ function nameAt(elements: readonly Json[], position: number, list: NamedList): s
   const element = elements[position];
   if (list.type === "set") return JSON.stringify(element);
   if (element === null || typeof element !== "object" || Array.isArray(element)) return "";
-  const values = list.keys.map((key) => (element as { readonly [key: string]: Json })[key]);
+  const values = list.keys.map((key) => keyOf(element, key));
   return values.every((value) => value === undefined) ? "" : JSON.stringify(values);
+}
+
+function keyOf(element: Json | undefined, key: string): Json | undefined {
+  return (element as { readonly [key: string]: Json } | null | undefined)?.[key];
 }
