@@ -45,7 +45,7 @@ function newestOwner(
   let deepest = 0;
   let tied = false;
   for (const entry of entries) {
-    const depth = entry.time === undefined ? 0 : depthOf(entry.fieldsV1 ?? {}, path, object, []);
+    const depth = entry.time === undefined ? 0 : depthOf(entry.fieldsV1 ?? {}, path, object);
     if (depth === 0 || depth < deepest) continue;
     if (depth === deepest && newest?.time !== undefined && (entry.time ?? "") < newest.time) continue;
     tied = depth === deepest && entry.time === newest?.time;
@@ -56,30 +56,42 @@ function newestOwner(
 }
 
 /** How many keys of the path the field set has; 0 when it owns nothing of it. An added map is owned field by field. */
-function depthOf(fields: Fields, path: Segments, parent: unknown, walked: Segments): number {
-  const [key, ...rest] = path;
-  if (key === undefined) return walked.length;
-  const here = valueAt(parent, walked);
-  for (const [name, below] of Object.entries(fields)) {
-    if (!names(name, key, here)) continue;
-    const children = (below ?? {}) as Fields;
-    if (Object.keys(children).length === 0) return walked.length + 1;
-    return depthOf(children, rest, parent, [...walked, key]);
+function depthOf(fieldSet: Fields, path: Segments, object: unknown): number {
+  let fields = fieldSet;
+  let here = object;
+  for (const [depth, key] of path.entries()) {
+    const below = fieldsAt(fields, key, here);
+    if (below === undefined) return 0;
+    if (isEmpty(below)) return depth + 1;
+    fields = below;
+    here = valueAt(here, [key]);
   }
-  return 0;
+  return path.length;
 }
 
-/** Whether one FieldsV1 key names this key of a map, or the list element at this position. */
-function names(fieldKey: string, key: string, container: unknown): boolean {
-  if (fieldKey === `f:${key}`) return true;
-  if (!Array.isArray(container)) return false;
+/** What a field set has below one key of a map, or below the list element at this position; `undefined` when it has nothing there. */
+function fieldsAt(fields: Fields, key: string, container: unknown): Fields | undefined {
+  const name = `f:${key}`;
+  if (Object.hasOwn(fields, name)) return (fields[name] ?? {}) as Fields;
+  if (!Array.isArray(container)) return undefined;
   const element = container[Number(key)];
+  const found = Object.keys(fields).find((each) => names(each, element));
+  return found === undefined ? undefined : ((fields[found] ?? {}) as Fields);
+}
+
+/** Whether one FieldsV1 key names this element of a list. */
+function names(fieldKey: string, element: unknown): boolean {
   // The API server escapes more than JSON.stringify does, so the value is compared and not its text.
   if (fieldKey.startsWith("v:")) return isDeepStrictEqual(parseJson(fieldKey.slice(2)), element);
   if (!fieldKey.startsWith("k:") || element === null || typeof element !== "object") return false;
   const keys = parseJson(fieldKey.slice(2));
   if (keys === null || typeof keys !== "object") return false;
   return Object.entries(keys).every(([name, value]) => (element as Fields)[name] === value);
+}
+
+function isEmpty(fields: Fields): boolean {
+  for (const _ in fields) return false;
+  return true;
 }
 
 function parseJson(text: string): unknown {
