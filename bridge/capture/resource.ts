@@ -54,6 +54,8 @@ export interface WatchedResource {
   readonly redaction: Redaction;
   /** How its lists are compared. */
   readonly shape: LiveShape;
+  /** As in `SealContext`. */
+  readonly checked: Set<string>;
   /** Changes when a setting changes that shapes events: then the log is compared with a list. */
   readonly settingsHash: string;
 }
@@ -99,6 +101,7 @@ export function watchedResource(
     ignored: pathSet(ignore),
     ...(only.length > 0 && { only: pathSet(only) }),
     critical: pathSet(critical),
+    checked: new Set(),
     redaction: createRedaction(redact, redactionKeys),
     shape,
     settingsHash: hash(

@@ -71,6 +71,11 @@ export class MalformedEventError extends Error {
   override readonly name = "MalformedEventError";
 }
 
+/** Whether a text of somebody else's is a time as an attribute may have it. */
+export function isTimestamp(text: string): boolean {
+  return timestamp.safeParse(text).success;
+}
+
 /** What happened, read from an event's type. */
 export function opOf(envelope: Pick<Envelope, "type">): Op {
   return envelope.type.slice(TYPE_PREFIX.length) as Op;

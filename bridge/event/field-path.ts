@@ -64,10 +64,8 @@ export function escapePointerToken(key: string): string {
 export function parsePointer(pointer: string): Segments {
   if (pointer === "") return [];
   if (!pointer.startsWith("/")) throw pathError(pointer, 'is no JSON Pointer: it must start with "/"');
-  return pointer
-    .slice(1)
-    .split("/")
-    .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const tokens = pointer.slice(1).split("/");
+  return pointer.includes("~") ? tokens.map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~")) : tokens;
 }
 
 /** The value at a path, or `undefined` when there is none. */

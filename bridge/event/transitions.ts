@@ -3,15 +3,9 @@
  * when, and which conditions changed their status.
  * Source: Kubernetes API conventions, "Typical status properties" (conditions are a list keyed by `type`).
  */
-import { z } from "zod";
 import type { KubeObject } from "../kube/kube-object.ts";
-import {
-  type Change,
-  type ConditionTransition,
-  type PhaseTransition,
-  Reconciliation,
-  type Terminating,
-} from "./change.ts";
+import type { Change, ConditionTransition, PhaseTransition, Reconciliation, Terminating } from "./change.ts";
+import { isTimestamp } from "./envelope.ts";
 import { parseFieldPath, type Segments, valueAt } from "./field-path.ts";
 
 /** Where the phase of an object stands: a path, or the status of one of its conditions. */
@@ -33,15 +27,17 @@ export interface PastPhase {
 
 const CONDITION_PREFIX = "condition:";
 
+const OBSERVED_GENERATION = ["status", "observedGeneration"];
+const CONDITIONS = ["status", "conditions"];
+
 /** One entry of `status.conditions`, as far as we read it. */
-const Condition = z.object({
-  type: z.string(),
-  status: z.string(),
-  reason: z.string().nullish(),
-  message: z.string().nullish(),
-  lastTransitionTime: z.string().nullish(),
-});
-type Condition = z.infer<typeof Condition>;
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string | null;
+  readonly message?: string | null;
+  readonly lastTransitionTime?: string | null;
+}
 
 /** Reads `status.phase` (any path) or `condition:Ready`. Throws an Error that names the two forms. */
 export function parsePhaseSource(text: string): PhaseSource {
@@ -73,7 +69,8 @@ export function phaseOf(
       const condition = conditionsOf(object).get(source.condition);
       if (condition === undefined) return undefined;
       const told = before?.name === condition.status ? before.since : undefined;
-      const since = condition.lastTransitionTime ?? told ?? at;
+      const written = condition.lastTransitionTime ?? "";
+      const since = isTimestamp(written) ? written : (told ?? at);
       return { name: condition.status, since };
     }
     default:
@@ -140,21 +137,30 @@ export function terminatingTransition(before: KubeObject | null, after: KubeObje
 /** How far the controller is, as its status says; `undefined` when it does not say. */
 export function reconciliationOf(object: KubeObject): Reconciliation | undefined {
   const { generation } = object.metadata;
-  const told = valueAt(object, ["status", "observedGeneration"]);
+  const told = valueAt(object, OBSERVED_GENERATION);
   const observedGeneration = typeof told === "string" ? Number(told) : told; // Argo Rollouts writes it as text
-  const found = Reconciliation.safeParse({ generation, observedGeneration });
-  return found.data;
+  if (!Number.isSafeInteger(generation) || !Number.isSafeInteger(observedGeneration)) return undefined;
+  return { generation, observedGeneration } as Reconciliation;
 }
 
 function conditionsOf(object: KubeObject): Map<string, Condition> {
-  const list = valueAt(object, ["status", "conditions"]);
+  const list = valueAt(object, CONDITIONS);
   const conditions = new Map<string, Condition>();
   if (!Array.isArray(list)) return conditions;
-  for (const entry of list) {
-    const condition = Condition.safeParse(entry);
-    if (condition.success) conditions.set(condition.data.type, condition.data);
-  }
+  for (const entry of list) if (isCondition(entry)) conditions.set(entry.type, entry);
   return conditions;
+}
+
+/** Checked by hand: this is asked of every event, several times. */
+function isCondition(entry: unknown): entry is Condition {
+  if (entry === null || typeof entry !== "object") return false;
+  const { type, status, reason, message, lastTransitionTime } = entry as Readonly<Record<string, unknown>>;
+  if (typeof type !== "string" || typeof status !== "string") return false;
+  return isText(reason) && isText(message) && isText(lastTransitionTime);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string" || value === undefined || value === null;
 }
 
 /** Whole seconds from one RFC 3339 time to another, never negative; `null` when either cannot be read. */

@@ -234,6 +234,11 @@ describe("an event", () => {
     assert.equal(sealed({ object }).payload, sealed({ object }).payload);
   });
 
+  test("whose object tells no time that can be read has the time when it was seen", () => {
+    const object = database("101", { spec: {} }, { creationTimestamp: "some day" });
+    assert.equal(sealed({ op: "created", object, before: undefined }).envelope.time, "2026-03-01T12:00:00.250Z");
+  });
+
   test("is a valid CloudEvent for the official SDK, in structured mode", () => {
     const { payload } = sealed({ object: database("101", { spec: { replicas: 4 } }) });
     const event = HTTP.toEvent({ headers: { "content-type": "application/cloudevents+json" }, body: payload });

@@ -43,6 +43,12 @@ describe("the phase of an object", () => {
       expected: { name: "False", since: "2026-03-01T11:00:00Z" },
     },
     {
+      name: "has held since it was seen when the condition's own time is none, so that the event can be read",
+      source: "condition:Ready",
+      status: { conditions: [ready("False", "yesterday")] },
+      expected: { name: "False", since: AT },
+    },
+    {
       name: "is none when the condition is missing",
       source: "condition:Ready",
       status: { conditions: [] },
