@@ -147,9 +147,9 @@ function untilLost({ signal }: Leadership): Promise<never> {
 /** Asks the clock before each event: after a pause, what was read before it comes up before any timer does. */
 function whileLeading(sink: Sink, leadership: Leadership): Sink {
   return {
-    async publish(...publishing) {
+    publish(...publishing) {
       leadership.check();
-      return await sink.publish(...publishing);
+      return sink.publish(...publishing);
     },
   };
 }

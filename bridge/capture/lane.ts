@@ -19,39 +19,43 @@ export function createLanes(tasksMax: number, bytesMax = Number.POSITIVE_INFINIT
   let size = 0;
   let bytesUsed = 0;
   let failure: { readonly error: unknown } | undefined;
-  let changed = Promise.withResolvers<void>();
+  /** Made when somebody waits for it. */
+  let changed: PromiseWithResolvers<void> | undefined;
 
-  const settle = (bytes: number) => {
-    size--;
-    bytesUsed -= bytes;
-    changed.resolve();
-    changed = Promise.withResolvers<void>();
-  };
-  const run = async (before: Promise<void> | undefined, task: () => Promise<void>) => {
-    await before;
+  const run = async (key: string, task: () => Promise<void>, bytes: number) => {
+    const before = tails.get(key);
+    if (before !== undefined) await before;
     try {
       if (failure === undefined) await task();
     } catch (error) {
       failure ??= { error };
     }
+    size--;
+    bytesUsed -= bytes;
+    changed?.resolve();
+    changed = undefined;
   };
   const until = async (condition: () => boolean) => {
-    while (!condition() && failure === undefined) await changed.promise;
+    while (!condition() && failure === undefined) {
+      changed ??= Promise.withResolvers<void>();
+      await changed.promise;
+    }
     if (failure !== undefined) throw failure.error;
   };
+  const hasRoom = (bytes: number) => size === 0 || (size < tasksMax && bytesUsed + bytes <= bytesMax);
   return {
     get size() {
       return size;
     },
     async enqueue(key, task, bytes = 0) {
-      await until(() => size === 0 || (size < tasksMax && bytesUsed + bytes <= bytesMax));
+      if (failure !== undefined || !hasRoom(bytes)) await until(() => hasRoom(bytes));
       size++;
       bytesUsed += bytes;
-      const tail = run(tails.get(key), task).finally(() => {
-        if (tails.get(key) === tail) tails.delete(key);
-        settle(bytes);
-      });
+      const tail = run(key, task, bytes);
       tails.set(key, tail);
+      void tail.then(() => {
+        if (tails.get(key) === tail) tails.delete(key);
+      });
     },
     idle: () => until(() => size === 0),
   };

@@ -3,7 +3,7 @@
  * publishes it behind the fence, until there is nothing more to tell. When the log turns out to know better (another leader, an
  * earlier life of this process), its word is taken over and the decision made again, never the other way round.
  */
-import { createBackoff, REFLECTOR_BACKOFF } from "../backoff.ts";
+import { type Backoff, createBackoff, REFLECTOR_BACKOFF } from "../backoff.ts";
 import { type Decision, decide, type Sighting, versionOf } from "../event/occurrence.ts";
 import { type ObservedState, type SealedEvent, seal } from "../event/seal.ts";
 import type { ApiServer } from "../kube/api-server.ts";
@@ -73,7 +73,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   let toldAtMs = Number.NEGATIVE_INFINITY;
 
   const publish = async (object: string, sighting: Sighting) => {
-    const backoff = createBackoff(REFLECTOR_BACKOFF);
+    let backoff: Backoff | undefined;
     for (let round = 1; ; round++) {
       const decision = decide(store.get(object), sighting);
       if (decision === undefined) return;
@@ -83,12 +83,14 @@ export function createPublisher(options: PublisherOptions): Publisher {
         { object, round, op: decision.op },
         "the log keeps changing under this object: is another bridge capturing it?",
       );
+      backoff ??= createBackoff(REFLECTOR_BACKOFF);
       await backoff.wait(deadline);
     }
   };
   const publishNext = async (object: string, sighting: Sighting, decision: Decision) => {
     const known = store.get(object);
-    const last = known === undefined || known.absence ? NO_STATE : await lastState(object, known);
+    const asked = lastState(object, known);
+    const last = asked instanceof Promise ? await asked : asked;
     if (known !== undefined && !known.absence && last.before === undefined) return await adopt(object);
     const seenAtMs = Date.now();
     const decided = last.isLost ? withoutBefore(decision) : decision;
@@ -119,9 +121,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
     store.delete(object);
     if (last !== undefined) store.set(object, last.known);
   };
-  const lastState = async (object: string, { sequence }: KnownObject): Promise<LastState> => {
-    const cached = store.stateOf(object);
-    if (cached !== undefined) return { before: cached, isLost: false };
+  /** Without a promise where it is in memory, as it mostly is. */
+  const lastState = (object: string, known: KnownObject | undefined): LastState | Promise<LastState> => {
+    if (known === undefined || known.absence) return NO_STATE;
+    const before = store.stateOf(object);
+    return before === undefined ? loggedState(object, known) : { before, isLost: false };
+  };
+  const loggedState = async (object: string, { sequence }: KnownObject): Promise<LastState> => {
     const logged = await answerOf(() => log.eventAt(sequence));
     if (logged?.envelope === undefined) return NO_STATE;
     const { envelope } = logged;

@@ -100,7 +100,7 @@ export function openEventLog(jetStream: JetStream): EventLog {
       const { object } = (await openEnvelope(jetStream, envelope)).data;
       return { object: redaction?.project(object) ?? object, phase: phaseIn(envelope) };
     },
-    async append(object, event, expected, again) {
+    append(object, event, expected, again) {
       const headers = {
         "content-type": CLOUDEVENTS_JSON,
         "Nats-Msg-Id": again === undefined ? event.id : `${event.id}${AGAIN}${expected}`,
@@ -108,9 +108,11 @@ export function openEventLog(jetStream: JetStream): EventLog {
         "Nats-Expected-Last-Subject-Sequence": String(expected),
         "Nats-Expected-Last-Subject-Sequence-Subject": `${object}.>`,
       };
-      const fits = isWithin(jetStream.payloadBytesMax, event.payload, headers);
-      const payload = fits ? event.payload : await referToData(jetStream, object, event);
-      return await jetStream.publish(event.subject, payload, headers);
+      if (isWithin(jetStream.payloadBytesMax, event.payload, headers))
+        return jetStream.publish(event.subject, event.payload, headers);
+      return referToData(jetStream, object, event).then((payload) =>
+        jetStream.publish(event.subject, payload, headers),
+      );
     },
     async purge(object, sequence) {
       // To the server, 0 is no limit: it would remove everything of the object.

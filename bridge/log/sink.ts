@@ -4,7 +4,7 @@
  * NATS is away, or the stream is full, it waits, and so does everything behind it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { createBackoff } from "../backoff.ts";
+import { type Backoff, createBackoff } from "../backoff.ts";
 import type { SealedEvent } from "../event/seal.ts";
 import type { Logger } from "../logger.ts";
 import type { JetStream } from "../nats/jetstream.ts";
@@ -65,7 +65,7 @@ export function createSink(
     return duplicate === true ? { type: "conflict", last } : { type: "stored", sequence: seq };
   };
   const insist = async (object: string, event: SealedEvent, expected: number, signal: AbortSignal) => {
-    const backoff = createBackoff(RETRY);
+    let backoff: Backoff | undefined;
     let waits = false;
     try {
       for (;;) {
@@ -83,6 +83,7 @@ export function createSink(
           }
           tell.trouble(event, error as Error, waitingForRoom);
           onTrouble(error as Error);
+          backoff ??= createBackoff(RETRY);
           await backoff.wait(signal);
           await jetStream.whenConnected(signal);
         }

@@ -316,7 +316,8 @@ function readAnswer<T>(reply: NatsMessage, subject: string): T {
   if (reply.status === 503) {
     throw new JetStreamApiError(`nobody answers ${subject}: no stream takes it, or JetStream is off`, 503, 0);
   }
-  const answer = JSON.parse(Buffer.from(reply.data).toString("utf8")) as {
+  const { buffer, byteOffset, length } = reply.data;
+  const answer = JSON.parse(Buffer.from(buffer, byteOffset, length).toString("utf8")) as {
     error?: { code: number; err_code?: number; description: string };
   };
   if (answer.error !== undefined) {
