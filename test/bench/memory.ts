@@ -3,7 +3,7 @@
  * the embedded API server (which takes 100,000 objects in minutes where etcd takes many more), and is measured from outside: its
  * resident memory at the end of each phase and the most of it during the phase, as Linux counts them (VmRSS, VmHWM).
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -13,12 +13,13 @@ import { EVENTS_STREAM } from "../../bridge/nats/stream.ts";
 import { build } from "../../build.ts";
 import { startEmbeddedKube } from "../../cli/embedded/embedded.ts";
 import { createDataFolder } from "../kit/data-folder.ts";
-import { databaseCrd, databasePath } from "../kit/database-crd.ts";
+import { databasePath } from "../kit/database-crd.ts";
 import { kubeClient } from "../kit/kube-client.ts";
 import { startNats } from "../kit/nats-server.ts";
 import { type ServerProcess, startServer } from "../kit/server-process.ts";
 import { until } from "../kit/until.ts";
-import { NAMESPACES, objectAt } from "./object.ts";
+import { freeCrd, NAMESPACES, objectAt } from "./object.ts";
+import { forgetPeak, residentBytes } from "./process-meter.ts";
 
 const HELP = `Usage: node test/bench/memory.ts [--objects 100000] [--kilobytes 2] [--changes 10000] [--away 30] [--idle 15]
 
@@ -155,35 +156,24 @@ async function openStage(objectBytes: number) {
 
 /** Tells what the start took, and how to measure what comes after it. */
 function measured(server: ServerProcess, start: string) {
-  const bytesOf = (field: "VmRSS" | "VmHWM") => {
-    const status = readFileSync(`/proc/${server.pid}/status`, "utf8");
-    return 1024 * Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);
-  };
+  const pid = server.pid ?? 0;
   const tellMemory = (what: string, ms: number) => {
     tell(
       what,
       (ms / 1000).toFixed(1),
-      ...[bytesOf("VmRSS"), bytesOf("VmHWM")].map((bytes) => String(Math.round(bytes / MIB))),
+      ...[residentBytes(pid, "VmRSS"), residentBytes(pid, "VmHWM")].map((bytes) => String(Math.round(bytes / MIB))),
     );
   };
   tellMemory(start, server.startMs);
   return {
     async phase(what: string, run: () => Promise<unknown>) {
-      writeFileSync(`/proc/${server.pid}/clear_refs`, "5"); // the peak counts from here (proc_pid_clear_refs(5))
+      forgetPeak(pid);
       const startedMs = performance.now();
       await run();
       tellMemory(what, performance.now() - startedMs);
     },
     stop: server.stop,
   };
-}
-
-/** The kind of our tests, without a schema, so that objects can be of any size. */
-function freeCrd() {
-  const crd = structuredClone(databaseCrd);
-  const openAPIV3Schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
-  const versions = [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema } }];
-  return { ...crd, spec: { ...crd.spec, versions } };
 }
 
 async function eachOf(count: number, done: string, act: (index: number) => Promise<void>): Promise<void> {

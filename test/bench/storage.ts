@@ -3,8 +3,6 @@
  * way (difference, CloudEvent, fence) into a real nats-server, and prints bytes per million events: as JSON, and on disk; and
  * what the server has in memory for them.
  */
-import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { pathSet } from "../../bridge/event/path-set.ts";
@@ -17,6 +15,7 @@ import { NatsSettings } from "../../bridge/nats/nats-settings.ts";
 import { EVENTS_STREAM, ensureStream, eventsStream, StreamSettings } from "../../bridge/nats/stream.ts";
 import { type NatsServer, startNats } from "../kit/nats-server.ts";
 import { objectAt } from "./object.ts";
+import { bytesBelow } from "./process-meter.ts";
 
 const HELP = `Usage: node test/bench/storage.ts [--objects 5000] [--changes 20] [--kilobytes 2] [--compression none]
 
@@ -106,10 +105,4 @@ async function memoryOf({ monitorUrl }: NatsServer): Promise<number> {
 
 function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1024 ** 2)} MiB`;
-}
-
-function bytesBelow(folder: string): number {
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 }

