@@ -44,7 +44,7 @@ export async function runScenarios({ scenarios, size, rounds, ...options }: RunO
   const measurements: Measurement[] = [];
   const failures: string[] = [];
   await using cleanup = new AsyncDisposableStack();
-  const { stage, notBuilt, facts } = await openStage({ size, ...options }, cleanup);
+  const { stage, notBuilt, facts } = await openStage({ size, only: peersFor(scenarios), ...options }, cleanup);
   for (const scenario of scenarios) {
     const startedAt = performance.now();
     const { name } = scenario;
@@ -53,7 +53,7 @@ export async function runScenarios({ scenarios, size, rounds, ...options }: RunO
     await using open = await scenario.open({ ...stage, progress });
     for (let index = 0; index < rounds; index++) {
       where = `${name}, round ${index + 1} of ${rounds}`;
-      const first = index % stage.peers.length;
+      const first = index % Math.max(1, stage.peers.length);
       const round: Round = {
         index,
         peers: [...stage.peers.slice(first), ...stage.peers.slice(0, first)],
@@ -75,27 +75,29 @@ export async function runScenarios({ scenarios, size, rounds, ...options }: RunO
   return { measurements, notBuilt, failures, facts };
 }
 
+function peersFor(scenarios: readonly Scenario[]): readonly PeerName[] {
+  if (scenarios.some(({ needs }) => needs === "all peers")) return PEER_NAMES;
+  return scenarios.some(({ needs }) => needs === "our bundle") ? ["us"] : [];
+}
+
 function seconds(startedAt: number): string {
   return ((performance.now() - startedAt) / 1000).toFixed(1);
 }
 
 interface StageOptions {
   readonly size: Size;
-  /** Only these peers; left out: all. */
-  readonly only?: readonly PeerName[];
+  /** Only these peers are built. */
+  readonly only: readonly PeerName[];
   readonly bundle?: string | undefined;
   readonly progress: (text: string) => void;
 }
 
 /** Starts what all share; `cleanup` ends it. */
-export async function openStage(
-  { size, progress, only = PEER_NAMES, ...options }: StageOptions,
-  cleanup: AsyncDisposableStack,
-) {
+export async function openStage({ size, progress, only, ...options }: StageOptions, cleanup: AsyncDisposableStack) {
   const folder = createDataFolder("bench");
   cleanup.defer(folder.remove);
   const bundle = options.bundle ?? join(folder.path, "dist");
-  if (options.bundle === undefined) {
+  if (options.bundle === undefined && only.includes("us")) {
     progress("the bundle is built");
     await build(bundle);
   }

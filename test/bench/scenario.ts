@@ -44,5 +44,7 @@ export interface Scenario {
   readonly name: string;
   /** A sentence for `--help`. */
   readonly about: string;
+  /** What has to be built for it. */
+  readonly needs: "all peers" | "our bundle" | "nothing";
   open(stage: Stage): Promise<OpenScenario>;
 }

@@ -10,7 +10,7 @@ import { cpuUsOf } from "../process-meter.ts";
 import type { Scenario } from "../scenario.ts";
 import { eventsBehind, lastSequence, tallyOf, untilStored } from "../stored.ts";
 
-const SIZES = { quick: { objects: 200, updates: 1_000 }, full: { objects: 5_000, updates: 20_000 } } as const;
+const SIZES = { quick: { objects: 200, updates: 600 }, full: { objects: 5_000, updates: 20_000 } } as const;
 const GROUP = "capture.bench.example.com";
 const PROGRESS_WRITES = 1_000;
 
@@ -18,6 +18,7 @@ const PROGRESS_WRITES = 1_000;
 export const capture: Scenario = {
   name: "capture",
   about: "processor time per event, lost and doubled, while a real kube-apiserver takes updates as fast as it can",
+  needs: "all peers",
   async open(stage) {
     const { jetStream, nats } = stage;
     const { objects, updates } = SIZES[stage.size];
@@ -46,6 +47,7 @@ export const capture: Scenario = {
             await untilStored(jetStream, peer, sequence + updates);
             const spentUs = cpuUsOf(process.pid) - cpuUs;
             const count = (await lastSequence(jetStream, peer)) - sequence;
+            if (count === 0) throw new Error(`${peer.name} has stored nothing: ${process.log()}`);
             tell(work, "CPU", "µs CPU/event", peer.name, spentUs / count);
             const { lost, doubled } = tallyOf(await eventsBehind(jetStream, peer, sequence), written);
             tell(work, "lost", "count", peer.name, lost);

@@ -18,6 +18,7 @@ const BYTES = 2 * 1024;
 export const drain: Scenario = {
   name: "drain",
   about: "events per second and processor time, from a backlog that is there at the start",
+  needs: "all peers",
   async open(stage) {
     const { objects, backlog } = SIZES[stage.size];
     const work = `${grouped(backlog)} events of 2 KB objects`;

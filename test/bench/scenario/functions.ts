@@ -42,6 +42,7 @@ interface Subscription {
 export const functions: Scenario = {
   name: "functions",
   about: "events a second through filter, step and acknowledgement; a fleet; waking up; memory of an idle process",
+  needs: "our bundle",
   async open(stage) {
     const { events, idleMs } = SIZES[stage.size];
     return {

@@ -10,18 +10,20 @@ import type { Scenario } from "../scenario.ts";
 import { percentile } from "../statistics.ts";
 import { eventsBehind, untilStored } from "../stored.ts";
 
-const SIZES = { quick: { objects: [200], seconds: 3 }, full: { objects: [1_000, 50_000], seconds: 20 } } as const;
+const SIZES = {
+  quick: { objects: [200], seconds: 2, warmUp: 100 },
+  full: { objects: [1_000, 50_000], seconds: 20, warmUp: 1_000 },
+} as const;
 const WRITES_PER_SECOND = 200;
-/** What runs in for the first time is compiled, and connections are opened. */
-const WARM_UP_WRITES = 200;
 
 /** The scenario. */
 export const latency: Scenario = {
   name: "latency",
   about: `from a write's answer to its message, at ${WRITES_PER_SECOND} writes a second on a real kube-apiserver`,
+  needs: "all peers",
   async open(stage) {
     const { jetStream, nats } = stage;
-    const { objects: counts, seconds } = SIZES[stage.size];
+    const { objects: counts, seconds, warmUp } = SIZES[stage.size];
     const kube = await stage.kube();
     const groupOf = (objects: number) => `latency${objects}.bench.example.com`;
     const collections: (readonly [number, Collection])[] = [];
@@ -32,8 +34,8 @@ export const latency: Scenario = {
       await using process = startPeer(peer, task);
       await process.synced;
       await untilStored(jetStream, peer, objects);
-      await writeEvenly(collection, WARM_UP_WRITES);
-      const before = await untilStored(jetStream, peer, objects + WARM_UP_WRITES);
+      await writeEvenly(collection, warmUp); // what runs for the first time is compiled then
+      const before = await untilStored(jetStream, peer, objects + warmUp);
       const writes = await writeEvenly(collection, seconds * WRITES_PER_SECOND);
       await untilStored(jetStream, peer, before + writes.length);
       const stored = new Map<string, number>();

@@ -28,6 +28,7 @@ const MIB = 1024 ** 2;
 export const start: Scenario = {
   name: "start",
   about: "time, requests, bytes and memory until everything that is there is stored; first ever, and after a restart",
+  needs: "all peers",
   async open(stage) {
     return {
       async round({ peers, tell, attempt }) {
