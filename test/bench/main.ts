@@ -104,9 +104,10 @@ function selected(only: string | undefined): readonly Scenario[] {
   });
 }
 
-function checkNumber(option: string, value: string | undefined): void {
-  if (value === undefined || Number(value) > 0) return;
-  throw new Error(`--${option} ${value}: expected a number greater than 0`);
+function checkNumber(option: "rounds" | "minutes", value = "1"): void {
+  const [isRight, expected] =
+    option === "rounds" ? [/^[1-9]\d*$/.test(value), "a whole number"] : [Number(value) > 0, "a number"];
+  if (!isRight) throw new Error(`--${option} ${value}: expected ${expected} greater than 0`);
 }
 
 function reportOf({ measurements, notBuilt, failures, facts }: RunResult): string {
