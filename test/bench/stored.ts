@@ -19,8 +19,10 @@ export interface Tally {
   readonly doubled: number;
 }
 
-/** A peer that has stored nothing for so long has lost what is missing. */
+/** A peer that stores nothing more for so long has lost what is missing. */
 const STALL_MS = 15_000;
+/** One that has just been started may first read a list of all objects. */
+const FIRST_MS_MAX = 90_000;
 const POLL_MS = 10;
 const NS_PER_MS = 1_000_000n;
 /** The time is the seventh token of an acknowledgement's subject, the ninth where a domain and an account stand in front (ADR-15). */
@@ -32,21 +34,25 @@ export async function lastSequence(jetStream: JetStream, { stream }: Peer): Prom
   return (await unlessMissing("stream", info))?.state.last_seq ?? 0;
 }
 
-/** Resolves with the sequence once it is `expected`, or when nothing has come for 15 seconds. `look` is called with each one that is seen. */
+/**
+ * Resolves with the sequence once it is `expected`, or when nothing more has come for 15 seconds, nothing at all for 90. `look` is called with each
+ * one that is seen.
+ */
 export async function untilStored(
   jetStream: JetStream,
   peer: Peer,
   expected: number,
   look: (sequence: number) => void = () => undefined,
 ): Promise<number> {
-  let last = await lastSequence(jetStream, peer);
+  const before = await lastSequence(jetStream, peer);
+  let last = before;
   let changedAt = performance.now();
   const isDone = async () => {
     const sequence = await lastSequence(jetStream, peer);
     if (sequence !== last) changedAt = performance.now();
     last = sequence;
     look(sequence);
-    return sequence >= expected || performance.now() - changedAt > STALL_MS;
+    return sequence >= expected || performance.now() - changedAt > (sequence === before ? FIRST_MS_MAX : STALL_MS);
   };
   await until(isDone, { waitMsMax: Number.POSITIVE_INFINITY, pollMs: POLL_MS });
   return last;
