@@ -20,8 +20,8 @@ const RUN_IN = 0.3;
 /** So many windows of the rest: a test on fewer says nothing. */
 const WINDOWS = 20;
 const MIB = 1024 ** 2;
-/** A process of a bridge is restarted by an upgrade before this adds up to its limit. */
-const NEGLIGIBLE_PER_HOUR = 6 * MIB;
+/** 14 bytes an event at this rate: less than anything that would be kept of one by mistake. */
+const NEGLIGIBLE_PER_HOUR = 24 * MIB;
 const PROGRESS_SAMPLES = 15;
 
 /** What came of it. */
@@ -62,7 +62,7 @@ export async function soak(
   const text =
     `${written} writes of ${OBJECTS} objects in ${seconds} s, ${published} events published, ${(cpuUsOf(bridge.pid) / 1e6).toFixed(1)} s of CPU\n` +
     `held memory: ${mib(first)} MiB after running in, ${mib(last)} MiB at the end; ` +
-    `slope ${mib(drift.perHour)} MiB an hour (median of all pairs), z = ${drift.z.toFixed(2)}\n` +
+    `slope ${mib(drift.perHour)} MiB an hour, ${(drift.perHour / 3600 / WRITES_PER_SECOND).toFixed(1)} bytes an event (median of all pairs), z = ${drift.z.toFixed(2)}\n` +
     `${drift.rises ? "it RISES" : "it does not rise"} (a rise has z above 2.33 and more than ${mib(NEGLIGIBLE_PER_HOUR)} MiB an hour)\n`;
   return { rises: drift.rises, text };
 }

@@ -44,7 +44,7 @@ export const TARGETS: readonly Target[] = [
     ...{ against: "floor", atMost: 1 },
   },
   {
-    ...{ scenario: "start", work: /^100,000 objects of 2 KB$/, measure: "first: RSS when all is stored" },
+    ...{ scenario: "start", work: /^100,000 objects of 2 KB$/, measure: "first: RSS in step" },
     ...{ promise: "at most a quarter of the floor's memory", against: "floor", atMost: 0.25 },
   },
   {

@@ -29,7 +29,7 @@ export const latency: Scenario = {
     const collections: (readonly [number, Collection])[] = [];
     for (const objects of counts)
       collections.push([objects, await openCollection(stage, kube, groupOf(objects), objects)]);
-    const latencies = async (peer: Peer, objects: number, collection: Collection): Promise<number[]> => {
+    const latencies = async (peer: Peer, objects: number, collection: Collection) => {
       const task = { kubeconfigPath: kube.kubeconfigPath, natsUrl: nats.url, group: groupOf(objects) };
       await using process = startPeer(peer, task);
       await process.synced;
@@ -42,10 +42,15 @@ export const latency: Scenario = {
       for (const { key, storedAtMs } of await eventsBehind(jetStream, peer, before)) stored.set(key, storedAtMs);
       const missing = writes.filter(({ key }) => !stored.has(key)).length;
       if (missing > 0) stage.progress(`${peer.name} has lost ${missing} of ${writes.length} writes`);
-      return writes.flatMap(({ key, acknowledgedAtMs }) => {
-        const at = stored.get(key);
-        return at === undefined ? [] : [at - acknowledgedAtMs];
-      });
+      const sorted = writes
+        .flatMap(({ key, acknowledgedAtMs }) => {
+          const at = stored.get(key);
+          return at === undefined ? [] : [at - acknowledgedAtMs];
+        })
+        .toSorted((one, other) => one - other);
+      const acknowledged = writes.map(({ acknowledgedAtMs }) => acknowledgedAtMs).toSorted((one, other) => one - other);
+      const rate = writes.length / (((acknowledged.at(-1) ?? 0) - (acknowledged[0] ?? 0)) / 1000);
+      return { sorted, rate };
     };
     return {
       async round({ peers, tell, attempt }) {
@@ -54,11 +59,12 @@ export const latency: Scenario = {
             await attempt(peer, async () => {
               stage.progress(`${peer.name}, ${objects} objects`);
               await resetStreams(jetStream, peers);
-              const sorted = (await latencies(peer, objects, collection)).toSorted((one, other) => one - other);
+              const { sorted, rate } = await latencies(peer, objects, collection);
               const work = `${grouped(objects)} objects`;
               tell(work, "p50", "ms", peer.name, percentile(sorted, 50));
               tell(work, "p99", "ms", peer.name, percentile(sorted, 99));
               tell(work, "max", "ms", peer.name, percentile(sorted, 100));
+              tell(work, "writes", "events/s", peer.name, rate); // less than asked for: the API server was the limit
             });
       },
       async [Symbol.asyncDispose]() {},
