@@ -15,16 +15,10 @@ import {
   readLetters,
   type StoredLetter,
 } from "#kit";
-import {
-  DeadLetterError,
-  type LetterFilter,
-  missing,
-  type ServerOptions,
-  selectLetters,
-  withNats,
-} from "./dead-letters-selection.ts";
+import { DeadLetterError, type LetterFilter, missing, selectLetters, withLetters } from "./dead-letters-selection.ts";
 import { letterTable } from "./dead-letters-text.ts";
 import { count } from "./doctor/check.ts";
+import type { ServerOptions } from "./event-log.ts";
 import { confirm, paint, print, report } from "./terminal.ts";
 
 /** Which letters to change: by their numbers, or all that the filter names. */
@@ -41,7 +35,7 @@ export async function retryCommand(
   numbers: readonly number[],
   options: ServerOptions & Chosen & { readonly wait?: number },
 ): Promise<void> {
-  await withNats(options, async (jetStream, signal) => {
+  await withLetters(options, async (jetStream, signal) => {
     const { letters, absent } = await chosen(jetStream, numbers, options, signal);
     await ensureRetries(jetStream);
     const ordered: StoredLetter[] = [];
@@ -64,7 +58,7 @@ export async function dropCommand(
   numbers: readonly number[],
   options: ServerOptions & Chosen & { readonly yes?: true },
 ): Promise<void> {
-  await withNats(options, async (jetStream, signal) => {
+  await withLetters(options, async (jetStream, signal) => {
     const { letters, absent } = await chosen(jetStream, numbers, options, signal);
     if (absent > 0) process.exitCode = EXIT_FAILED;
     if (letters.length === 0) return;

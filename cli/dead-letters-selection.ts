@@ -1,21 +1,9 @@
 /**
  * What all of `cr-reactor dead-letters` begins with: NATS, and which letters are meant.
  */
-import {
-  connectJetStream,
-  type JetStream,
-  JetStreamApiError,
-  NatsSettings,
-  parseObjectSubject,
-  resolveNatsSettings,
-} from "#contract";
+import { type JetStream, parseObjectSubject } from "#contract";
 import { readLetters, type StoredLetter } from "#kit";
-import { stopSignal } from "./terminal.ts";
-
-/** Where NATS is. */
-export interface ServerOptions {
-  readonly server?: readonly string[];
-}
+import { type ServerOptions, withNats } from "./event-log.ts";
 
 /** Which letters. */
 export interface LetterFilter {
@@ -33,25 +21,19 @@ export class DeadLetterError extends Error {
 }
 
 /** Connects, works, and turns a missing stream into a sentence. */
-export async function withNats(
-  { server }: ServerOptions,
+export async function withLetters(
+  options: ServerOptions,
   work: (jetStream: JetStream, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const signal = stopSignal();
-  const settings = resolveNatsSettings(NatsSettings.parse(server ? { servers: server } : {}));
-  const jetStream = await connectJetStream(settings, "cr-reactor dead-letters");
-  try {
+  const noLetters = (cause: unknown) =>
+    new DeadLetterError(
+      "there is no stream CR_DEAD_LETTERS on this NATS: it is made when functions first run (cr-reactor run); is this the right server?",
+      { cause },
+    );
+  await withNats(options, "dead-letters", noLetters, async (jetStream, signal) => {
     await work(jetStream, signal);
     signal.throwIfAborted();
-  } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.status !== 404) throw error;
-    throw new DeadLetterError(
-      "there is no stream CR_DEAD_LETTERS on this NATS: it is made when functions first run (cr-reactor run); is this the right server?",
-      { cause: error },
-    );
-  } finally {
-    await jetStream.close();
-  }
+  });
 }
 
 /** The letters that a filter names, oldest first. */

@@ -3,21 +3,15 @@
  */
 import { BlobLostError, type JetStream, MalformedEventError, readEvent } from "#contract";
 import { eventOf, findLetter, keptSteps, orderedRetries, type StoredLetter, type WholeLetter } from "#kit";
-import {
-  DeadLetterError,
-  type LetterFilter,
-  missing,
-  type ServerOptions,
-  selectLetters,
-  withNats,
-} from "./dead-letters-selection.ts";
+import { DeadLetterError, type LetterFilter, missing, selectLetters, withLetters } from "./dead-letters-selection.ts";
 import { type LetterStory, letterTable, renderLetter } from "./dead-letters-text.ts";
 import { count } from "./doctor/check.ts";
+import type { ServerOptions } from "./event-log.ts";
 import { print, report } from "./terminal.ts";
 
 /** Prints the letters, oldest first. */
 export async function listCommand(options: ServerOptions & LetterFilter & { readonly json?: true }): Promise<void> {
-  await withNats(options, async (jetStream, signal) => {
+  await withLetters(options, async (jetStream, signal) => {
     const letters = await selectLetters(jetStream, options, signal);
     if (options.json) for (const each of letters) print(JSON.stringify(asJson(each)));
     else {
@@ -31,7 +25,7 @@ export async function listCommand(options: ServerOptions & LetterFilter & { read
 
 /** Prints one letter with all that is known. */
 export async function showCommand(number: number, options: ServerOptions & { readonly json?: true }): Promise<void> {
-  await withNats(options, async (jetStream, signal) => {
+  await withLetters(options, async (jetStream, signal) => {
     const letter = await findLetter(jetStream, number);
     if (letter === undefined) throw new DeadLetterError(missing(number));
     const story = await storyOf(jetStream, letter, signal);

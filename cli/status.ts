@@ -1,7 +1,7 @@
 /**
  * `cr-reactor status`: is everything all right?
  */
-import { type ServerOptions, withNats } from "./dead-letters-selection.ts";
+import { type ServerOptions, withLog } from "./event-log.ts";
 import { renderStatus } from "./status-text.ts";
 import { surveySystem } from "./system-status.ts";
 import { print } from "./terminal.ts";
@@ -15,7 +15,7 @@ export interface StatusOptions extends ServerOptions {
 
 /** Prints it; the exit code is 1 when something is not all right. */
 export async function statusCommand({ url = [], json, ...server }: StatusOptions): Promise<void> {
-  await withNats(server, async (jetStream, signal) => {
+  await withLog(server, "status", async (jetStream, signal) => {
     const status = await surveySystem(jetStream, url, signal);
     print(json ? JSON.stringify(status, null, 2) : renderStatus(status));
     if (!status.ok) process.exitCode = 1;

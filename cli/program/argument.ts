@@ -12,6 +12,17 @@ export const NATS_SERVER = [
   "NATS servers (default: NATS_URL, else nats://127.0.0.1:4222)",
 ] as const;
 
+/** Which events: each for `option(…)` or `new Option(…)`. */
+export const FILTER = [
+  "--filter <filter>",
+  "only what matches this filter, in the language of subscriptions: '{ phase: { to: Failed } }'",
+] as const;
+export const SUBSCRIPTION = [
+  "--subscription <name>",
+  "only what this subscription asks for, as its processes have recorded it in NATS",
+] as const;
+export const SUBSCRIPTIONS = ["-s, --subscriptions <file>", "with --subscription: as this file has it (YAML)"] as const;
+
 export function parseLetter(text: string): number {
   if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError("Expected a number of the list.");
   return Number(text);

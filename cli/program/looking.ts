@@ -1,6 +1,6 @@
 /** What happens, and why: the log, the subscriptions, and how they all are. */
 import { type Command, Option } from "commander";
-import { NATS_SERVER, parseCount, parseDuration, parseShown } from "./argument.ts";
+import { FILTER, NATS_SERVER, parseCount, parseDuration, parseShown, SUBSCRIPTION, SUBSCRIPTIONS } from "./argument.ts";
 
 /** Adds explain, tail and status. */
 export function addLooking(program: Command): void {
@@ -35,6 +35,9 @@ export function addLooking(program: Command): void {
     )
     .option("-n, --namespace <name>", "only this namespace")
     .option("--name <name>", "only the object of this name")
+    .addOption(new Option(...FILTER).conflicts("direct"))
+    .addOption(new Option(...SUBSCRIPTION).conflicts("direct"))
+    .addOption(new Option(...SUBSCRIPTIONS).conflicts("direct"))
     .option("--count <n>", "end after so many changes", parseCount)
     .option("--json", "one CloudEvent a line")
     .addOption(
@@ -54,7 +57,7 @@ export function addLooking(program: Command): void {
     .option("--existing", "with --direct: begin with the objects that are there")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ cr-reactor tail\n  $ cr-reactor tail Database -n prod --since 10m\n  $ cr-reactor tail --json | jq .data.patch\n  $ cr-reactor tail databases --direct --context kind-dev",
+      "\nExamples:\n  $ cr-reactor tail\n  $ cr-reactor tail Database -n prod --since 10m\n  $ cr-reactor tail --filter '{ phase: { to: Failed } }'\n  $ cr-reactor tail --subscription database-failed --since 1d\n  $ cr-reactor tail --json | jq .data.patch\n  $ cr-reactor tail databases --direct --context kind-dev",
     )
     .action(tail);
 

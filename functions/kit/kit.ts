@@ -57,6 +57,7 @@ export type { Incident } from "./incident/incident.ts";
 export { type Outcome, PermanentError, RetryAfterError } from "./outcome.ts";
 export { createMembership, type Membership } from "./ownership/membership.ts";
 export { consumerName } from "./ownership/partition.ts";
+export { readSubscription, type StoredSubscription, subscriptionNames } from "./ownership/stored-subscription.ts";
 export { type RunningCall, runningCall } from "./running-call.ts";
 export { checkSelection, type Mistake, schemasOf } from "./schema/check.ts";
 export { defineKind, type Kind } from "./schema/kind.ts";

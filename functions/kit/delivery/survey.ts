@@ -2,16 +2,8 @@
  * Every subscription that NATS knows of, and how it is doing, read from NATS alone: its record, its consumers, and its dead letters. For
  * whoever asks whether everything is all right.
  */
-import {
-  DEAD_LETTERS_ROOT,
-  DEAD_LETTERS_STREAM,
-  encodeToken,
-  getStored,
-  type JetStream,
-  SUBSCRIPTIONS_BUCKET,
-  unlessMissing,
-} from "#contract";
-import { SubscriptionRecord } from "../ownership/subscription-record.ts";
+import { DEAD_LETTERS_ROOT, DEAD_LETTERS_STREAM, encodeToken, type JetStream, unlessMissing } from "#contract";
+import { readRecord, subscriptionNames } from "../ownership/stored-subscription.ts";
 import { addBacklogs, type Backlog, backlogOf } from "./backlog.ts";
 import { findConsumers } from "./consumer.ts";
 
@@ -34,14 +26,10 @@ interface Subjects {
 
 /** More are asked about one after the other. */
 const IN_FLIGHT_MAX = 8;
-const STREAM = `KV_${SUBSCRIPTIONS_BUCKET}`;
-const ROOT = `$KV.${SUBSCRIPTIONS_BUCKET}.subscription.`;
 
 /** Reads it, in the order of the names; none where no functions have run yet. Throws JetStreamApiError and RequestLostError. */
 export async function surveySubscriptions(jetStream: JetStream): Promise<readonly SurveyedSubscription[]> {
-  const names = Object.keys(await subjectsOf(jetStream, STREAM, `${ROOT}>`)).map((subject) =>
-    subject.slice(ROOT.length),
-  );
+  const names = await subscriptionNames(jetStream);
   const found: SurveyedSubscription[] = [];
   for (let first = 0; first < names.length; first += IN_FLIGHT_MAX) {
     const some = names.slice(first, first + IN_FLIGHT_MAX).map((name) => surveyOne(jetStream, name));
@@ -51,8 +39,7 @@ export async function surveySubscriptions(jetStream: JetStream): Promise<readonl
 }
 
 async function surveyOne(jetStream: JetStream, name: string): Promise<SurveyedSubscription | undefined> {
-  const stored = await getStored(jetStream, STREAM, { last_by_subj: ROOT + name });
-  const record = stored && parseRecord(stored.data);
+  const record = await readRecord(jetStream, name);
   if (record === undefined) return undefined;
   const consumers = (await unlessMissing("stream", findConsumers(jetStream, name))) ?? [];
   const letters = await subjectsOf(jetStream, DEAD_LETTERS_STREAM, `${DEAD_LETTERS_ROOT}.${encodeToken(name)}.>`);
@@ -74,12 +61,4 @@ async function subjectsOf(
 ): Promise<Readonly<Record<string, number>>> {
   const asked = jetStream.api<Subjects>(`STREAM.INFO.${stream}`, { subjects_filter: filter });
   return (await unlessMissing("stream", asked))?.state.subjects ?? {};
-}
-
-function parseRecord(data: Uint8Array): SubscriptionRecord | undefined {
-  try {
-    return SubscriptionRecord.safeParse(JSON.parse(Buffer.from(data).toString("utf8"))).data;
-  } catch {
-    return undefined; // deleted, or of somebody else
-  }
 }
