@@ -84,7 +84,9 @@ export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
     `$JS.API.STREAM.MSG.GET.KV_${SCHEMAS_BUCKET}`,
     // Dead letters that are to be tried again.
     ...["STREAM.MSG.GET", "STREAM.MSG.DELETE"].map((call) => `$JS.API.${call}.${DEAD_LETTERS_STREAM}`),
-    ...["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.DELETE"].map((call) => `$JS.API.${call}.${RETRIES_STREAM}`),
+    ...["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.GET", "STREAM.MSG.DELETE"].map(
+      (call) => `$JS.API.${call}.${RETRIES_STREAM}`,
+    ),
     `$JS.API.CONSUMER.CREATE.${RETRIES_STREAM}.>`,
     `$JS.API.CONSUMER.MSG.NEXT.${RETRIES_STREAM}.*`,
     // An object's events in the log.

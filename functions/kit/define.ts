@@ -27,8 +27,10 @@ export interface FunctionContext<Config, Resource = KubeObject> {
   readonly subscription: string;
   /** 1 at first; more when it is tried again. */
   readonly attempt: number;
-  /** `<subscription>/<event id>`: the same on every try, for receivers that can tell a repetition. */
+  /** `<subscription>/<event id>`: the same on every try, for receivers that can tell a repetition. With `replay --again` `@<run>` stands behind it. */
   readonly idempotencyKey: string;
+  /** The run of `cr-reactor replay` that brings the event once more, long after it happened; `undefined` for what the log delivers. */
+  readonly replay?: string | undefined;
   /** What the event does to the object's incident; `undefined` when the subscription names no `resolve`. */
   readonly incident: Incident | undefined;
   /**

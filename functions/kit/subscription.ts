@@ -14,6 +14,7 @@ import {
   parseYamlConfig,
 } from "#contract";
 import { type FunctionContext, type FunctionDefinition, ownSelection } from "./define.ts";
+import type { Replay } from "./delivery/replay.ts";
 import { Selection } from "./filter/filter.ts";
 import { heldStateOf, StatelessFilterError } from "./filter/held-state.ts";
 import { compileFilter, type Matcher, type MatchResult } from "./filter/match.ts";
@@ -94,6 +95,8 @@ interface FunctionCall extends Pick<FunctionContext<unknown>, "event" | "attempt
   /** Where the results of its steps are. */
   readonly stepMemory: StepMemory;
   readonly incidentMemory: IncidentMemory;
+  /** `cr-reactor replay` brings the event once more. */
+  readonly replay?: Replay | undefined;
 }
 
 /** A subscription and its function do not fit together. The message names the subscription and the field. */
@@ -160,9 +163,10 @@ export function bind<Schema extends z.ZodType>(
     timeoutMs: timeoutSeconds === undefined ? (definition.timeoutMs ?? TIMEOUT_MS_DEFAULT) : timeoutSeconds * 1_000,
     async run(call) {
       const { event, attempt, log, signal, stepMemory: memory } = call;
+      const again = call.replay?.again ? call.replay.run : undefined;
       const incident = await incidentOf(subscription, matcher, call);
       if (incident?.type === "none") return { type: "skipped", reason: incident.reason };
-      const steps = createSteps({ memory, subscription: name, eventId: event.id, log, signal });
+      const steps = createSteps({ memory, subscription: name, eventId: event.id, again, log, signal });
       try {
         const context = contextOf(name, config, call, { steps, incident });
         const note = await asCall({ subscription: name, eventId: event.id, attempt }, () => definition.run(context));
@@ -229,7 +233,7 @@ async function incidentOf(
 function contextOf<Config>(
   subscription: string,
   config: Config,
-  { event, held, events, attempt, log, signal, incidentMemory: { history } }: FunctionCall,
+  { event, held, events, attempt, log, signal, incidentMemory: { history }, replay }: FunctionCall,
   { steps: { step }, incident }: { readonly steps: Steps; readonly incident: Incident | undefined },
 ): FunctionContext<Config> {
   let before: KubeObject | null | undefined;
@@ -251,7 +255,8 @@ function contextOf<Config>(
     change: event.data,
     config,
     subscription,
-    idempotencyKey: `${subscription}/${event.id}`,
+    idempotencyKey: `${subscription}/${event.id}${replay?.again ? `@${replay.run}` : ""}`,
+    replay: replay?.run,
   };
 }
 

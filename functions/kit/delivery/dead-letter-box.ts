@@ -154,7 +154,8 @@ export async function orderedRetries(jetStream: JetStream, subscription: string)
     { subjects_filter: `${root}.>` },
   );
   const subjects = Object.keys((await unlessMissing("stream", asked))?.state.subjects ?? {});
-  return new Set(subjects.map((subject) => Number(subject.slice(root.length + 1).split(".", 1)[0])));
+  const numbers = subjects.map((subject) => Number(subject.slice(root.length + 1).split(".", 1)[0]));
+  return new Set(numbers.filter(Number.isInteger)); // others are of replays
 }
 
 /** Whether a process of the subscription waits for orders at this moment. */

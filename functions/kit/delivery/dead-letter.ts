@@ -20,6 +20,7 @@ import {
 } from "#contract";
 import { findLogSettings, settingsFor } from "../log-settings.ts";
 import type { Binding } from "../subscription.ts";
+import type { Replay } from "./replay.ts";
 import type { Settled } from "./settle.ts";
 
 /** A dead letter's headers and subject, as readers get them. */
@@ -41,6 +42,9 @@ export const DeadLetter = z.object({
   messageId: z.string().optional(),
   /** The dead letter whose retry this one is the end of. */
   retryOf: z.coerce.number().int().positive().optional(),
+  /** The run of `cr-reactor replay` that brought the event, and whether it was to run the steps once more. */
+  replay: z.string().optional(),
+  again: z.literal(true).optional(),
   /** Where the event is in CR_EVENTS, as long as the log keeps it. */
   streamSequence: z.coerce.number().int().positive(),
   /** The event's subject. */
@@ -80,12 +84,13 @@ export interface GivenUp {
   /** Of the event, in CR_EVENTS. */
   readonly streamSequence: number;
   readonly retryOf?: number;
+  readonly replay?: Replay | undefined;
 }
 
 /** Makes the letter of a subscription about an event that ended like this. */
 export function letterOf(
   { subscription, functionName }: Binding,
-  { message, streamSequence, retryOf }: GivenUp,
+  { message, streamSequence, retryOf, replay }: GivenUp,
   { error, attempts, firstTriedMs }: Settled & { readonly type: "dead-letter" },
 ): LetterFacts {
   const messageId = message.header("Nats-Msg-Id");
@@ -104,6 +109,8 @@ export function letterOf(
     }),
     ...(messageId !== undefined && { messageId }),
     ...(retryOf !== undefined && { retryOf }),
+    ...(replay !== undefined && { replay: replay.run }),
+    ...(replay?.again && { again: true as const }),
   };
 }
 
@@ -152,15 +159,14 @@ type LetterFacts = Omit<DeadLetter, "subject" | "contentType" | "payloadOmitted"
 
 /**
  * Makes the message. The same event of the same subscription has the same Nats-Msg-Id, so a repetition is stored once; its sequence
- * is not enough for that, because a restored log gives it to another event. A retry that failed makes a letter of its own.
+ * is not enough for that, because a restored log gives it to another event. A retry that failed makes a letter of its own, and so does a replay.
  */
 export function sealDeadLetter(letter: LetterFacts, message: NatsMessage, payloadBytesMax: number): SealedDeadLetter {
   const payloadOmitted = message.data.length > payloadBytesMax - HEADERS_BYTES_MAX;
   const contentType = message.header("content-type");
-  const { subscription, streamSequence, messageId, retryOf } = letter;
-  const id = [subscription, streamSequence, messageId, retryOf && `retry-${retryOf}`].filter(
-    (part) => part !== undefined,
-  );
+  const { subscription, streamSequence, messageId, retryOf, replay, again } = letter;
+  const own = [retryOf && `retry-${retryOf}`, replay && `replay-${replay}`];
+  const id = [subscription, streamSequence, messageId, ...own].filter((part) => part !== undefined);
   const optional: Readonly<Record<string, string | number | undefined>> = {
     "content-type": contentType,
     "Cr-Error": letter.error,
@@ -169,6 +175,8 @@ export function sealDeadLetter(letter: LetterFacts, message: NatsMessage, payloa
     "Cr-Last-Tried": letter.lastTriedAt,
     "Cr-Message-Id": messageId,
     "Cr-Retry-Of": retryOf,
+    "Cr-Replay": replay,
+    "Cr-Again": again ? "true" : undefined,
     "Cr-Payload": payloadOmitted ? "omitted" : undefined,
   };
   const present = Object.entries(optional).filter(([, value]) => value !== undefined);
@@ -200,6 +208,8 @@ export function readDeadLetter(message: Pick<NatsMessage, "subject" | "header">)
     lastTriedAt: message.header("Cr-Last-Tried"),
     messageId: message.header("Cr-Message-Id"),
     retryOf: message.header("Cr-Retry-Of"),
+    replay: message.header("Cr-Replay"),
+    again: message.header("Cr-Again") === "true" || undefined,
     streamSequence: message.header("Cr-Stream-Sequence"),
     subject: message.subject.split(".").slice(2).join("."),
     contentType: message.header("content-type"),

@@ -1,12 +1,15 @@
 /**
- * Carries out the orders to try dead letters of one subscription again (`cr-reactor dead-letters retry`): each letter's event goes to the
- * function as one of the log does, in its object's turn and with fresh tries, while its steps that are remembered are not run again. Only
- * when it succeeded, or ended in another letter that names this one, is the letter removed, and only then the order done.
+ * Carries out the orders to try dead letters of one subscription again (`cr-reactor dead-letters retry`), and those to replay past events
+ * (`replay.ts`): each letter's event goes to the function as one of the log does, in its object's turn and with fresh tries, while its steps
+ * that are remembered are not run again. Only when it succeeded, or ended in another letter that names this one, is the letter removed, and
+ * only then the order done.
  */
 import { type Delivered, type JetStream, type Logger, RETRIES_STREAM } from "#contract";
 import { dropLetter, ensureRetries, eventOf, findLetter, readRetryOrder } from "./dead-letter-box.ts";
 import type { Delivery } from "./delivery.ts";
 import { type OrderDeskOptions, openOrderDesk } from "./order-desk.ts";
+import { carryOutReplay, eventSubjectIn, readReplayOrder } from "./replay.ts";
+import { createTurns } from "./turns.ts";
 
 /** What the desk needs. */
 export interface RetryDeskOptions
@@ -21,12 +24,18 @@ const IDLE_MS_MAX = 3_600_000;
 /** Opens the desk. Resolves when `signal` aborted and what was in hand has ended. Never rejects. */
 export function openRetryDesk(jetStream: JetStream, options: RetryDeskOptions): Promise<void> {
   const { subscription, delivery, ...desk } = options;
+  const inTurn = createTurns();
   return openOrderDesk(jetStream, {
     ...desk,
     ...{ stream: RETRIES_STREAM, ordersMax: ORDERS_MAX, idleMsMax: IDLE_MS_MAX },
-    description: `cr-reactor: dead letters of subscription ${subscription} that are to be tried again`,
+    description: `cr-reactor: what subscription ${subscription} is to try again`,
     ensure: (settings) => ensureRetries(jetStream, settings),
-    carryOut: (order, log) => carryOut(jetStream, subscription, order, delivery, log),
+    carryOut: (order, log) => {
+      const replay = readReplayOrder(order.message);
+      if (replay === undefined) return carryOut(jetStream, subscription, order, delivery, log);
+      const options = { subscription, delivery, log, signal: desk.signal };
+      return inTurn(eventSubjectIn(order.message.subject), () => carryOutReplay(jetStream, replay, order, options));
+    },
   });
 }
 
@@ -53,8 +62,9 @@ async function carryOut(
     );
     return true;
   }
-  const { streamSequence } = found.letter;
-  const retry = { retryOf: order.letter, deliveryCount, dueAtMs: Number.POSITIVE_INFINITY }; // it has waited
+  const { streamSequence, replay: run, again } = found.letter;
+  const replay = run === undefined ? undefined : { run, again: again === true };
+  const retry = { retryOf: order.letter, replay, deliveryCount, dueAtMs: Number.POSITIVE_INFINITY }; // it has waited
   const ended = await delivery.redo({ message: event, streamSequence, ...retry });
   switch (ended) {
     case undefined:

@@ -25,6 +25,7 @@ import type { Batch, Batches } from "../timer/batches.ts";
 import { isItsTurn, isMatch } from "../timer/frequency.ts";
 import type { Entry, Timers } from "../timer/timers.ts";
 import { attempt } from "./attempt.ts";
+import type { Replay } from "./replay.ts";
 import type { Slots } from "./slots.ts";
 import { type Warning, warnOnce } from "./warning.ts";
 
@@ -46,6 +47,8 @@ export interface Settling extends Pick<Delivered, "message" | "deliveryCount"> {
   readonly storedAtMs?: number;
   /** It has waited, and when it was due (epoch milliseconds). */
   readonly dueAtMs?: number;
+  /** `cr-reactor replay` brings it once more. */
+  readonly replay?: Replay | undefined;
   /** It is the first of these, which have waited for one call. */
   readonly batch?: Batch;
 }
@@ -110,7 +113,7 @@ export async function settle(
       }
       const id = judgement.type === "unopened" ? judgement.id : judgement.event.id;
       const log = options.log.child({ subject: message.subject, id, attempt: number });
-      const outcome = await tryToEnd(judgement, number, log, options);
+      const outcome = await tryToEnd(judgement, number, log, { ...options, replay: settling.replay });
       slots.give(taken);
       taken = 0;
       if (outcome.type !== "retry") return { ...outcome, attempts: number, eventId: id, firstTriedMs };
@@ -173,13 +176,14 @@ export function tryOnce(
   judgement: Exclude<Judgement, { type: "ended" | "wait" }>,
   number: number,
   log: Logger,
-  options: Pick<SettleOptions, "binding" | "stepMemory" | "incidentMemory" | "graceMs" | "running">,
+  options: Pick<SettleOptions, "binding" | "stepMemory" | "incidentMemory" | "graceMs" | "running"> &
+    Pick<Settling, "replay">,
 ): Promise<Outcome> | Outcome {
   if (judgement.type === "unopened") return { type: "retry", error: judgement.error };
-  const { binding, stepMemory, incidentMemory } = options;
+  const { binding, stepMemory, incidentMemory, replay } = options;
   const { event, match, held, events } = judgement;
   const call = (signal: AbortSignal) =>
-    binding.run({ event, match, held, events, attempt: number, log, signal, stepMemory, incidentMemory });
+    binding.run({ event, match, held, events, attempt: number, log, signal, stepMemory, incidentMemory, replay });
   return attempt(call, { ...options, timeoutMs: binding.timeoutMs });
 }
 

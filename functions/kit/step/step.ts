@@ -39,6 +39,8 @@ export interface StepsOptions {
   readonly memory: StepMemory;
   readonly subscription: string;
   readonly eventId: string;
+  /** Steps are run once more: their keys end in `@` and this, so that what is remembered of before stays. */
+  readonly again?: string | undefined;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -53,8 +55,9 @@ export function createSteps(options: StepsOptions): Steps {
   const begin = async <T extends StepResult>(name: string, fn: (call: StepCall) => Promise<T> | T): Promise<T> => {
     if (isOver) throw new PermanentError(`step "${name}" was begun after the function had ended: await every step`);
     checkName(name, names, options.eventId);
-    const { subscription, eventId } = options;
-    return (await runStep({ subscription, eventId, step: name }, fn, options)) as T;
+    const { subscription, eventId, again } = options;
+    const step = again === undefined ? name : `${name}@${again}`;
+    return (await runStep({ subscription, eventId, step }, fn, options)) as T;
   };
   return {
     step: (name, fn) => {

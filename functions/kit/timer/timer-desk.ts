@@ -3,17 +3,10 @@
  * still holds. A timer is off the stream when that has ended. While no process runs, what is due is pending on the desk's consumer, where a
  * scaler sees it.
  */
-import {
-  type Delivered,
-  EVENTS_STREAM,
-  getStored,
-  type JetStream,
-  type Logger,
-  objectPart,
-  TIMERS_STREAM,
-} from "#contract";
+import { type Delivered, EVENTS_STREAM, getStored, type JetStream, type Logger, TIMERS_STREAM } from "#contract";
 import type { Delivery } from "../delivery/delivery.ts";
 import { type OrderDeskOptions, openOrderDesk } from "../delivery/order-desk.ts";
+import { createTurns } from "../delivery/turns.ts";
 import type { Batches } from "./batches.ts";
 import { eventIn, readTimer, type TimerFacts } from "./timer.ts";
 import { ensureTimers, isDone, rememberDone } from "./timers.ts";
@@ -33,7 +26,7 @@ const IDLE_MS_MAX = 40 * 86_400_000;
 /** Opens the desk. Resolves when `signal` aborted and what was in hand has ended. Never rejects. */
 export function openTimerDesk(jetStream: JetStream, options: TimerDeskOptions): Promise<void> {
   const { subscription, delivery, batches, ...desk } = options;
-  const inTurn = createTurns();
+  const inTurn = createTurns(); // so that the second of an object sees what the first remembered
   return openOrderDesk(jetStream, {
     ...desk,
     ...{ stream: TIMERS_STREAM, idleMsMax: IDLE_MS_MAX },
@@ -94,19 +87,4 @@ async function payloadOf(
 ): Promise<Uint8Array | undefined> {
   const stored = await getStored(jetStream, EVENTS_STREAM, { seq: streamSequence });
   return stored?.subject === subject && stored.header("Nats-Msg-Id") === messageId ? stored.data : undefined;
-}
-
-/** What is due of one object one after the other, so that the second sees what the first remembered. */
-function createTurns(): <T>(eventSubject: string, work: () => Promise<T>) => Promise<T> {
-  const last = new Map<string, Promise<unknown>>();
-  return async (eventSubject, work) => {
-    const object = objectPart(eventSubject);
-    const mine = (last.get(object) ?? Promise.resolve()).then(work, work);
-    last.set(object, mine);
-    try {
-      return await mine;
-    } finally {
-      if (last.get(object) === mine) last.delete(object);
-    }
-  };
 }

@@ -1,0 +1,186 @@
+/**
+ * Past events for one subscription once more (`cr-reactor replay`): each is an order in CR_RETRIES that the processes of the subscription
+ * carry out as they do those of dead letters. The order names the event, which stays in the log.
+ *
+ *     crretry.<subscription>.replay-<run>-<sequence of the event>.<subject of the event>
+ *
+ * Orders of one object are carried out in the order in which they were given: one waits as long as an older one is on the stream, whoever
+ * has that. So a kill, a partition that moves, or a second replay at the same time undo no order.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import {
+  type Delivered,
+  EVENTS_STREAM,
+  encodeToken,
+  getStored,
+  isWrongLastSequence,
+  type JetStream,
+  type Logger,
+  type NatsMessage,
+  objectPart,
+  RETRIES_ROOT,
+  RETRIES_STREAM,
+  unlessMissing,
+} from "#contract";
+import { partitionIn, partitionTokens } from "../ownership/partition.ts";
+import { findConsumers } from "./consumer.ts";
+import type { Delivery } from "./delivery.ts";
+import { removeFrom } from "./removal.ts";
+
+/** One call of `cr-reactor replay`. */
+export interface Replay {
+  /** Names it: `[a-z0-9]{1,16}`. */
+  readonly run: string;
+  /** Whether steps that are remembered are run once more, under keys of this run. */
+  readonly again: boolean;
+}
+
+/** An event in the log. */
+export interface PastEvent {
+  readonly streamSequence: number;
+  readonly subject: string;
+  /** Its Nats-Msg-Id: a log that was restored may have another event there. */
+  readonly messageId: string | undefined;
+}
+
+const ReplayOrder = z.object({
+  run: z.string().regex(/^[a-z0-9]{1,16}$/),
+  again: z.boolean(),
+  streamSequence: z.coerce.number().int().positive(),
+  messageId: z.string().optional(),
+});
+/** What an order says. */
+export type ReplayOrder = z.infer<typeof ReplayOrder>;
+
+const TOKEN = /^replay-([a-z0-9]{1,16})-(\d+)$/;
+/** Between two looks whether an older order of the object, which another process has, is carried out. */
+const LOOK_MS = 100;
+
+/** Whether the name of a run can stand in an order. */
+export function isRunName(text: string): boolean {
+  return ReplayOrder.shape.run.safeParse(text).success;
+}
+
+/** Orders one event. Resolves to false when the run has ordered it before, and it waits. Throws JetStreamApiError and RequestLostError. */
+export async function orderReplay(
+  jetStream: JetStream,
+  subscription: string,
+  { run, again }: Replay,
+  { streamSequence, subject, messageId }: PastEvent,
+): Promise<boolean> {
+  const headers = {
+    "Cr-Replay": run,
+    "Cr-Sequence": String(streamSequence),
+    ...(again && { "Cr-Again": "true" }),
+    ...(messageId !== undefined && { "Cr-Message-Id": messageId }),
+    "Nats-Expected-Last-Subject-Sequence": "0",
+  };
+  try {
+    await jetStream.publish(`${rootOf(subscription)}.replay-${run}-${streamSequence}.${subject}`, "", headers);
+    return true;
+  } catch (error) {
+    if (isWrongLastSequence(error)) return false;
+    throw error;
+  }
+}
+
+/** How many orders of each run wait or are being carried out. */
+export async function waitingReplays(jetStream: JetStream, subscription: string): Promise<ReadonlyMap<string, number>> {
+  const root = `${rootOf(subscription)}.`;
+  const asked = jetStream.api<{ state: { subjects?: Readonly<Record<string, number>> } }>(
+    `STREAM.INFO.${RETRIES_STREAM}`,
+    { subjects_filter: `${root}>` },
+  );
+  const waiting = new Map<string, number>();
+  for (const subject of Object.keys((await unlessMissing("stream", asked))?.state.subjects ?? {})) {
+    const run = TOKEN.exec(subject.slice(root.length).split(".", 1)[0] ?? "")?.[1];
+    if (run !== undefined) waiting.set(run, (waiting.get(run) ?? 0) + 1);
+  }
+  return waiting;
+}
+
+/**
+ * Tells of an event whether the subscription is through with it; what is not comes by itself, and in its turn. `undefined`: the subscription has
+ * no consumer. Throws JetStreamApiError and RequestLostError.
+ */
+export async function handledBy(
+  jetStream: JetStream,
+  subscription: string,
+): Promise<((event: Pick<PastEvent, "subject" | "streamSequence">) => boolean) | undefined> {
+  const consumers = await findConsumers(jetStream, subscription);
+  if (consumers.length === 0) return undefined;
+  const floors = consumers.map(({ name, progress }) => {
+    const partition = partitionIn(name, subscription);
+    const isIdle = progress.unacknowledged + progress.pendingCount === 0;
+    return {
+      tokens: partition && partitionTokens(partition),
+      floor: isIdle ? Number.POSITIVE_INFINITY : progress.floorSequence,
+    };
+  });
+  return ({ subject, streamSequence }) => {
+    const token = subject.slice(subject.lastIndexOf(".") + 1);
+    return floors.every(({ tokens, floor }) => tokens?.includes(token) === false || streamSequence <= floor);
+  };
+}
+
+/** What an order says; `undefined` for one of a dead letter. */
+export function readReplayOrder({ header }: Pick<NatsMessage, "header">): ReplayOrder | undefined {
+  return ReplayOrder.safeParse({
+    run: header("Cr-Replay"),
+    again: header("Cr-Again") === "true",
+    streamSequence: header("Cr-Sequence"),
+    messageId: header("Cr-Message-Id"),
+  }).data;
+}
+
+/** What carrying out an order needs. */
+export interface ReplayOptions {
+  readonly subscription: string;
+  readonly delivery: Pick<Delivery, "redo">;
+  readonly log: Logger;
+  /** Aborts to stop. */
+  readonly signal: AbortSignal;
+}
+
+/** Carries out one order in its object's turn, and takes it off the stream. Resolves to whether it is done with. */
+export async function carryOutReplay(
+  jetStream: JetStream,
+  { run, again, streamSequence, messageId }: ReplayOrder,
+  { message: order, deliveryCount, streamSequence: orderSequence }: Delivered,
+  { subscription, delivery, log, signal }: ReplayOptions,
+): Promise<boolean> {
+  const subject = eventSubjectIn(order.subject);
+  const older = `${rootOf(subscription)}.*.${objectPart(subject)}.>`;
+  while (!(await isFirst(jetStream, older, orderSequence))) {
+    if (signal.aborted) return false;
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+  }
+  const event = await getStored(jetStream, EVENTS_STREAM, { seq: streamSequence });
+  if (event?.subject !== subject || event.header("Nats-Msg-Id") !== messageId)
+    log.warn({ replay: run, streamSequence }, "not replayed: the event is in the log no more");
+  else {
+    const message = { ...event, reply: undefined, status: 0, description: "" };
+    const replayed = { message, streamSequence, replay: { run, again } };
+    // It has waited, where the subscription says that it should.
+    const waited = { deliveryCount, dueAtMs: Number.POSITIVE_INFINITY };
+    if ((await delivery.redo({ ...replayed, ...waited })) === undefined) return false;
+  }
+  // Here, and not after its turn, so that the next one of the object need not look twice.
+  await removeFrom(jetStream, RETRIES_STREAM, orderSequence);
+  return true;
+}
+
+/** The event's own subject, behind `crretry.<subscription>.<token>`. */
+export function eventSubjectIn(orderSubject: string): string {
+  return orderSubject.split(".").slice(3).join(".");
+}
+
+async function isFirst(jetStream: JetStream, orders: string, sequence: number): Promise<boolean> {
+  const oldest = await getStored(jetStream, RETRIES_STREAM, { seq: 1, next_by_subj: orders });
+  return oldest === undefined || oldest.sequence >= sequence;
+}
+
+function rootOf(subscription: string): string {
+  return `${RETRIES_ROOT}.${encodeToken(subscription)}`;
+}
