@@ -30,6 +30,7 @@ export { BlobLostError } from "./log/blob.ts";
 export { type Checkpoint, loadCheckpoints } from "./log/checkpoint.ts";
 export { openEnvelope, readEvent } from "./log/dataref.ts";
 export {
+  decodeToken,
   encodePhase,
   encodeToken,
   objectPart,

@@ -43,6 +43,8 @@ export interface WholeLetter extends StoredLetter {
 /** Which letters: of any subscription, and stored since a time (epoch milliseconds), or from a number on. */
 export interface LetterSelection {
   readonly subscription?: string | undefined;
+  /** The first six tokens of the events' subjects. */
+  readonly object?: string | undefined;
   readonly sinceMs?: number | undefined;
   readonly fromNumber?: number;
 }
@@ -57,11 +59,15 @@ export type RetryOrder = z.infer<typeof RetryOrder>;
 /** Reads all letters, oldest first, without their events; what is no letter of ours is left out. Throws JetStreamApiError without a stream. */
 export async function* readLetters(
   jetStream: JetStream,
-  { subscription, ...start }: LetterSelection,
+  { subscription, object, ...start }: LetterSelection,
   signal: AbortSignal,
 ): AsyncGenerator<StoredLetter, void, void> {
   const reading = {
-    filter_subjects: [`${DEAD_LETTERS_ROOT}.${subscription === undefined ? "*" : encodeToken(subscription)}.>`],
+    filter_subjects: [
+      [DEAD_LETTERS_ROOT, subscription === undefined ? "*" : encodeToken(subscription), object, ">"]
+        .filter((part) => part !== undefined)
+        .join("."),
+    ],
     headers_only: true,
     ...startOf(start),
   };
@@ -71,7 +77,7 @@ export async function* readLetters(
   }
 }
 
-function startOf({ sinceMs, fromNumber }: Omit<LetterSelection, "subscription">) {
+function startOf({ sinceMs, fromNumber }: Omit<LetterSelection, "subscription" | "object">) {
   if (fromNumber !== undefined) return { deliver_policy: "by_start_sequence", opt_start_seq: fromNumber } as const;
   if (sinceMs === undefined) return { deliver_policy: "all" } as const;
   return { deliver_policy: "by_start_time", opt_start_time: new Date(sinceMs).toISOString() } as const;

@@ -7,30 +7,12 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
-import {
-  encodeToken,
-  getStored,
-  type JetStream,
-  JetStreamApiError,
-  type Logger,
-  RequestLostError,
-  STEPS_BUCKET,
-  stepsStream,
-  unlessMissing,
-} from "#contract";
+import { getStored, type JetStream, JetStreamApiError, type Logger, RequestLostError, stepsStream } from "#contract";
 import { ensureBesideLog } from "../log-settings.ts";
 import { writeRevision } from "../revision.ts";
 import { STEP_LIMITS, type StepLimits } from "./step-limits.ts";
-import type { StepClaim, StepEnd, StepKey, StepMemory } from "./step-memory.ts";
-
-/** What a key holds; nothing when it was released. */
-const StepRecord = z.discriminatedUnion("state", [
-  z.object({ state: z.literal("running"), holder: z.string() }),
-  z.object({ state: z.literal("done"), holder: z.string(), result: z.json().optional() }),
-  z.object({ state: z.literal("unusable"), holder: z.string(), problem: z.string() }),
-]);
-type StepRecord = z.infer<typeof StepRecord>;
+import type { StepClaim, StepEnd, StepMemory } from "./step-memory.ts";
+import { parseRecord, STEPS_STREAM, type StepRecord, subjectOf } from "./step-record.ts";
 
 /** A key as it is now; 0 is the sequence of one that was never written. */
 interface Found {
@@ -38,17 +20,10 @@ interface Found {
   readonly sequence: number;
 }
 
-/** A step of an event as the memory has it: running (or its process has ended), done, or without a usable result. */
-export interface KeptStep {
-  readonly step: string;
-  readonly state: StepRecord["state"];
-}
-
 /** Steps that are watched at a time: those that somebody waits for. */
 const WATCHED_MAX = 1_024;
 /** Room for subject and headers within the server's max_payload. */
 const HEADERS_BYTES_MAX = 1_024;
-const STREAM = `KV_${STEPS_BUCKET}`;
 
 /** The memory on this connection, for as long as that lives. */
 export function createNatsMemory(jetStream: JetStream, limits: StepLimits = STEP_LIMITS): StepMemory {
@@ -87,29 +62,6 @@ export function createNatsMemory(jetStream: JetStream, limits: StepLimits = STEP
   };
 }
 
-/** What is remembered of an event's steps, by their names. Throws JetStreamApiError and RequestLostError. */
-export async function keptSteps(
-  jetStream: JetStream,
-  subscription: string,
-  eventId: string,
-): Promise<readonly KeptStep[]> {
-  const root = subjectOf({ subscription, eventId, step: "" }).slice(0, -1);
-  const asked = jetStream.api<{ state: { subjects?: Readonly<Record<string, number>> } }>(`STREAM.INFO.${STREAM}`, {
-    subjects_filter: `${root}*`,
-  });
-  const found: KeptStep[] = [];
-  for (const subject of Object.keys((await unlessMissing("stream", asked))?.state.subjects ?? {}).toSorted()) {
-    const stored = await getStored(jetStream, STREAM, { last_by_subj: subject });
-    const record = parseRecord(subject, Buffer.from(stored?.data ?? []).toString("utf8"));
-    if (record !== undefined) found.push({ step: subject.slice(root.length), state: record.state });
-  }
-  return found;
-}
-
-function subjectOf({ subscription, eventId, step }: StepKey): string {
-  return `$KV.${STEPS_BUCKET}.${encodeToken(subscription)}.${encodeToken(eventId)}.${encodeToken(step)}`;
-}
-
 function endOf(record: Exclude<StepRecord, { state: "running" }>): StepEnd {
   return record.state === "done"
     ? { type: "done", result: record.result }
@@ -144,24 +96,11 @@ function openKeys(jetStream: JetStream) {
       return await writeRevision(jetStream, write, () => ensureBesideLog(jetStream, stepsStream));
     },
     async read(subject: string): Promise<Found> {
-      const found = await getStored(jetStream, STREAM, { last_by_subj: subject });
+      const found = await getStored(jetStream, STEPS_STREAM, { last_by_subj: subject });
       const text = Buffer.from(found?.data ?? []).toString("utf8");
       return { record: parseRecord(subject, text), sequence: found?.sequence ?? 0 };
     },
   };
-}
-
-function parseRecord(subject: string, text: string): StepRecord | undefined {
-  if (text === "") return undefined;
-  try {
-    return StepRecord.parse(JSON.parse(text));
-  } catch (cause) {
-    const key = subject.slice(`$KV.${STEPS_BUCKET}.`.length);
-    throw new Error(
-      `what is remembered of this step cannot be read: look with nats kv get ${STEPS_BUCKET} ${key}; removed, the step is run again`,
-      { cause },
-    );
-  }
 }
 
 interface Insisting {

@@ -126,7 +126,7 @@ describe("events that are replayed", () => {
       ran.push({ run: replay, name, replicas: replicasOf(object) });
       active.delete(name);
     };
-    const second = scene.start(async () => await new Promise(() => undefined), {
+    const second = scene.start(async () => await new Promise<undefined>(() => undefined), {
       limits: { drainMs: 0, graceMs: 0 },
     });
     await until(async () => {
