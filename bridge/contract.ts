@@ -7,6 +7,7 @@ export type { Backoff, BackoffOptions } from "./backoff.ts";
 export { createBackoff } from "./backoff.ts";
 export type { Actor } from "./event/change.ts";
 export { beforeOf, Change, Op } from "./event/change.ts";
+export { diff } from "./event/diff.ts";
 export {
   CLOUDEVENTS_JSON,
   checkSent,

@@ -60,7 +60,8 @@ function phaseText({ phase, data }: Envelope): string {
   return `${plain(transition.from ?? "none")} → ${paint("bold", plain(transition.to ?? "none"))}${held}`;
 }
 
-function renderOperation(operation: ValueOperation): string {
+/** One operation on a line. */
+export function renderOperation(operation: ValueOperation): string {
   const path = plain(toDotted(parsePointer(operation.path)));
   switch (operation.op) {
     case "add":

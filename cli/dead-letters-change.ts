@@ -19,7 +19,7 @@ import { DeadLetterError, type LetterFilter, missing, selectLetters, withLetters
 import { letterTable } from "./dead-letters-text.ts";
 import { count } from "./doctor/check.ts";
 import type { ServerOptions } from "./event-log.ts";
-import { confirm, paint, print, report } from "./terminal.ts";
+import { confirm, paint, print, progress, report } from "./terminal.ts";
 
 /** Which letters to change: by their numbers, or all that the filter names. */
 export interface Chosen extends LetterFilter {
@@ -73,7 +73,7 @@ export async function dropCommand(
       if (await dropLetter(jetStream, number)) dropped++;
       progress(`${dropped} of ${letters.length} dropped`);
     }
-    endProgress();
+    progress("");
     print(`${count(dropped, "dead letter")} dropped.`);
   });
 }
@@ -132,7 +132,7 @@ async function resultsOf(
     if (waiting.length === 0 || performance.now() > deadlineMs || !(await isAnybodyThere(jetStream, waiting))) break;
     await sleep(LOOK_MS, undefined, { signal });
   }
-  endProgress();
+  progress("");
   const open = new Set(waiting.map(({ number }) => number));
   const again = await lettersAfter(jetStream, ordered, signal);
   const lines: string[] = [];
@@ -190,13 +190,4 @@ async function waitingText(jetStream: JetStream, letters: readonly StoredLetter[
 
 function subscriptionsOf(letters: readonly StoredLetter[]): ReadonlySet<string> {
   return new Set(letters.map(({ letter }) => letter.subscription));
-}
-
-/** On a terminal, how far it is. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${paint("dim", `… ${text}`, process.stderr)}`);
-}
-
-function endProgress(): void {
-  if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
 }

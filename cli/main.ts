@@ -10,6 +10,7 @@ import { addChecking } from "./program/checking.ts";
 import { addLetters } from "./program/letters.ts";
 import { addLooking } from "./program/looking.ts";
 import { addMaking } from "./program/making.ts";
+import { addPast } from "./program/past.ts";
 import { addRunning } from "./program/running.ts";
 import { addTrying } from "./program/trying.ts";
 import { failure } from "./terminal.ts";
@@ -44,6 +45,7 @@ const program = new Command("cr-reactor")
 // In the order of the help.
 addRunning(program);
 addLooking(program);
+addPast(program);
 addLetters(program);
 addChecking(program);
 addMaking(program);

@@ -34,6 +34,12 @@ export function failure(error: unknown): void {
   report(`${paint("red", "error:", process.stderr)} ${text}`);
 }
 
+/** Writes over the line of standard error that says how far it is; only on a terminal. An empty text takes the line away. */
+export function progress(text: string): void {
+  const { stderr } = process;
+  if (stderr.isTTY) stderr.write(`\r\u001b[K${text && paint("dim", `… ${text}`, stderr)}`);
+}
+
 /** Asks on the terminal; only `y` or `yes` is one. */
 export async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });

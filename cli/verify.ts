@@ -11,7 +11,7 @@ import { createLogger } from "../bridge/logger.ts";
 import { clusterError, openCluster } from "./cluster.ts";
 import { count } from "./doctor/check.ts";
 import { readTextFile } from "./file.ts";
-import { failure, paint, print, stopSignal } from "./terminal.ts";
+import { failure, paint, print, progress, stopSignal } from "./terminal.ts";
 import { isWhole, renderInspection, type Verified } from "./verify-text.ts";
 
 /** The options of the command. */
@@ -123,32 +123,30 @@ async function verifyWatch(context: VerifyContext, wanted: WantedWatch): Promise
   const { apiVersion, kind } = wanted.resource;
   const title = `${kind} of ${apiVersion}`;
   const where = wanted.namespace === undefined ? title : `${title} in ${wanted.namespace}`;
-  const progress = showProgress(where, options);
+  const shown = showProgress(where, options);
   const asked = inspect({
     ...context,
     wanted,
     logger: createLogger("verify", "warn"),
     repairs: options.repair === true,
     graceMs: ((options.wait ?? WAIT_SECONDS) * 1_000) / LOOKS,
-    onListed: progress.listed,
+    onListed: shown.listed,
   });
   return await asked
     .catch((error: unknown) => {
       if (!(error instanceof InspectionError)) throw error;
       return { title: where, problem: error.message };
     })
-    .finally(progress.end);
+    .finally(shown.end);
 }
 
 /** On a terminal, how far the list is. */
 function showProgress(title: string, { json }: VerifyOptions) {
-  const { stderr } = process;
-  const isShown = stderr.isTTY === true && json !== true;
-  const show = (text: string) => isShown && stderr.write(`\r\u001b[K${paint("dim", text, stderr)}`);
-  show(`… ${title}`);
+  const show = (text: string) => void (json ?? progress(text));
+  show(title);
   return {
-    listed: (objects: number) => void show(`… ${title}: ${count(objects, "object")} listed, comparing`),
-    end: () => void (isShown && stderr.write("\r\u001b[K")),
+    listed: (objects: number) => show(`${title}: ${count(objects, "object")} listed, comparing`),
+    end: () => show(""),
   };
 }
 

@@ -1,5 +1,6 @@
 /** What the options of several commands have in common: how their values are read, and where NATS is. */
 import { InvalidArgumentError } from "commander";
+import { durationIn, type Point, pointIn } from "../point.ts";
 
 /** A bridge that is further behind is not running. */
 const WAIT_SECONDS_MAX = 600;
@@ -33,10 +34,9 @@ export function parseLetters(text: string, before: readonly number[] = []): numb
 }
 
 export function parseDuration(text: string): number {
-  const match = /^(\d+)([smhd])$/.exec(text);
-  const seconds = { s: 1, m: 60, h: 3_600, d: 86_400 }[match?.[2] ?? ""];
-  if (seconds === undefined) throw new InvalidArgumentError("Expected a number and a unit: 30s, 10m, 2h or 7d.");
-  return Number(match?.[1]) * seconds * 1_000;
+  const ms = durationIn(text);
+  if (ms === undefined) throw new InvalidArgumentError("Expected a number and a unit: 30s, 10m, 2h or 7d.");
+  return ms;
 }
 
 export function parseSeconds(text: string): number {
@@ -56,6 +56,30 @@ export function parseShown(text: string): number {
   const count = parseCount(text);
   if (count > SHOWN_MAX) throw new InvalidArgumentError(`Expected at most ${SHOWN_MAX}.`);
   return count;
+}
+
+/** Events a second; a function's receivers take less. */
+const RATE_MAX = 10_000;
+
+export function parseRate(text: string): number {
+  const rate = Number(text);
+  if (!(rate > 0 && rate <= RATE_MAX))
+    throw new InvalidArgumentError(`Expected events a second: more than 0, at most ${RATE_MAX}.`);
+  return rate;
+}
+
+/** A place in the log. */
+export function parsePlace(text: string): Point {
+  const point = pointIn(text);
+  if (point?.type === "time" || point?.type === "sequence") return point;
+  throw new InvalidArgumentError("Expected a time (2026-11-20T08:00:00Z), how long ago (2h), or a sequence (1042).");
+}
+
+/** A time, or how long ago. */
+export function parseTime(text: string): number {
+  const point = pointIn(text);
+  if (point?.type === "time") return point.ms;
+  throw new InvalidArgumentError("Expected a time (2026-11-20T08:00:00Z), or how long ago (2h).");
 }
 
 export function parseCount(text: string): number {

@@ -18,7 +18,15 @@ export {
   type StoredLetter,
   type WholeLetter,
 } from "./delivery/dead-letter-box.ts";
-export { handledBy, isRunName, orderReplay, type PastEvent, type Replay, waitingReplays } from "./delivery/replay.ts";
+export {
+  cancelReplays,
+  handledBy,
+  isRunName,
+  orderReplay,
+  type PastEvent,
+  type Replay,
+  waitingReplays,
+} from "./delivery/replay.ts";
 export {
   type RunningSubscription,
   type SubscriptionState,

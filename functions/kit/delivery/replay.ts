@@ -87,17 +87,32 @@ export async function orderReplay(
 
 /** How many orders of each run wait or are being carried out. */
 export async function waitingReplays(jetStream: JetStream, subscription: string): Promise<ReadonlyMap<string, number>> {
+  const waiting = new Map<string, number>();
+  for (const { run } of await waitingOrders(jetStream, subscription)) waiting.set(run, (waiting.get(run) ?? 0) + 1);
+  return waiting;
+}
+
+/** Takes the orders of all replays off the stream; what is being carried out ends. Resolves to how many there were. */
+export async function cancelReplays(jetStream: JetStream, subscription: string): Promise<number> {
+  const orders = await waitingOrders(jetStream, subscription);
+  for (const { subject } of orders) await jetStream.api(`STREAM.PURGE.${RETRIES_STREAM}`, { filter: subject });
+  return orders.length;
+}
+
+async function waitingOrders(
+  jetStream: JetStream,
+  subscription: string,
+): Promise<readonly { readonly run: string; readonly subject: string }[]> {
   const root = `${rootOf(subscription)}.`;
   const asked = jetStream.api<{ state: { subjects?: Readonly<Record<string, number>> } }>(
     `STREAM.INFO.${RETRIES_STREAM}`,
     { subjects_filter: `${root}>` },
   );
-  const waiting = new Map<string, number>();
-  for (const subject of Object.keys((await unlessMissing("stream", asked))?.state.subjects ?? {})) {
+  const subjects = Object.keys((await unlessMissing("stream", asked))?.state.subjects ?? {});
+  return subjects.flatMap((subject) => {
     const run = TOKEN.exec(subject.slice(root.length).split(".", 1)[0] ?? "")?.[1];
-    if (run !== undefined) waiting.set(run, (waiting.get(run) ?? 0) + 1);
-  }
-  return waiting;
+    return run === undefined ? [] : [{ run, subject }];
+  });
 }
 
 /**
