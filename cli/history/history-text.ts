@@ -24,12 +24,12 @@ export function renderTimeline(
   return [
     `${paint("bold", title)}  ${paint("dim", plain(`${apiversion} in ${cluster}`))}`,
     ...(phases.length === 0 ? [] : [`phases: ${phases.map(spellText).join(" → ")}`]),
-    paint("dim", beginningText(first)),
+    paint("dim", beginningText(first, entries)),
     ...(shown.length < entries.length
       ? [paint("dim", `… ${count(entries.length - shown.length, "older event")}`)]
       : []),
     "",
-    ...shown.map((entry) => entryText(entry, functions)),
+    ...shown.map((entry) => entryText(entry, entry === first, functions)),
   ].join("\n");
 }
 
@@ -41,20 +41,20 @@ function spellText({ phase, heldSeconds, isNow }: PhaseSpell): string {
     : `${plain(phase ?? "none")}${held}`;
 }
 
-function beginningText({ envelope, isAfterHole, sequence }: Entry): string {
+function beginningText({ envelope, isAfterHole, sequence }: Entry, [, ...later]: readonly Entry[]): string {
   const op = opOf(envelope);
   if (isAfterHole) return `The log has no more than this: what was before #${sequence} is gone from it.`;
   if (op === "existing") return "It was there before the bridge: what was before is not known.";
-  return op === "created"
-    ? "The log has all of it."
-    : `The log begins with #${sequence}: what was before is not known.`;
+  if (op !== "created") return `The log begins with #${sequence}: what was before is not known.`;
+  const isWhole = later.every(({ isAfterHole, envelope: { data } }) => !isAfterHole && !data.gap);
+  return isWhole ? "The log has all of it." : "The log has its creation, and not all that followed.";
 }
 
-function entryText(entry: Entry, functions: Timeline["functions"]): string {
+function entryText(entry: Entry, isFirst: boolean, functions: Timeline["functions"]): string {
   const { sequence, envelope, isAfterHole, isReplacement, deeds } = entry;
   const [head = "", ...rest] = renderChange(envelope).split("\n");
   return [
-    ...(isAfterHole && opOf(envelope) !== "created"
+    ...(isAfterHole && !isFirst
       ? [paint("magenta", "  ⋯ events are missing here: the log keeps the newest of each sort of change")]
       : []),
     ...(isReplacement ? [paint("magenta", "  ⋯ another object of this name (its uid is another one)")] : []),

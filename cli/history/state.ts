@@ -37,7 +37,7 @@ function entryAt(entries: readonly Entry[], point: Exclude<Point, { type: "time"
 }
 
 function stateAtTime(entries: readonly Entry[], ms: number): State {
-  const index = entries.findLastIndex(({ envelope }) => Date.parse(envelope.time) <= ms);
+  const index = entries.findLastIndex((entry) => knownFromMs(entry) <= ms);
   const [entry, next] = [entries[index], entries[index + 1]];
   if (entry === undefined)
     return next === undefined ? { type: "absent", reason: "nothing is known" } : stateBefore(next);
@@ -47,6 +47,11 @@ function stateAtTime(entries: readonly Entry[], ms: number): State {
       : undefined;
   if (opOf(entry.envelope) === "deleted") return deleted(entry, doubt);
   return { type: "there", object: objectOf(entry), title: titleOf(entry), doubt };
+}
+
+/** From when on its state is known: of a first sight, whose time is the object's birth, from when it was seen. */
+function knownFromMs({ envelope }: Entry): number {
+  return Date.parse(opOf(envelope) === "existing" ? envelope.recordedtime : envelope.time);
 }
 
 /** Before the first event that the log has. */
