@@ -75,13 +75,6 @@ export function parsePlace(text: string): Point {
   throw new InvalidArgumentError("Expected a time (2026-11-20T08:00:00Z), how long ago (2h), or a sequence (1042).");
 }
 
-/** A time, or how long ago. */
-export function parseTime(text: string): number {
-  const point = pointIn(text);
-  if (point?.type === "time") return point.ms;
-  throw new InvalidArgumentError("Expected a time (2026-11-20T08:00:00Z), or how long ago (2h).");
-}
-
 export function parseCount(text: string): number {
   const count = Number(text);
   if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError("Expected a whole number of at least 1.");

@@ -4,19 +4,13 @@
  *
  *     crretry.<subscription>.replay-<run>-<sequence of the event>.<subject of the event>
  *
- * Orders of one object are carried out in the order in which they were given: one waits as long as an older one is on the stream, whoever
- * has that. So a kill, a partition that moves, or a second replay at the same time undo no order.
+ * `replay-desk.ts` carries them out.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import {
-  type Delivered,
-  EVENTS_STREAM,
   encodeToken,
-  getStored,
   isWrongLastSequence,
   type JetStream,
-  type Logger,
   type NatsMessage,
   objectPart,
   RETRIES_ROOT,
@@ -25,8 +19,6 @@ import {
 } from "#contract";
 import { partitionIn, partitionTokens } from "../ownership/partition.ts";
 import { findConsumers } from "./consumer.ts";
-import type { Delivery } from "./delivery.ts";
-import { removeFrom } from "./removal.ts";
 
 /** One call of `cr-reactor replay`. */
 export interface Replay {
@@ -54,8 +46,6 @@ const ReplayOrder = z.object({
 export type ReplayOrder = z.infer<typeof ReplayOrder>;
 
 const TOKEN = /^replay-([a-z0-9]{1,16})-(\d+)$/;
-/** Between two looks whether an older order of the object, which another process has, is carried out. */
-const LOOK_MS = 100;
 
 /** Whether the name of a run can stand in an order. */
 export function isRunName(text: string): boolean {
@@ -149,51 +139,14 @@ export function readReplayOrder({ header }: Pick<NatsMessage, "header">): Replay
   }).data;
 }
 
-/** What carrying out an order needs. */
-export interface ReplayOptions {
-  readonly subscription: string;
-  readonly delivery: Pick<Delivery, "redo">;
-  readonly log: Logger;
-  /** Aborts to stop. */
-  readonly signal: AbortSignal;
-}
-
-/** Carries out one order in its object's turn, and takes it off the stream. Resolves to whether it is done with. */
-export async function carryOutReplay(
-  jetStream: JetStream,
-  { run, again, streamSequence, messageId }: ReplayOrder,
-  { message: order, deliveryCount, streamSequence: orderSequence }: Delivered,
-  { subscription, delivery, log, signal }: ReplayOptions,
-): Promise<boolean> {
-  const subject = eventSubjectIn(order.subject);
-  const older = `${rootOf(subscription)}.*.${objectPart(subject)}.>`;
-  while (!(await isFirst(jetStream, older, orderSequence))) {
-    if (signal.aborted) return false;
-    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
-  }
-  const event = await getStored(jetStream, EVENTS_STREAM, { seq: streamSequence });
-  if (event?.subject !== subject || event.header("Nats-Msg-Id") !== messageId)
-    log.warn({ replay: run, streamSequence }, "not replayed: the event is in the log no more");
-  else {
-    const message = { ...event, reply: undefined, status: 0, description: "" };
-    const replayed = { message, streamSequence, replay: { run, again } };
-    // It has waited, where the subscription says that it should.
-    const waited = { deliveryCount, dueAtMs: Number.POSITIVE_INFINITY };
-    if ((await delivery.redo({ ...replayed, ...waited })) === undefined) return false;
-  }
-  // Here, and not after its turn, so that the next one of the object need not look twice.
-  await removeFrom(jetStream, RETRIES_STREAM, orderSequence);
-  return true;
-}
-
 /** The event's own subject, behind `crretry.<subscription>.<token>`. */
 export function eventSubjectIn(orderSubject: string): string {
   return orderSubject.split(".").slice(3).join(".");
 }
 
-async function isFirst(jetStream: JetStream, orders: string, sequence: number): Promise<boolean> {
-  const oldest = await getStored(jetStream, RETRIES_STREAM, { seq: 1, next_by_subj: orders });
-  return oldest === undefined || oldest.sequence >= sequence;
+/** The subjects of all orders of a subscription about the object of this event, those of dead letters too. */
+export function ordersAbout(subscription: string, eventSubject: string): string {
+  return `${rootOf(subscription)}.*.${objectPart(eventSubject)}.>`;
 }
 
 function rootOf(subscription: string): string {

@@ -1,6 +1,6 @@
 /**
  * Carries out the orders to try dead letters of one subscription again (`cr-reactor dead-letters retry`), and those to replay past events
- * (`replay.ts`): each letter's event goes to the function as one of the log does, in its object's turn and with fresh tries, while its steps
+ * (`replay-desk.ts`): each letter's event goes to the function as one of the log does, in its object's turn and with fresh tries, while its steps
  * that are remembered are not run again. Only when it succeeded, or ended in another letter that names this one, is the letter removed, and
  * only then the order done.
  */
@@ -8,7 +8,8 @@ import { type Delivered, type JetStream, type Logger, RETRIES_STREAM } from "#co
 import { dropLetter, ensureRetries, eventOf, findLetter, readRetryOrder } from "./dead-letter-box.ts";
 import type { Delivery } from "./delivery.ts";
 import { type OrderDeskOptions, openOrderDesk } from "./order-desk.ts";
-import { carryOutReplay, eventSubjectIn, readReplayOrder } from "./replay.ts";
+import { eventSubjectIn, readReplayOrder } from "./replay.ts";
+import { carryOutReplay } from "./replay-desk.ts";
 import { createTurns } from "./turns.ts";
 
 /** What the desk needs. */
