@@ -2,7 +2,16 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Point } from "../point.ts";
 import { pointIn } from "../point.ts";
-import { NATS_SERVER, parseDuration, parsePlace, parseRate } from "./argument.ts";
+import {
+  FILTER,
+  NATS_SERVER,
+  parseCount,
+  parseDuration,
+  parsePlace,
+  parseRate,
+  SUBSCRIPTION,
+  SUBSCRIPTIONS,
+} from "./argument.ts";
 
 const POINT =
   "Expected a sequence (1042), an id, a time (2026-11-20T08:00:00Z), how long ago (2h), or -1 for the last event.";
@@ -65,6 +74,39 @@ export function addPast(program: Command): void {
       if (options.from === undefined && !options.cancel)
         command.error("error: say where to begin: --from 2h, --from 2026-11-20T08:00:00Z, or --from 1042");
       await (await import("../replay/replay.ts")).replayCommand(subscription, options);
+    });
+
+  program
+    .command("record")
+    .description(
+      "Write real events as fixtures for testFunction, a file for each object; what looks secret is redacted.",
+    )
+    .argument("[kind]", "a kind or plural, with its group if it is ambiguous")
+    .requiredOption("-o, --output <folder>", "write them here")
+    .option("-n, --namespace <name>", "only this namespace")
+    .option("--name <name>", "only the object of this name")
+    .addOption(new Option(...FILTER))
+    .addOption(new Option(...SUBSCRIPTION))
+    .addOption(new Option(...SUBSCRIPTIONS))
+    .option("--count <n>", "end after so many events", parseCount)
+    .addOption(
+      new Option(
+        "--since <duration>",
+        "what the log has of this time, such as 2h or 7d (default: what comes)",
+      ).argParser(parseDuration),
+    )
+    .option("--redact <path...>", "redact these fields too, such as spec.owner.*")
+    .option("--anonymous", "give objects, namespaces and uids other names, the same ones everywhere")
+    .option("--force", "overwrite files that are there")
+    .option("--json", "one JSON object: the files, and the fields that were redacted")
+    .option(...NATS_SERVER)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ cr-reactor record Database -n prod --name orders --since 1d -o fixtures\n  $ cr-reactor record --filter '{ phase: { to: Failed } }' --since 7d --count 10 --anonymous -o fixtures/failed\n  $ cr-reactor record Database --since 1h --redact spec.owner -o fixtures --force",
+    )
+    .action(async (kind: string | undefined, options: { output: string }, command: Command) => {
+      const usage = (problem: string) => command.error(`error: ${problem}`);
+      await (await import("../record/record.ts")).recordCommand(kind, options, usage);
     });
 }
 
