@@ -30,7 +30,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   jose: /^functions\/kit\/serve\/oidc\.ts$/,
   /** What a new function imports stands in the text of its template. */
   "cr-reactor": /^cli\/new-function-template\.ts$/,
-  commander: /^cli\/(main|program\/[a-z-]+)\.ts$/,
+  commander: /^cli\/(main|program\/[a-z-]+|completion\/(completion|tree))\.ts$/,
   esbuild: /^build\.ts$/,
 };
 /** What an idle function must not carry (0.6 s and 90 MB for the first alone). */

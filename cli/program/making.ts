@@ -1,7 +1,8 @@
 /** What is written for those who write functions and configurations. */
-import { type Command, Option } from "commander";
+import { Argument, type Command, Option } from "commander";
+import type { Shell } from "../completion/completion.ts";
 
-/** Adds new, schema and types. */
+/** Adds new, schema, types and completion. */
 export function addMaking(program: Command): void {
   program
     .command("new")
@@ -55,4 +56,14 @@ export function addMaking(program: Command): void {
       if (options.check && options.output === undefined) command.error("error: option '--check' needs --output");
       await (await import("../types.ts")).typesCommand(kind, options);
     });
+
+  program
+    .command("completion")
+    .description("Print the script with which a shell completes this command line.")
+    .addArgument(new Argument("<shell>", "your shell").choices(["bash", "zsh", "fish"]))
+    .addHelpText(
+      "after",
+      '\nIn ~/.bashrc or ~/.zshrc: eval "$(cr-reactor completion bash)"\n\nExamples:\n  $ cr-reactor completion bash > ~/.local/share/bash-completion/completions/cr-reactor\n  $ cr-reactor completion fish > ~/.config/fish/completions/cr-reactor.fish',
+    )
+    .action(async (shell: Shell) => (await import("../completion/completion.ts")).completionCommand(shell, program));
 }
