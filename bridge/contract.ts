@@ -89,4 +89,8 @@ export {
 export { didYouMean } from "./nearest-name.ts";
 export { type KindSchema, kindSchemaKey, OPEN, parseKindSchema, type SchemaNode } from "./schema/kind-schema.ts";
 export { isSameSecret, readSecret, SecretError, SecretSource } from "./secret.ts";
+export { destinationOf, eventAttributes } from "./trace/event-span.ts";
+export { openTelemetry, type Telemetry } from "./trace/telemetry.ts";
+export { parseTraceparent, type TraceContext, toTraceparent, traceFields } from "./trace/trace-context.ts";
+export type { Span, SpanStart, Tracing } from "./trace/tracing.ts";
 export { ConfigError, type ConfigProblem, parseYamlConfig } from "./yaml-config.ts";

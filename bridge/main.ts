@@ -23,10 +23,13 @@ import { bridgeStatus } from "./metrics/status.ts";
 import { logConnection } from "./nats/connection-log.ts";
 import { awaitJetStream, type JetStream, untilAnswered } from "./nats/jetstream.ts";
 import { resolveNatsSettings } from "./nats/nats-settings.ts";
+import type { Telemetry } from "./trace/telemetry.ts";
 
 /** What a running bridge is given. */
 export interface BridgeOptions {
   readonly logger: Logger;
+  /** Where spans and metrics are sent; its owner closes it. Default: nowhere. */
+  readonly telemetry?: Telemetry;
   /** Stops it: what was read is still published, for at most ten seconds. */
   readonly signal: AbortSignal;
   /** Called once the health endpoints listen. */
@@ -58,10 +61,11 @@ export async function runBridge(config: BridgeConfig, options: BridgeOptions): P
 
 async function runUntilStopped(
   config: BridgeConfig,
-  { logger, signal, onListening, connectionLimits, janitor }: BridgeOptions,
+  { logger, telemetry, signal, onListening, connectionLimits, janitor }: BridgeOptions,
   cleanup: AsyncDisposableStack,
 ): Promise<void> {
   const metrics = createMetrics();
+  telemetry?.measure(metrics.families);
   const redactionKeys = readRedactionKeys(config);
   const states: WatchStates = new Map();
   const lease = resolveLease(config.leaderElection, config.cluster, config.kubernetes);
@@ -107,6 +111,7 @@ async function runUntilStopped(
     jetStream: connected,
     logger,
     metrics,
+    tracing: telemetry?.tracing,
     states,
     listGate: createGate(LISTS_MAX, LIST_PATIENCE_MS),
     log,

@@ -6,17 +6,22 @@
 import type { Logger } from "#contract";
 import { runningCall } from "#kit";
 
+import { type Logger, traceFields } from "#contract";
+import { type RunningCall, runningCall } from "#kit";
+
 const EXIT_CRASHED = 1;
 
 /** Ends the process at the first such error. */
 export function endOnCrash(log: Logger, subscriptions: () => readonly { readonly name: string }[]): void {
   process.on("uncaughtException", (error, origin) => {
-    const call = runningCall();
+    const { trace, ...call }: Partial<RunningCall> = runningCall() ?? {};
     const running = subscriptions().map(({ name }) => name);
     const where =
-      call === undefined ? "an error that no function caught" : `subscription "${call.subscription}" let an error go`;
+      call.subscription === undefined
+        ? "an error that no function caught"
+        : `subscription "${call.subscription}" let an error go`;
     log.fatal(
-      { err: error, origin, ...call, running },
+      { err: error, origin, ...call, ...traceFields(trace?.context), running },
       `${where}: the process ends, and what was not finished comes again; await every promise, and catch in timers`,
     );
     process.exit(EXIT_CRASHED);

@@ -18,6 +18,7 @@ import {
   renderMetrics,
   resolveNatsSettings,
   serveHealth,
+  type Telemetry,
 } from "#contract";
 import {
   type Binding,
@@ -72,6 +73,8 @@ export interface RunFunctionsOptions {
   /** Goes before the file's. */
   readonly nats?: NatsSettings;
   readonly log: Logger;
+  /** Where spans and metrics are sent; its owner closes it. Default: nowhere. */
+  readonly telemetry?: Telemetry;
   /** Aborts to stop: running tries may end, then `done` resolves. */
   readonly signal: AbortSignal;
 }
@@ -95,7 +98,7 @@ export interface RunningStatus extends SubscriptionStatus {
  * the health port from being used; resolves once all of them are started.
  */
 export async function runFunctions(options: RunFunctionsOptions): Promise<RunningFunctions> {
-  const { log, signal } = options;
+  const { log, signal, telemetry } = options;
   const bindings = await bindAll(options);
   let status: RunningFunctions["status"] | undefined;
   let measure: Measure | undefined;
@@ -112,7 +115,8 @@ export async function runFunctions(options: RunFunctionsOptions): Promise<Runnin
   });
   logConnection(jetStream, log, MEANWHILE);
   const membership = createMembership(jetStream, { log });
-  const subscriptions = bindings.map((binding) => subscribe(jetStream, binding, { log, signal, membership }));
+  const subscribing = { log, tracing: telemetry?.tracing, signal, membership };
+  const subscriptions = bindings.map((binding) => subscribe(jetStream, binding, subscribing));
   const selections = bindings.map(({ subscription }) => subscription);
   const schemas = watchSchemas(jetStream, selections, { log, signal });
   const statusOf = (status: SubscriptionStatus) => ({ ...status, mistakes: schemas.mistakesOf(status.name) });
@@ -126,7 +130,9 @@ export async function runFunctions(options: RunFunctionsOptions): Promise<Runnin
     connected: jetStream.connected,
     subscriptions: subscriptions.map(({ status }) => statusOf(status())),
   });
-  measure = () => Promise.all(subscriptions.map(async (each) => await measured(jetStream, each.status())));
+  const measureAll = () => Promise.all(subscriptions.map(async (each) => await measured(jetStream, each.status())));
+  measure = measureAll;
+  telemetry?.measure(async () => functionFamilies(await measureAll(), jetStream.connected));
   return { done: drained(), healthPort: health?.port, status };
 }
 

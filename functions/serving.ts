@@ -17,18 +17,17 @@ export interface ServeFunctionsOptions extends RunFunctionsOptions {
 
 /** Starts to listen. Throws ConfigError, SubscriptionError, SecretError, ListenError or NatsUnusableError. */
 export async function serveFunctions(options: ServeFunctionsOptions): Promise<Receiver> {
-  const { log, signal, settings } = options;
+  const { log, signal, settings, telemetry } = options;
   const bindings = await bindAll(options);
   const file = fileOf(options);
   const jetStream = await connect(options.nats ?? file?.nats, options);
   const selections = bindings.map(({ subscription }) => subscription);
-  const receiver = await receive(bindings, { ...file?.serve, ...settings }, { log, signal, jetStream }).catch(
-    async (error) => {
-      // An open connection would keep a process alive that serves nothing.
-      await jetStream?.close();
-      throw error;
-    },
-  );
+  const receiving = { log, signal, jetStream, tracing: telemetry?.tracing };
+  const receiver = await receive(bindings, { ...file?.serve, ...settings }, receiving).catch(async (error) => {
+    // An open connection would keep a process alive that serves nothing.
+    await jetStream?.close();
+    throw error;
+  });
   if (jetStream !== undefined) {
     logConnection(jetStream, log, MEANWHILE);
     watchSchemas(jetStream, selections, { log, signal });

@@ -21,6 +21,15 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   cloudevents: /^bridge\/event\/seal\.ts$/,
   "prom-client": /^bridge\/metrics\/instrument\.ts$/,
   pino: /^bridge\/logger\.ts$/,
+  "@opentelemetry/api": /^bridge\/trace\/otlp(-[a-z]+)?\.ts$/,
+  "@opentelemetry/context-async-hooks": /^bridge\/trace\/otlp-traces\.ts$/,
+  "@opentelemetry/sdk-trace": /^bridge\/trace\/otlp-traces\.ts$/,
+  "@opentelemetry/exporter-trace-otlp-http": /^bridge\/trace\/otlp-traces\.ts$/,
+  "@opentelemetry/exporter-trace-otlp-proto": /^bridge\/trace\/otlp-traces\.ts$/,
+  "@opentelemetry/sdk-metrics": /^bridge\/trace\/otlp-metrics\.ts$/,
+  "@opentelemetry/exporter-metrics-otlp-http": /^bridge\/trace\/otlp-metrics\.ts$/,
+  "@opentelemetry/exporter-metrics-otlp-proto": /^bridge\/trace\/otlp-metrics\.ts$/,
+  "@opentelemetry/resources": /^bridge\/trace\/otlp(-[a-z]+)?\.ts$/,
   yaml: /^(bridge\/yaml-config|cli\/(types-source|explain-text)|cli\/embedded\/(request\/request|embedded|manifest|server))\.ts$/,
   "@marcbachmann/cel-js":
     /^(cli\/embedded\/schema\/schema-rule(-value)?|functions\/kit\/expression\/cel(-[a-z]+)?)\.ts$/,
@@ -34,9 +43,9 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   esbuild: /^build\.ts$/,
 };
 /** What an idle function must not carry (0.6 s and 90 MB for the first alone). */
-const NOT_IN_FUNCTIONS = ["@kubernetes/client-node", "undici", "cloudevents", "prom-client"];
-/** Loads the Kubernetes client with the first request of an action. */
-const LATE_DOOR = "bridge/kube/kube-access.ts";
+const NOT_IN_FUNCTIONS = ["@kubernetes/client-node", "undici", "cloudevents", "prom-client", "@opentelemetry/api"];
+/** Load the Kubernetes client with the first request of an action, and OpenTelemetry's SDK where the environment asks for it. */
+const LATE_DOORS = ["bridge/kube/kube-access.ts", "bridge/trace/telemetry.ts"];
 
 interface Import {
   readonly from: string;
@@ -208,12 +217,12 @@ describe("imports", () => {
     assert.deepEqual(circles, []);
   });
 
-  test("of a process that runs functions reach the Kubernetes client by one door alone, which is opened when a function asks", () => {
+  test("of a process that runs functions reach the Kubernetes client and OpenTelemetry's SDK by one door each, which is opened when a function or the environment asks", () => {
     const reached = new Set<string>();
     const visit = (file: string) => {
       if (reached.has(file)) return;
       reached.add(file);
-      const isLateDoor = ({ from, lazy }: Import) => lazy && from === LATE_DOOR;
+      const isLateDoor = ({ from, lazy }: Import) => lazy && LATE_DOORS.includes(from);
       for (const { to } of imports.filter((each) => each.from === file && !isLateDoor(each))) visit(to);
     };
     const entries = ["functions/main.ts", "cli/run.ts", "cli/serve.ts", "cli/tail.ts", "cli/dead-letters.ts"];

@@ -14,6 +14,9 @@ import { absenceAfter, type KnownObject, type Store } from "../log/store.ts";
 import type { Logger } from "../logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { JetStream } from "../nats/jetstream.ts";
+import { recordPublished } from "../trace/event-span.ts";
+import { parseTraceparent, traceFields } from "../trace/trace-context.ts";
+import type { Tracing } from "../trace/tracing.ts";
 import { resourceTitle, type WatchedResource } from "./resource.ts";
 import { absenceOf, departureOf, occurrenceOf } from "./sighting.ts";
 
@@ -27,6 +30,8 @@ export interface PublisherOptions {
   readonly store: Store;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Left out: nothing is told as spans. */
+  readonly tracing?: Tracing | undefined;
   /** Aborts what cannot be finished any more. */
   readonly deadline: AbortSignal;
   /** Hears of every event the log acknowledged. */
@@ -68,7 +73,7 @@ function withoutBefore(decision: Decision): Decision {
 
 /** Makes the publisher of one watch. */
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { resource, apiServer, log, sink, store, logger, metrics, deadline } = options;
+  const { resource, apiServer, log, sink, store, logger, metrics, tracing, deadline } = options;
   const title = resourceTitle(resource);
   let toldAtMs = Number.NEGATIVE_INFINITY;
 
@@ -94,7 +99,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     if (known !== undefined && !known.absence && last.before === undefined) return await adopt(object);
     const seenAtMs = Date.now();
     const decided = last.isLost ? withoutBefore(decision) : decision;
-    const event = seal(resource, occurrenceOf(sighting, decided, last.before, seenAtMs));
+    const event = seal(resource, occurrenceOf(sighting, decided, last.before, seenAtMs), tracing?.isSampled);
     if (event === undefined) return nothingToTell(object, sighting);
     const result = await sink.publish(object, event, known?.fence ?? 0, deadline);
     if (result.type === "conflict") {
@@ -104,6 +109,12 @@ export function createPublisher(options: PublisherOptions): Publisher {
     remember(object, event, result.sequence);
     options.onStored(event.id, result.sequence);
     metrics.published(title, { ...event, ms: Date.now() - seenAtMs });
+    if (tracing !== undefined) recordPublished(tracing, event, seenAtMs);
+    if (logger.isLevelEnabled("debug")) tellPublished(event, result.sequence);
+  };
+  const tellPublished = ({ id, subject, envelope }: SealedEvent, sequence: number) => {
+    const trace = traceFields(parseTraceparent(envelope.traceparent));
+    logger.debug({ resource: title, subject, id, sequence, ...trace }, "published");
   };
   /** Only ignored paths changed: the log keeps its event, memory the newer version, so that it is not compared again. */
   const nothingToTell = (object: string, sighting: Sighting) => {

@@ -17,6 +17,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import type { WatchStates } from "../metrics/readiness.ts";
 import type { JetStream } from "../nats/jetstream.ts";
 import { blobsStream, checkpointsStream, ensureStream, eventsStream } from "../nats/stream.ts";
+import type { Tracing } from "../trace/tracing.ts";
 import { type CaptureState, capture } from "./capture.ts";
 import { configuredResource } from "./configured-resource.ts";
 import type { Gate } from "./gate.ts";
@@ -32,6 +33,7 @@ export interface WatchContext {
   readonly sink: Sink;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracing: Tracing | undefined;
   readonly states: WatchStates;
   readonly redactionKeys: RedactionKeys;
   readonly janitor: Partial<JanitorTiming> | undefined;

@@ -50,6 +50,7 @@ export const Envelope = z.looseObject({
   severitynumber: z.int().optional(),
   partitionkey: z.string().min(1),
   sequence: z.string().min(1),
+  /** Where the trace of the event began: at its publishing. */
   traceparent: z.string().optional(),
   data: Change,
 });

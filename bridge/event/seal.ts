@@ -3,12 +3,12 @@
  * CloudEvent, checked by the CloudEvents SDK, and the facts in it become the subject. Pure: the same states give the same bytes,
  * so that a retry publishes what was refused, not something new.
  */
-import { hash } from "node:crypto";
 import { CloudEvent } from "cloudevents";
 import type { Json, KubeObject } from "../kube/kube-object.ts";
 import type { LiveShape } from "../kube/list-shape.ts";
 import { epochOf, resourceVersionOf, sequenceOf } from "../log/epoch.ts";
 import { eventSubject, objectSubject } from "../log/subject.ts";
+import { eventTrace, toTraceparent } from "../trace/trace-context.ts";
 import { actorOf } from "./actor.ts";
 import type { Actor, Change, Op, Part } from "./change.ts";
 import { diff } from "./diff.ts";
@@ -74,6 +74,8 @@ export interface SealedEvent {
   readonly op: Op;
   readonly changed: readonly Part[];
   readonly gap: boolean;
+  /** What the payload says. */
+  readonly envelope: Envelope;
   /** As in the occurrence. */
   readonly resourceVersion: string;
   readonly after: ObservedState;
@@ -84,8 +86,12 @@ const CRITICAL = { severitytext: "CRITICAL", severitynumber: 18 } as const;
 /** The order of the parts in the attribute `changed`. */
 const PARTS: readonly Part[] = ["metadata", "spec", "status"];
 
-/** Makes the event, or `undefined` when an update changed nothing that is not ignored. */
-export function seal(context: SealContext, occurrence: Occurrence): SealedEvent | undefined {
+/** Makes the event, or `undefined` when an update changed nothing that is not ignored. `isSampled`: whether its trace is recorded; default none. */
+export function seal(
+  context: SealContext,
+  occurrence: Occurrence,
+  isSampled: (traceId: string) => boolean = () => false,
+): SealedEvent | undefined {
   const { op, before } = occurrence;
   const object = withoutManagedFields(occurrence.object);
   const patch = op === "updated" ? patchOf(before, object, context) : undefined;
@@ -132,7 +138,7 @@ export function seal(context: SealContext, occurrence: Occurrence): SealedEvent 
     ...(isCritical(patch, context.critical) && CRITICAL),
     partitionkey: object6,
     sequence: sequenceOf(occurrence.resourceVersion),
-    traceparent: traceparentOf(id),
+    traceparent: toTraceparent(eventTrace(id, isSampled)), // a retry belongs to the same trace
     data: change,
   };
   const subject = eventSubject(object6, {
@@ -144,6 +150,9 @@ export function seal(context: SealContext, occurrence: Occurrence): SealedEvent 
   const { resourceVersion } = occurrence;
   const payload = toStructuredJson(envelope, context.checked);
   return { id, subject, payload, op, changed, gap: occurrence.gap, resourceVersion, after: { object, phase } };
+  const payload = toStructuredJson(envelope);
+  const after = { object, phase };
+  return { id, subject, payload, op, changed, gap: occurrence.gap, envelope, resourceVersion, after };
 }
 
 /** `<uid>.<resourceVersion>`, one that left with `.unselected`; one id for a deletion however often it is seen; later epochs with `.e<n>`. */
@@ -253,6 +262,12 @@ function toStructuredJson(envelope: Envelope, checked: Set<string> | undefined):
     checked?.add(names);
   }
   return JSON.stringify(envelope);
+
+/** The SDK checks attribute names and values (strict mode) on the attributes alone: it would copy the data. */
+function toStructuredJson(envelope: Envelope): string {
+  const { data, ...attributes } = envelope;
+  new CloudEvent(attributes, true);
+  return JSON.stringify({ ...attributes, data });
 }
 
 function withoutManagedFields(object: KubeObject): KubeObject {

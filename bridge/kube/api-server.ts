@@ -19,6 +19,8 @@ export interface ApiRequest {
   readonly contentType?: string;
   /** The representation that is asked for. Default: application/json. */
   readonly accept?: string;
+  /** Further ones: no credentials. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Of `json`: a longer answer is an error. Default: any length. */
   readonly answerBytesMax?: number;
   readonly signal?: AbortSignal;
@@ -103,7 +105,7 @@ export async function connectApiServer(
     if (options.body !== undefined) headers["content-type"] = options.contentType ?? "application/json";
     return await request(session.url + path, {
       method: options.method ?? "GET",
-      headers: { accept: options.accept ?? "application/json", ...headers },
+      headers: { ...options.headers, accept: options.accept ?? "application/json", ...headers },
       dispatcher: session.dispatcher,
       ...(options.query && { query: options.query }),
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),

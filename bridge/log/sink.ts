@@ -9,6 +9,7 @@ import type { SealedEvent } from "../event/seal.ts";
 import type { Logger } from "../logger.ts";
 import type { JetStream } from "../nats/jetstream.ts";
 import { isWrongLastSequence, JetStreamApiError, RequestLostError } from "../nats/jetstream-error.ts";
+import { parseTraceparent, traceFields } from "../trace/trace-context.ts";
 import { BlobsFullError } from "./blob.ts";
 import type { EventLog, LoggedEvent } from "./event-log.ts";
 
@@ -106,14 +107,15 @@ function createTeller(logger: Logger) {
   const toldAtMs = new Map<string, number>();
   let fullSinceMs: number | undefined;
   return {
-    trouble({ subject, id }: SealedEvent, error: Error, waitingForRoom: number) {
+    trouble({ subject, id, envelope }: SealedEvent, error: Error, waitingForRoom: number) {
       if (error instanceof RequestLostError) return;
       const sentence = troubleOf(error);
       const nowMs = performance.now();
       if (isFull(error)) fullSinceMs ??= nowMs;
       if (nowMs - (toldAtMs.get(sentence) ?? Number.NEGATIVE_INFINITY) < TELL_EVERY_MS) return;
       toldAtMs.set(sentence, nowMs);
-      logger.error({ subject, id, ...(isFull(error) && { waiting: waitingForRoom }), error: error.message }, sentence);
+      const event = { subject, id, ...traceFields(parseTraceparent(envelope.traceparent)) };
+      logger.error({ ...event, ...(isFull(error) && { waiting: waitingForRoom }), error: error.message }, sentence);
     },
     room() {
       if (fullSinceMs === undefined) return;

@@ -7,7 +7,7 @@ import type { WatchedResource } from "../capture/resource.ts";
 import type { Op, Part } from "../event/change.ts";
 import type { WatchEvent } from "../kube/reflector.ts";
 import { type Census, createCensus } from "./census.ts";
-import { type Exposition, renderMetrics } from "./exposition.ts";
+import { type Exposition, type MetricFamily, renderMetrics } from "./exposition.ts";
 import { createInstruments } from "./instrument.ts";
 import { objectFamilies } from "./object-count.ts";
 import type { ObjectWishes } from "./object-metric.ts";
@@ -56,7 +56,9 @@ export interface Metrics {
   requested(method: string, code: string): void;
   /** Of all watches that run. */
   censuses(): readonly Census[];
-  /** All of them as text, in a format that the header `accept` names. */
+  /** All of them, as they are now. */
+  families(): Promise<readonly MetricFamily[]>;
+  /** The same as text, in a format that the header `accept` names. */
   expose(accept?: string): Promise<Exposition>;
 }
 
@@ -76,6 +78,11 @@ export function createMetrics(): Metrics {
     return known.has(phase) ? phase : "other";
   };
   const isTold = ({ resource }: Readonly<Record<string, string | number>>) => !forgotten.has(String(resource));
+  const families = async () => {
+    const own = await of.families();
+    const told = own.map((family) => ({ ...family, samples: family.samples.filter(({ labels }) => isTold(labels)) }));
+    return [...told, ...objectFamilies([...censuses.values()], Date.now() / 1000)];
+  };
   return {
     published(resource, { op, changed, gap, ms }) {
       of.events.inc({ resource, op });
@@ -133,10 +140,7 @@ export function createMetrics(): Metrics {
     leading: (isLeader) => of.leader.set(isLeader ? 1 : 0),
     requested: (method, code) => of.requests.inc({ method, code }),
     censuses: () => [...censuses.values()],
-    async expose(accept) {
-      const own = await of.families();
-      const told = own.map((family) => ({ ...family, samples: family.samples.filter(({ labels }) => isTold(labels)) }));
-      return renderMetrics([...told, ...objectFamilies([...censuses.values()], Date.now() / 1000)], accept);
-    },
+    families,
+    expose: async (accept) => renderMetrics(await families(), accept),
   };
 }

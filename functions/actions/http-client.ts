@@ -11,7 +11,7 @@
  */
 import { BlockList, isIPv6 } from "node:net";
 import { z } from "zod";
-import { PermanentError, RetryAfterError } from "#kit";
+import { asPart, type Part, PermanentError, RetryAfterError, traceHeaders } from "#kit";
 import { secretsSent, withoutEcho } from "./echo.ts";
 
 /** An `http` or `https` URL without credentials in it, for settings. */
@@ -92,14 +92,37 @@ export async function httpRequest(request: HttpRequest): Promise<HttpResponse> {
   const url = checkUrl(request.url);
   const headers = checkHeaders(request, url.host);
   if (request.body !== undefined) checkBody(request.body, request.bodyBytesMax ?? REQUEST_BYTES_MAX, url.host);
+  return await asPart(clientSpan(request, url), (part) => call(request, url, headers, part));
+}
+
+/** Of the URL only what errors tell too. */
+function clientSpan({ method, idempotencyKey }: HttpRequest, url: URL): Parameters<typeof asPart>[0] {
+  return {
+    name: method,
+    kind: "client",
+    attributes: {
+      "http.request.method": method,
+      "url.scheme": url.protocol.slice(0, -1),
+      "server.address": url.hostname,
+      "server.port": Number(url.port) || (url.protocol === "https:" ? 443 : 80),
+      "cr_reactor.idempotency_key": idempotencyKey,
+    },
+  };
+}
+
+async function call(request: HttpRequest, url: URL, headers: Headers, { context, span }: Part): Promise<HttpResponse> {
+  for (const [name, value] of Object.entries(traceHeaders(context))) headers.set(name, value);
   const response = await send(request, url, headers);
   const { text: said, truncated } = await readText(response, request.responseBytesMax ?? RESPONSE_BYTES_MAX);
   const { status } = response;
+  span?.set({ "http.response.status_code": status });
   const text = response.ok ? said : withoutEcho(said, secretsSent(request.url, request.headers));
   if (response.ok || request.acceptedStatuses?.includes(status)) {
     return { status, headers: response.headers, text, truncated };
   }
-  throw refusal(request, url.host, response, text);
+  const error = refusal(request, url.host, response, text);
+  span?.fail(error, String(status));
+  throw error;
 }
 
 /** The time that an answer asks to wait, between 1 s and 1 h; `undefined` when it names none that can be read. */

@@ -14,6 +14,8 @@ const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   "content-length",
   "host",
   "idempotency-key",
+  "traceparent",
+  "tracestate",
 ]);
 /** What a CloudEvent in binary mode, and a signature, are made of. */
 const RESERVED_PREFIX = /^(ce-|webhook-)/;

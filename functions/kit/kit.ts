@@ -86,3 +86,4 @@ export {
   SubscriptionError,
   SubscriptionsFile,
 } from "./subscription.ts";
+export { asPart, type Part, traceHeaders } from "./trace/call-trace.ts";

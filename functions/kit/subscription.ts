@@ -23,7 +23,7 @@ import { followIncident, type Incident, type NoIncident } from "./incident/incid
 import type { IncidentMemory } from "./incident/incident-memory.ts";
 import type { Outcome } from "./outcome.ts";
 import { PartitionCount } from "./ownership/partition.ts";
-import { asCall } from "./running-call.ts";
+import { asCall, type CallTrace } from "./running-call.ts";
 import { ServeSettings } from "./serve/serve-settings.ts";
 import { createSteps, type Steps } from "./step/step.ts";
 import type { StepMemory } from "./step/step-memory.ts";
@@ -97,6 +97,7 @@ interface FunctionCall extends Pick<FunctionContext<unknown>, "event" | "attempt
   readonly incidentMemory: IncidentMemory;
   /** `cr-reactor replay` brings the event once more. */
   readonly replay?: Replay | undefined;
+  readonly trace?: CallTrace | undefined;
 }
 
 /** A subscription and its function do not fit together. The message names the subscription and the field. */
@@ -164,12 +165,14 @@ export function bind<Schema extends z.ZodType>(
     async run(call) {
       const { event, attempt, log, signal, stepMemory: memory } = call;
       const again = call.replay?.again ? call.replay.run : undefined;
+      const { event, attempt, log, signal, stepMemory: memory, trace } = call;
       const incident = await incidentOf(subscription, matcher, call);
       if (incident?.type === "none") return { type: "skipped", reason: incident.reason };
       const steps = createSteps({ memory, subscription: name, eventId: event.id, again, log, signal });
       try {
         const context = contextOf(name, config, call, { steps, incident });
-        const note = await asCall({ subscription: name, eventId: event.id, attempt }, () => definition.run(context));
+        const running = { subscription: name, eventId: event.id, attempt, trace };
+        const note = await asCall(running, () => definition.run(context));
         await steps.end();
         return { type: "done", ...(typeof note === "string" && { note }) };
       } finally {

@@ -7,7 +7,7 @@
  */
 import { z } from "zod";
 import { groupOf, type KubeAccess, KubeObject, KubernetesSettings, openKubeAccess } from "#contract";
-import { type Envelope, PermanentError } from "#kit";
+import { asPart, type Envelope, PermanentError, traceHeaders } from "#kit";
 import { isNotServed, kubeError, RefusedError } from "./kube-refusal.ts";
 
 /** The cluster that is acted on, for settings; default: the process's own. */
@@ -119,11 +119,13 @@ function checkCluster(cluster: string | undefined, event: Envelope): void {
 function clientOf(access: KubeAccess, { subscription, signal }: KubeCall): KubeClient {
   const fieldManager = managerOf(subscription);
   const ask = async (verb: string, place: KubePlace, request: Omit<Parameters<KubeAccess["ask"]>[0], "signal">) => {
-    try {
-      return await access.ask({ ...request, signal });
-    } catch (error) {
-      throw kubeError(error, verb, describe(place));
-    }
+    return await asPart(clientSpan(request, place), async ({ context }) => {
+      try {
+        return await access.ask({ ...request, headers: traceHeaders(context), signal });
+      } catch (error) {
+        throw kubeError(error, verb, describe(place));
+      }
+    });
   };
   return {
     async get(place) {
@@ -172,6 +174,18 @@ function clientOf(access: KubeAccess, { subscription, signal }: KubeCall): KubeC
       throw new Error(`the API server does not serve ${kind} ${apiVersion}: install its CustomResourceDefinition`);
     },
   };
+}
+
+/** The names in a path are of objects: the span names their kind. */
+function clientSpan(
+  { method, path }: { readonly method: string; readonly path: string },
+  { name, namespace }: KubePlace,
+): Parameters<typeof asPart>[0] {
+  const isOfOne = name !== "" && path.endsWith(`/${encodeURIComponent(name)}`);
+  const kindPath = isOfOne ? `${path.slice(0, path.lastIndexOf("/"))}/{name}` : path;
+  const template = kindPath.replace(/(?<=\/namespaces\/)[^/]+/, "{namespace}");
+  const attributes = { "http.request.method": method, "url.template": template, "k8s.namespace.name": namespace };
+  return { name: `${method} ${template}`, kind: "client", attributes };
 }
 
 type Answered =

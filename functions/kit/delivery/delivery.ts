@@ -5,7 +5,7 @@
  * process ends as a dead letter too: after its last try it gets one more alone, since it may only have been near the one to blame.
  * A log that was restored gives sequences once more, so an event is known by its sequence and when it was stored.
  */
-import { type Delivered, type Envelope, type JetStream, type Logger, objectPart } from "#contract";
+import { type Delivered, type Envelope, type JetStream, type Logger, objectPart, type Tracing } from "#contract";
 import type { IncidentMemory } from "../incident/incident-memory.ts";
 import type { Place, Verdict } from "../ownership/subscription-record.ts";
 import type { StepMemory } from "../step/step-memory.ts";
@@ -26,6 +26,7 @@ export interface DeliveryOptions {
   readonly jetStream: JetStream;
   readonly binding: Binding;
   readonly log: Logger;
+  readonly tracing: Tracing | undefined;
   readonly limits: DeliveryLimits;
   /** These are the subscription's, in this process: its partitions share them. */
   readonly stepMemory: StepMemory;
@@ -125,6 +126,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       timers: options.timers,
       batches: options.batches,
       log,
+      tracing: options.tracing,
       slots,
       running,
       retry: limits.retry,

@@ -1,7 +1,7 @@
 /**
  * What a subscription did: one log line for each event that ended, and counts for health and metrics.
  */
-import type { Logger } from "#contract";
+import { type Logger, traceFields } from "#contract";
 import type { Settled } from "./settle.ts";
 
 /** Counted since the process started. */
@@ -38,7 +38,7 @@ export function report(
   settled: Settled,
   letter?: number,
 ): void {
-  const fields = { ...event, id: settled.eventId, attempt: settled.attempts };
+  const fields = { ...event, id: settled.eventId, attempt: settled.attempts, ...traceFields(settled.trace) };
   switch (settled.type) {
     case "done":
       counts.done++;

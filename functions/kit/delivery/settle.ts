@@ -15,6 +15,8 @@ import {
   openEnvelope,
   parseSent,
   type SentEnvelope,
+  type TraceContext,
+  type Tracing,
 } from "#contract";
 import type { MatchResult } from "../filter/match.ts";
 import type { IncidentMemory } from "../incident/incident-memory.ts";
@@ -24,6 +26,7 @@ import type { Binding } from "../subscription.ts";
 import type { Batch, Batches } from "../timer/batches.ts";
 import { isItsTurn, isMatch } from "../timer/frequency.ts";
 import type { Entry, Timers } from "../timer/timers.ts";
+import { beginTry, type Try, traceOf } from "../trace/try.ts";
 import { attempt } from "./attempt.ts";
 import type { Replay } from "./replay.ts";
 import type { Slots } from "./slots.ts";
@@ -34,6 +37,7 @@ export type Settled = {
   readonly attempts: number;
   readonly eventId?: string;
   readonly firstTriedMs?: number;
+  readonly trace?: TraceContext | undefined;
 } & (Exclude<Outcome, { type: "retry" }> | Waiting);
 
 /** The event has to wait for a while, with `for` or `debounce`: its timer is stored, and brings it again. */
@@ -65,6 +69,8 @@ export interface SettleOptions {
   /** Where those of a subscription with `batch` wait. */
   readonly batches?: Batches | undefined;
   readonly log: Logger;
+  /** Left out: tries are not told as spans. */
+  readonly tracing?: Tracing | undefined;
   readonly slots: Slots;
   readonly retry: BackoffOptions;
   readonly graceMs: number;
@@ -109,20 +115,28 @@ export async function settle(
       if (judgement?.type !== "run" && judgement?.type !== "wait") judgement = await judge(settling, options);
       if (judgement.type === "ended") {
         if (judgement.warning !== undefined) warnOnce(judgement.warning, options);
-        return ended(judgement.outcome, 0);
+        const { event } = judgement;
+        return { ...ended(judgement.outcome, 0), ...(event && { eventId: event.id, trace: traceOf(event) }) };
       }
       const id = judgement.type === "unopened" ? judgement.id : judgement.event.id;
       const log = options.log.child({ subject: message.subject, id, attempt: number });
       const outcome = await tryToEnd(judgement, number, log, { ...options, replay: settling.replay });
+      const tried = beginTry(judgement, number, { subject: message.subject }, options);
+      const outcome = await tryToEnd(judgement, tried, options);
+      const isLast = number >= options.binding.subscription.attempts && !stopping.aborted;
+      tried.end(outcome, isLast);
       slots.give(taken);
       taken = 0;
-      if (outcome.type !== "retry") return { ...outcome, attempts: number, eventId: id, firstTriedMs };
+      const about = { eventId: judgement.event.id, firstTriedMs, trace: tried.trace.context };
+      if (outcome.type !== "retry") return { ...outcome, attempts: number, ...about };
+      if (isLast) return { ...ended(outcome, number), ...about };
       if (stopping.aborted) return undefined;
-      if (number >= options.binding.subscription.attempts)
-        return { ...ended(outcome, number), eventId: id, firstTriedMs };
       const waitMs = Math.min(backoff.nextMs(outcome.afterMs), WAIT_MS_MAX);
       options.onRetry(outcome.error);
-      log.warn({ error: outcome.error.message, waitMs: Math.round(waitMs) }, "failed; trying again after a while");
+      tried.log.warn(
+        { error: outcome.error.message, waitMs: Math.round(waitMs) },
+        "failed; trying again after a while",
+      );
       if (!(await wait(waitMs, stopping)) || !(await slots.take(1))) return undefined;
       taken = 1;
     }
@@ -142,8 +156,14 @@ export type Judgement =
       readonly events?: readonly Envelope[];
     }
   | ({ readonly type: "wait"; readonly timers: Pick<Timers, "wait"> } & Entry)
-  | { readonly type: "ended"; readonly outcome: Outcome; readonly warning?: Warning }
-  | { readonly type: "unopened"; readonly id: string; readonly error: Error };
+  | {
+      readonly type: "ended";
+      readonly outcome: Outcome;
+      readonly warning?: Warning;
+      /** Left out: what came is none. */
+      readonly event?: SentEnvelope;
+    }
+  | { readonly type: "unopened"; readonly event: SentEnvelope; readonly error: Error };
 
 /** The state that an event entered has held for as long as it should, or nothing more has matched. */
 export interface Held {
@@ -155,11 +175,10 @@ export interface Held {
 /** One try of what may be run, or has to wait. Never rejects. */
 export async function tryToEnd(
   judgement: Exclude<Judgement, { type: "ended" }>,
-  number: number,
-  log: Logger,
-  options: Parameters<typeof tryOnce>[3],
+  tried: Try,
+  options: Parameters<typeof tryOnce>[2],
 ): Promise<Outcome | Waiting> {
-  if (judgement.type !== "wait") return await tryOnce(judgement, number, log, options);
+  if (judgement.type !== "wait") return await tryOnce(judgement, tried, options);
   const { timers, event } = judgement;
   const wait = async (signal: AbortSignal): Promise<Outcome> => {
     await timers.wait(judgement, signal);
@@ -167,7 +186,7 @@ export async function tryToEnd(
   };
   const outcome = await attempt(wait, { ...options, timeoutMs: WAIT_ATTEMPT_MS });
   if (outcome.type !== "done") return outcome;
-  log.info({ since: event.time }, "waits for its time");
+  tried.log.info({ since: event.time }, "waits for its time");
   return { type: "waiting" };
 }
 
@@ -178,12 +197,16 @@ export function tryOnce(
   log: Logger,
   options: Pick<SettleOptions, "binding" | "stepMemory" | "incidentMemory" | "graceMs" | "running"> &
     Pick<Settling, "replay">,
+  { number, log, trace, run }: Try,
+  options: Pick<SettleOptions, "binding" | "stepMemory" | "incidentMemory" | "graceMs" | "running">,
 ): Promise<Outcome> | Outcome {
   if (judgement.type === "unopened") return { type: "retry", error: judgement.error };
   const { binding, stepMemory, incidentMemory, replay } = options;
   const { event, match, held, events } = judgement;
+  const memories = { stepMemory, incidentMemory };
   const call = (signal: AbortSignal) =>
     binding.run({ event, match, held, events, attempt: number, log, signal, stepMemory, incidentMemory, replay });
+    run(() => binding.run({ event, match, held, events, attempt: number, log, signal, ...memories, trace }));
   return attempt(call, { ...options, timeoutMs: binding.timeoutMs });
 }
 
@@ -191,16 +214,22 @@ export function tryOnce(
 async function judge(settling: Settling, options: SettleOptions): Promise<Judgement> {
   if (settling.batch !== undefined) return judgeBatch(settling.batch, options.binding);
   try {
-    const judgement = await judgeSent(parseSent(settling.message.data), options);
-    if (judgement.type !== "run") return judgement;
-    if (settling.dueAtMs === undefined && options.isWanted?.(judgement.event) === false)
-      return skipped("the filter before the edit does not match");
-    if (judgement.match !== "matched") return judgement;
-    if (options.binding.matcher.frequency !== undefined) return await judgeFrequency(judgement, options);
-    return await judgeWindow(judgement, settling, options);
+    const sent = parseSent(settling.message.data);
+    const judgement = await judgeOpened(sent, settling, options);
+    return judgement.type === "ended" ? { ...judgement, event: sent } : judgement;
   } catch (thrown) {
     return { type: "ended", outcome: { type: "dead-letter", error: asMalformed(thrown) } };
   }
+}
+
+async function judgeOpened(sent: SentEnvelope, settling: Settling, options: SettleOptions): Promise<Judgement> {
+  const judgement = await judgeSent(sent, options);
+  if (judgement.type !== "run") return judgement;
+  if (settling.dueAtMs === undefined && options.isWanted?.(judgement.event) === false)
+    return skipped("the filter before the edit does not match");
+  if (judgement.match !== "matched") return judgement;
+  if (options.binding.matcher.frequency !== undefined) return await judgeFrequency(judgement, options);
+  return await judgeWindow(judgement, settling, options);
 }
 
 /** Of what was collected, what the filter as it is now still matches is one call. */
@@ -224,7 +253,7 @@ async function judgeFrequency(
     if (await isItsTurn(event, older, frequency, match)) return judgement;
     return skipped(frequency.type === "count" ? "it is not so many yet (count)" : "it is too many (rateLimit)");
   } catch (error) {
-    return { type: "unopened", id: event.id, error: error as Error };
+    return { type: "unopened", event, error: error as Error };
   }
 }
 
@@ -248,7 +277,7 @@ async function judgeWindow(
     if (ripe.type === "early") return wait;
     return ripe.type === "left" ? skipped(ripe.reason) : { ...judgement, held: ripe };
   } catch (error) {
-    return { type: "unopened", id: event.id, error: error as Error };
+    return { type: "unopened", event, error: error as Error };
   }
 }
 
@@ -263,7 +292,7 @@ export async function judgeSent(
   } catch (thrown) {
     if (thrown instanceof MalformedEventError)
       return { type: "ended", outcome: { type: "dead-letter", error: thrown } };
-    return { type: "unopened", id: sent.id, error: thrown as Error };
+    return { type: "unopened", event: sent, error: thrown as Error };
   }
 }
 

@@ -3,7 +3,7 @@
  * partitions, and one without any stands by. Which events it asks for, and since when, is in the subscription's record; it waits for a
  * log that no bridge has made yet, and takes everything in it then; a log that was replaced by a new one is read from its beginning.
  */
-import { createBackoff, EVENTS_STREAM, type JetStream, type Logger, RequestLostError } from "#contract";
+import { createBackoff, EVENTS_STREAM, type JetStream, type Logger, RequestLostError, type Tracing } from "#contract";
 import { createNatsIncidents } from "../incident/nats-memory.ts";
 import { createHoldings, type Taken } from "../ownership/holdings.ts";
 import type { Membership } from "../ownership/membership.ts";
@@ -54,6 +54,8 @@ export interface RunningSubscription {
 /** What a subscription needs besides NATS and its binding. */
 export interface SubscribeOptions {
   readonly log: Logger;
+  /** Left out: nothing is told as spans. */
+  readonly tracing?: Tracing | undefined;
   /** Aborts to stop. */
   readonly signal: AbortSignal;
   /** This process among the others: one for all its subscriptions. */
@@ -73,7 +75,7 @@ const HELD_MIN = 16;
 export function subscribe(
   jetStream: JetStream,
   binding: Binding,
-  { log: parentLog, signal, membership, limits: overrides }: SubscribeOptions,
+  { log: parentLog, tracing, signal, membership, limits: overrides }: SubscribeOptions,
 ): RunningSubscription {
   const { name, concurrency } = binding.subscription;
   const log = parentLog.child({ subscription: name });
@@ -115,7 +117,7 @@ export function subscribe(
     if (index === 0) keeper.retire().catch((error: unknown) => log.warn({ err: error }, "old consumers are left over"));
     const heldMax = Math.max(HELD_MIN, Math.ceil(limits.heldMax / current.partitions));
     const worker = startWorker({
-      ...{ jetStream, log, counts, acknowledgements, stepMemory, incidentMemory, timers, batches },
+      ...{ jetStream, log, tracing, counts, acknowledgements, stepMemory, incidentMemory, timers, batches },
       binding: {
         ...binding,
         run: (call) => {

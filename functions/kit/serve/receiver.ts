@@ -12,7 +12,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JetStream, Logger } from "#contract";
+import type { JetStream, Logger, Tracing } from "#contract";
 import type { DeliveryCounts } from "../delivery/report.ts";
 import { createNatsIncidents } from "../incident/nats-memory.ts";
 import { createProcessIncidents } from "../incident/process-memory.ts";
@@ -33,6 +33,8 @@ export interface ReceiverOptions {
   readonly signal: AbortSignal;
   /** Where the data of very large events is, and the memory of steps and incidents; left out: they are refused, and it is in the process. */
   readonly jetStream?: JetStream | undefined;
+  /** Left out: nothing is told as spans. */
+  readonly tracing?: Tracing | undefined;
   /** For tests. */
   readonly limits?: Partial<ReceiverLimits>;
 }
@@ -80,13 +82,14 @@ const FLUSH_MS_MAX = 1_000;
 export async function receive(
   bindings: readonly Binding[],
   settings: ServeSettings,
-  { log, signal, jetStream, limits: overrides }: ReceiverOptions,
+  { log, signal, jetStream, tracing, limits: overrides }: ReceiverOptions,
 ): Promise<Receiver> {
   refuseWaiting(bindings);
   const limits = { ...LIMITS, ...overrides };
   const stepMemory = jetStream === undefined ? createProcessMemory() : createNatsMemory(jetStream);
   const incidentMemory = jetStream === undefined ? createProcessIncidents() : createNatsIncidents(jetStream, log);
-  const receptionOptions = { log, jetStream, stepMemory, incidentMemory, stopping: signal, graceMs: limits.graceMs };
+  const memories = { stepMemory, incidentMemory };
+  const receptionOptions = { log, tracing, jetStream, ...memories, stopping: signal, graceMs: limits.graceMs };
   const receptions = new Map(bindings.map((each) => [each.subscription.name, createReception(each, receptionOptions)]));
   const service: Service = {
     ...{ receptions, authenticate: await createAuthentication(settings.auth), room: createBodyRoom(), log },

@@ -3,8 +3,14 @@
  * others in parallel. Each request is one try, and how often to try is the sender's decision. What a sender did not wait for goes on,
  * and its outcome is kept for when the same event comes again, so that a timeout on the way does not run a function twice.
  */
-import type { Logger, SentEnvelope } from "#contract";
-import { MalformedEventError } from "#contract";
+import {
+  type Logger,
+  MalformedEventError,
+  type SentEnvelope,
+  type TraceContext,
+  type Tracing,
+  traceFields,
+} from "#contract";
 import { type DeliveryCounts, newCounts } from "../delivery/report.ts";
 import { judgeSent, tryOnce } from "../delivery/settle.ts";
 import { createSlots } from "../delivery/slots.ts";
@@ -13,6 +19,7 @@ import type { IncidentMemory } from "../incident/incident-memory.ts";
 import type { Outcome } from "../outcome.ts";
 import type { StepMemory } from "../step/step-memory.ts";
 import type { Binding } from "../subscription.ts";
+import { beginTry, traceOf } from "../trace/try.ts";
 
 /** What became of a request: an outcome, or nothing was begun because the sender or this process went away. */
 export type Received = Outcome | { readonly type: "malformed"; readonly error: Error } | { readonly type: "not-begun" };
@@ -20,8 +27,8 @@ export type Received = Outcome | { readonly type: "malformed"; readonly error: E
 /** The events of one subscription. */
 export interface Reception {
   readonly counts: Readonly<DeliveryCounts>;
-  /** Never rejects. `gone` aborts when the sender no longer waits for the answer. */
-  receive(sent: SentEnvelope, gone: AbortSignal): Promise<Received>;
+  /** Never rejects. `gone` aborts when the sender no longer waits for the answer; `hop` is the trace of its request. */
+  receive(sent: SentEnvelope, gone: AbortSignal, hop?: TraceContext): Promise<Received>;
   /** Nothing is begun any more. */
   close(): void;
   /** Ends the tries that run. */
@@ -33,6 +40,7 @@ export interface ReceptionOptions extends Pick<Parameters<typeof judgeSent>[1], 
   readonly stepMemory: StepMemory;
   readonly incidentMemory: IncidentMemory;
   readonly log: Logger;
+  readonly tracing?: Tracing | undefined;
   /** How long a function may take to end once its signal aborted. */
   readonly graceMs: number;
 }
@@ -53,30 +61,33 @@ export function createReception(binding: Binding, parent: ReceptionOptions): Rec
   /** Of events that ended when nobody waited for the answer any more. */
   const unheard = createMemory<Outcome>();
 
-  const run = async (sent: SentEnvelope): Promise<Received> => {
+  const run = async (sent: SentEnvelope, hop: TraceContext | undefined): Promise<Received> => {
     const judgement = await judgeSent(sent, options);
     if (judgement.type === "ended") {
       if (judgement.warning !== undefined) warnOnce(judgement.warning, options);
       const { outcome } = judgement;
       if (outcome.type === "dead-letter" && outcome.error instanceof MalformedEventError)
         return { type: "malformed", error: outcome.error };
-      report(log, counts, { id: sent.id, subject: sent.subject }, outcome);
+      report(log, counts, { id: sent.id, subject: sent.subject, ...traceFields(traceOf(sent)) }, outcome);
       return outcome;
     }
     const number = (tries.get(sent.id) ?? 0) + 1;
-    const outcome = await tryOnce(judgement, number, log.child({ id: sent.id, attempt: number }), options);
+    const tried = beginTry(judgement, number, {}, { ...options, hop });
+    const outcome = await tryOnce(judgement, tried, options);
+    tried.end(outcome);
     if (outcome.type === "retry") tries.set(sent.id, number);
     else tries.delete(sent.id);
-    report(log, counts, { id: sent.id, subject: sent.subject, attempt: number }, outcome);
+    const fields = { id: sent.id, subject: sent.subject, attempt: number, ...traceFields(tried.trace.context) };
+    report(log, counts, fields, outcome);
     return outcome;
   };
-  const takeTurn = async (sent: SentEnvelope, gone: AbortSignal): Promise<Received> => {
+  const takeTurn = async (sent: SentEnvelope, gone: AbortSignal, hop?: TraceContext): Promise<Received> => {
     const known = unheard.get(sent.id);
     if (known !== undefined) return known;
     if (gone.aborted || !(await slots.take(1))) return { type: "not-begun" };
     try {
       if (gone.aborted) return { type: "not-begun" };
-      const received = await run(sent);
+      const received = await run(sent, hop);
       const keep = () => received.type === "done" && unheard.set(sent.id, received);
       if (gone.aborted) keep();
       else gone.addEventListener("abort", keep, { once: true });
@@ -87,11 +98,11 @@ export function createReception(binding: Binding, parent: ReceptionOptions): Rec
   };
   return {
     counts,
-    receive(sent, gone) {
-      const { id, subject } = sent;
-      log.debug({ id, subject }, "received");
-      gone.addEventListener("abort", () => log.debug({ id, subject }, "the sender no longer waits: what runs goes on"));
-      return inOrder(sent.partitionkey, () => takeTurn(sent, gone));
+    receive(sent, gone, hop) {
+      const fields = { id: sent.id, subject: sent.subject, ...traceFields(traceOf(sent)) };
+      log.debug(fields, "received");
+      gone.addEventListener("abort", () => log.debug(fields, "the sender no longer waits: what runs goes on"));
+      return inOrder(sent.partitionkey, () => takeTurn(sent, gone, hop));
     },
     close: () => slots.close(),
     abort(reason) {

@@ -3,7 +3,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Logger, MalformedEventError } from "#contract";
+import { type Logger, MalformedEventError, parseTraceparent } from "#contract";
 import type { Authentication } from "./authentication.ts";
 import { modeOf, readCloudEvent } from "./cloud-event-request.ts";
 import { type Answer, problem, RequestRefusedError, through, tryAgain } from "./problem.ts";
@@ -74,7 +74,8 @@ async function answerTo(
   const body = await readBody(request, service.room, taken);
   const event = readEvent(() => readCloudEvent(mode, request.headersDistinct, body));
   if (event.type === "foreign") return foreign(service, event.eventType);
-  return answerOf(await reception.receive(event.sent, gone));
+  const { traceparent, tracestate } = request.headers;
+  return answerOf(await reception.receive(event.sent, gone, parseTraceparent(traceparent, tracestate)));
 }
 
 function health({ stopping }: Service, path: string): Answer {

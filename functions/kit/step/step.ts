@@ -5,6 +5,7 @@
  */
 import type { Json, Logger } from "#contract";
 import { PermanentError } from "../outcome.ts";
+import { asPart } from "../trace/call-trace.ts";
 import { EVENT_ID_BYTES_MAX, RESULT_BYTES_MAX, STEPS_MAX } from "./step-limits.ts";
 import type { StepClaim, StepEnd, StepKey, StepMemory } from "./step-memory.ts";
 
@@ -130,7 +131,9 @@ async function callOnce(
 ): Promise<StepEnd> {
   const idempotencyKey = `${key.subscription}/${key.eventId}/${key.step}`;
   try {
-    return endOf((await fn({ idempotencyKey, signal: AbortSignal.any([signal, claim.lost]) })) ?? undefined);
+    const call = { idempotencyKey, signal: AbortSignal.any([signal, claim.lost]) };
+    const part = { name: `step ${key.step}`, attributes: { "cr_reactor.step": key.step } };
+    return endOf((await asPart(part, () => fn(call))) ?? undefined);
   } catch (error) {
     await claim.release();
     throw error;
