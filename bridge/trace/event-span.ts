@@ -2,32 +2,43 @@
  * What spans tell of an event: its attributes as a CloudEvent and as a message, and the span of its publishing, with which its trace
  * begins. Names and attributes: OpenTelemetry's semantic conventions for messaging and for CloudEvents.
  */
-import type { SealedEvent } from "../event/seal.ts";
+import type { Envelope } from "../event/envelope.ts";
 import { eventTrace } from "./trace-context.ts";
 import type { SpanAttributes, Tracing } from "./tracing.ts";
 
 /** Of a subject: the root, cluster, group and kind. */
 const KIND_TOKENS = 4;
+/** Over HTTP anybody may have written it. */
+const NAME_CHARS_MAX = 300;
 
-/** What is read of an event. */
-interface EventFacts {
+/** An event's attributes: its data is not looked at. */
+type EventFacts = Pick<
+  Envelope,
+  | "id"
+  | "source"
+  | "type"
+  | "subject"
+  | "specversion"
+  | "partitionkey"
+  | "cluster"
+  | "apiversion"
+  | "kind"
+  | "name"
+  | "namespace"
+  | "phase"
+>;
+
+/** An event that was published. */
+interface PublishedEvent {
   readonly id: string;
-  readonly source: string;
-  readonly type: string;
-  readonly subject: string;
-  readonly specversion: string;
-  readonly partitionkey: string;
-  readonly cluster: string;
-  readonly apiversion: string;
-  readonly kind: string;
-  readonly name: string;
-  readonly namespace?: string | undefined;
-  readonly phase?: string | undefined;
+  readonly envelope: EventFacts;
+  readonly payload: string;
+  readonly gap: boolean;
 }
 
 /** The subjects of its kind: what spans are grouped by. */
 export function destinationOf({ partitionkey }: Pick<EventFacts, "partitionkey">): string {
-  return `${partitionkey.split(".", KIND_TOKENS).join(".")}.>`;
+  return `${partitionkey.split(".", KIND_TOKENS).join(".").slice(0, NAME_CHARS_MAX)}.>`;
 }
 
 /** Of publishing and of processing alike. */
@@ -54,7 +65,7 @@ export function eventAttributes(event: EventFacts): SpanAttributes {
 /** Tells that an event was published: the span that its `traceparent` names. */
 export function recordPublished(
   tracing: Tracing,
-  { id, envelope, payload, gap }: Pick<SealedEvent, "id" | "envelope" | "payload" | "gap">,
+  { id, envelope, payload, gap }: PublishedEvent,
   startedAtMs: number,
 ): void {
   const context = eventTrace(id, tracing.isSampled);
