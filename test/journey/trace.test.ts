@@ -1,0 +1,284 @@
+/**
+ * Tracing as a user has it: the real bridge and functions, told by OpenTelemetry's own variables where the collector is. A change is one
+ * trace, from its publishing to the request that a receiver gets; and what is switched off costs nothing and still hands the trace on.
+ */
+import assert from "node:assert/strict";
+import { beforeEach, describe, type TestContext, test } from "node:test";
+import { stringify } from "yaml";
+import { eventTrace } from "../../bridge/trace/trace-context.ts";
+import { startRig } from "../functions/kit/delivery/rig.ts";
+import { created, updated } from "../functions/kit/event-factory.ts";
+import { database, databasePath } from "../kit/database-crd.ts";
+import { type CollectedSpan, type OtlpCollector, startOtlpCollector } from "../kit/otlp-collector.ts";
+import type { ServerProcess } from "../kit/server-process.ts";
+import { until } from "../kit/until.ts";
+import { type Receiver, startReceiver } from "../kit/webhook-server.ts";
+import { startCommand, startJourney } from "./rig.ts";
+
+const PATIENCE = { waitMsMax: 60_000 };
+const QUICK = { OTEL_BSP_SCHEDULE_DELAY: "100", OTEL_METRIC_EXPORT_INTERVAL: "500" };
+
+/** Our processes get the environment of this one. */
+function setEnvironment(variables: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(process.env)) if (/^OTEL_|^LOG_LEVEL$/.test(name)) delete process.env[name];
+  Object.assign(process.env, variables);
+}
+
+beforeEach(() => setEnvironment({}));
+
+async function startCollector(t: TestContext, variables: Readonly<Record<string, string>> = {}): Promise<OtlpCollector> {
+  const collector = await startOtlpCollector();
+  t.after(() => collector.stop());
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" };
+  setEnvironment({ ...QUICK, ...endpoint, ...variables });
+  return collector;
+}
+
+async function openReceiver(t: TestContext): Promise<Receiver> {
+  const receiver = await startReceiver(() => ({ status: 200 }));
+  t.after(() => receiver.stop());
+  return receiver;
+}
+
+const relayTo = (name: string, url: string) => ({
+  ...{ name, function: "relay", apiVersion: "demo.example.com/v1", kind: "Database", start: "all" },
+  config: { url, mode: "binary" },
+});
+
+const startRelay = (t: TestContext, natsUrl: string, url: string) => {
+  const settings = { nats: { servers: [natsUrl] }, health: { host: "127.0.0.1", port: 0 } };
+  const config = { ...settings, subscriptions: [relayTo("relay", url)] };
+  return startCommand(t, "run", "--subscriptions", config, /"consumer created"/);
+};
+
+/** The lines of a process that have these fields. */
+function linesOf(process_: ServerProcess, fields: Readonly<Record<string, unknown>>): Record<string, unknown>[] {
+  const lines = process_.logTail().split("\n").flatMap((line) => {
+    const json = /\{.*\}/.exec(line)?.[0];
+    return json === undefined ? [] : [JSON.parse(json) as Record<string, unknown>];
+  });
+  return lines.filter((line) => Object.entries(fields).every(([name, value]) => line[name] === value));
+}
+
+const parentOf = (spans: readonly CollectedSpan[], { traceId, parentSpanId }: CollectedSpan) =>
+  spans.find((each) => each.traceId === traceId && each.spanId === parentSpanId);
+
+describe("a change", () => {
+  test("is one trace: published, delivered, each try, its step, and the request that the receiver gets", async (t) => {
+    const collector = await startCollector(t, { LOG_LEVEL: "debug", OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=lab" });
+    const journey = await startJourney(t);
+    if (journey === undefined) return;
+    const { kube, namespace, slack } = journey;
+    const bridge = await journey.startBridge();
+    const functions = await journey.startFunctions();
+    await kube.client.create(databasePath(namespace), database("orders", namespace));
+    slack.next({ status: 500 });
+    await kube.client.patch(databasePath(namespace, "orders"), { status: { phase: "Failed" } }, { subresource: "status" });
+    await slack.waitForMessages(1, { timeoutMs: 60_000 });
+
+    const isPost = ({ kind, attributes }: CollectedSpan) => kind === "client" && attributes["http.response.status_code"] === 200;
+    const post = await collector.span(isPost, "the span of the request that Slack took");
+    const { spans } = collector;
+    const process_ = () => parentOf(spans, parentOf(spans, post) ?? post);
+    await until(() => process_() !== undefined, { what: "the spans around it", ...PATIENCE });
+    const failed = (await journey.events()).find(({ phase }) => phase === "Failed");
+    const trace = eventTrace(failed?.id ?? "", () => true);
+    const publish = await collector.span(({ spanId }) => spanId === trace.spanId, "the span of its publishing");
+
+    assert.equal(failed?.traceparent, `00-${trace.traceId}-${trace.spanId}-01`);
+    assert.deepEqual(
+      [post, parentOf(spans, post), process_(), publish].map((span) => [span?.traceId, span?.service, span?.name, span?.kind]),
+      [
+        [trace.traceId, "cr-reactor-functions", "POST", "client"],
+        [trace.traceId, "cr-reactor-functions", "step post", "internal"],
+        [trace.traceId, "cr-reactor-functions", "process cr.test.demo_example_com.Database.>", "consumer"],
+        [trace.traceId, "cr-reactor-bridge", "publish cr.test.demo_example_com.Database.>", "producer"],
+      ],
+    );
+    assert.equal(parentOf(spans, process_() as CollectedSpan), publish);
+    assert.ok(!publish.parentSpanId, "the trace begins with the change");
+    assert.ok(BigInt(publish.startTimeUnixNano) <= BigInt(post.startTimeUnixNano));
+
+    const tries = spans.filter(({ traceId, kind }) => traceId === trace.traceId && kind === "consumer");
+    assert.deepEqual(
+      tries.map(({ attributes, status }) => [attributes["cr_reactor.attempt"], attributes["cr_reactor.outcome"], status.code]),
+      [
+        [1, "retry", 2],
+        [2, "done", 0],
+      ],
+    );
+    const sent = slack.requests.map(({ headers }) => headers["traceparent"]);
+    assert.equal(sent.at(-1), `00-${trace.traceId}-${post.spanId}-01`);
+    assert.deepEqual(sent.map((each) => String(each).split("-")[1]), sent.map(() => trace.traceId));
+
+    const ids = { id: failed?.id, trace_id: trace.traceId };
+    const [published] = linesOf(bridge, { ...ids, msg: "published" });
+    assert.equal(published?.["span_id"], trace.spanId);
+    const [done] = linesOf(functions, { ...ids, msg: "done", subscription: "database-failed" });
+    assert.equal(done?.["span_id"], process_()?.spanId);
+    assert.equal(linesOf(functions, { ...ids, msg: "failed; trying again after a while" }).length, 1);
+
+    const attributes = { ...publish.attributes };
+    delete attributes["messaging.message.body.size"];
+    assert.deepEqual(attributes, {
+      ...{ "messaging.operation.name": "publish", "messaging.operation.type": "send", "messaging.system": "nats" },
+      "messaging.destination.name": `cr.test.demo_example_com.Database.${namespace}.orders`,
+      "messaging.destination.template": "cr.test.demo_example_com.Database.>",
+      "messaging.message.id": failed?.id,
+      "cloudevents.event_id": failed?.id,
+      "cloudevents.event_source": "/clusters/test",
+      "cloudevents.event_type": "dev.cr-reactor.resource.updated",
+      "cloudevents.event_subject": `/apis/demo.example.com/v1/namespaces/${namespace}/databases/orders`,
+      "cloudevents.event_spec_version": "1.0",
+      ...{ "k8s.cluster.name": "test", "k8s.namespace.name": namespace },
+      "cr_reactor.object.api_version": "demo.example.com/v1",
+      ...{ "cr_reactor.object.kind": "Database", "cr_reactor.object.name": "orders", "cr_reactor.object.phase": "Failed" },
+      "cr_reactor.gap": false,
+    });
+    const resource = collector.resources.get("cr-reactor-bridge");
+    assert.equal(resource?.["deployment.environment.name"], "lab");
+    assert.equal(resource?.["k8s.cluster.name"], "test");
+    assert.match(String(resource?.["service.instance.id"]), /^[0-9a-f-]{36}$/);
+  });
+
+  test("that is relayed stays one trace: its own attribute is handed on as it is, and the header names the hop", async (t) => {
+    const collector = await startCollector(t, { OTEL_TRACES_SAMPLER: "always_on" });
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const end = await openReceiver(t);
+    const serving = { serve: { port: 0 }, subscriptions: [relayTo("last", end.origin)] };
+    const served = await startCommand(t, "serve", "--subscriptions", serving, /"listening for CloudEvents"/);
+    const url = /"url":"([^"]+)"/.exec(served.logTail())?.[1] ?? "";
+    await startRelay(t, rig.nats.url, url);
+    const event = created({ name: "orders" });
+    await rig.publish(event);
+    await end.until(() => end.requests.length === 1, "the event to arrive", 60_000);
+    const { traceId, spanId } = eventTrace(event.envelope.id, () => false);
+    const spansOf = () => collector.spans.filter((span) => span.traceId === traceId);
+    await until(() => spansOf().length === 4, { what: "two deliveries and two requests", ...PATIENCE });
+    const [request] = end.requests;
+    const chain: string[] = [];
+    for (let at = String(request?.headers["traceparent"]).split("-")[2]; at !== spanId; ) {
+      const span = spansOf().find((each) => each.spanId === at);
+      assert.ok(span, `the span ${at} is told; so far: ${chain.join(", ")}`);
+      chain.push(`${span.kind} ${span.attributes["messaging.consumer.group.name"] ?? ""}`.trim());
+      at = span.parentSpanId ?? "";
+    }
+    assert.deepEqual(chain, ["client", "consumer last", "client", "consumer relay"]);
+    assert.equal(request?.headers["ce-traceparent"], event.envelope.traceparent);
+  });
+
+  test("that is part of a batch is linked from the one call", async (t) => {
+    const collector = await startCollector(t, { OTEL_TRACES_SAMPLER: "always_on" });
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const end = await openReceiver(t);
+    const batch = { ...relayTo("relay", end.origin), batch: "1s" };
+    const config = { nats: { servers: [rig.nats.url] }, subscriptions: [batch] };
+    const events = [created({ name: "orders" }), created({ name: "users" })];
+    await rig.publish(...events);
+    await startCommand(t, "run", "--subscriptions", config, /"consumer created"/);
+    await end.until(() => end.requests.length === 1, "the batch to arrive", 60_000);
+    const span = await collector.span(({ attributes }) => attributes["messaging.batch.message_count"] === 2, "the call");
+    const [first, second] = events.map(({ envelope }) => eventTrace(envelope.id, () => false));
+    assert.deepEqual([span.traceId, span.parentSpanId], [first?.traceId, first?.spanId]);
+    assert.deepEqual(span.links, [{ traceId: second?.traceId, spanId: second?.spanId }]);
+  });
+});
+
+describe("without a collector", () => {
+  test("nothing is sent, and the receiver gets the trace of the change all the same", async (t) => {
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const end = await openReceiver(t);
+    const functions = await startRelay(t, rig.nats.url, end.origin);
+    const event = created({ name: "orders" });
+    await rig.publish(event);
+    await end.until(() => end.requests.length === 1, "the event to arrive", 60_000);
+    assert.equal(end.requests[0]?.headers["traceparent"], event.envelope.traceparent);
+    await until(() => linesOf(functions, { msg: "done" }).length === 1, PATIENCE);
+    assert.equal(linesOf(functions, { msg: "done" })[0]?.["trace_id"], event.envelope.traceparent?.split("-")[1]);
+    assert.doesNotMatch(functions.logTail(), /telemetry/);
+  });
+
+  test("the header is left out when OTEL_PROPAGATORS says none", async (t) => {
+    setEnvironment({ OTEL_PROPAGATORS: "none" });
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const end = await openReceiver(t);
+    await startRelay(t, rig.nats.url, end.origin);
+    await rig.publish(created({ name: "orders" }));
+    await end.until(() => end.requests.length === 1, "the event to arrive", 60_000);
+    assert.equal(end.requests[0]?.headers["traceparent"], undefined);
+  });
+
+  test("that was promised, events go on, it is told why, and the process ends soon", async (t) => {
+    const collector = await startOtlpCollector();
+    await collector.stop();
+    setEnvironment({ ...QUICK, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_TRACES_SAMPLER: "always_on", OTEL_EXPORTER_OTLP_TIMEOUT: "300" });
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const end = await openReceiver(t);
+    const functions = await startRelay(t, rig.nats.url, end.origin);
+    await rig.publish(created({ name: "orders" }), updated({ name: "orders" }, { name: "orders", phase: "Failed" }));
+    await end.until(() => end.requests.length === 2, "the events to arrive", 60_000);
+    await until(() => /telemetry was not sent.*|"reason":"[^"]*ECONNREFUSED/.test(functions.logTail()), PATIENCE);
+    await functions.kill("SIGTERM");
+    assert.deepEqual(functions.lastExit, { code: 0, signal: null });
+  });
+});
+
+describe("sampling", () => {
+  const rows = [
+    { name: "of none is told in the event, so that nobody after it records it either", argument: "0", isSampled: false },
+    { name: "of all is told in the event", argument: "1", isSampled: true },
+  ];
+  for (const { name, argument, isSampled } of rows) {
+    test(name, async (t) => {
+      const collector = await startCollector(t, { OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: argument });
+      const journey = await startJourney(t);
+      if (journey === undefined) return;
+      const { kube, namespace, nats } = journey;
+      const end = await openReceiver(t);
+      const bridge = await journey.startBridge();
+      const functions = await startRelay(t, nats.url, end.origin);
+      await kube.client.create(databasePath(namespace), database("orders", namespace));
+      await end.until(() => end.requests.length === 1, "the event to arrive", 60_000);
+      for (const each of [functions, bridge]) await each.kill("SIGTERM"); // what waits is sent
+      const flags = isSampled ? "01" : "00";
+      const headers = ["traceparent", "ce-traceparent"].map((header) => String(end.requests[0]?.headers[header]));
+      assert.deepEqual(headers.map((header) => header.split("-").at(-1)), [flags, flags]);
+      assert.deepEqual(collector.spans.map(({ kind }) => kind).sort(), isSampled ? ["client", "consumer", "producer"] : []);
+    });
+  }
+});
+
+describe("metrics by OTLP", () => {
+  test("are those of /metrics, under the same names, of the bridge and of the functions", async (t) => {
+    const collector = await startCollector(t, { OTEL_TRACES_EXPORTER: "none", OTEL_SERVICE_NAME: "mine" });
+    const journey = await startJourney(t);
+    if (journey === undefined) return;
+    const { kube, namespace, nats } = journey;
+    const end = await openReceiver(t);
+    for (const start of [() => journey.startBridge(), () => startRelay(t, nats.url, end.origin)]) {
+      const process_ = await start();
+      await kube.client.create(databasePath(namespace), database(`orders-${process_.pid}`, namespace));
+      await until(async () => (await journey.events()).length > 0, PATIENCE);
+      const port = /"port":(\d+)/.exec(process_.logTail())?.[1] ?? (await listeningPort(process_));
+      const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      const names = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
+      const before = collector.requests.length;
+      await until(() => collector.requests.length > before + 1, { what: "the next export", ...PATIENCE });
+      const told = new Set(collector.metrics.map(({ name }) => name));
+      assert.deepEqual([...names].filter((name) => !told.has(String(name))), [], "all are told");
+      assert.deepEqual([...told].filter((name) => !names.has(name) && /^cr_reactor/.test(name) && !text.includes(name)), []);
+      await process_.kill("SIGTERM");
+      assert.deepEqual(collector.spans, []);
+      collector.metrics.length;
+    }
+  });
+});
+
+async function listeningPort(process_: ServerProcess): Promise<string> {
+  throw new Error(`no port in ${stringify(process_.logTail())}`);
+}
