@@ -1,10 +1,10 @@
 /** `cr-reactor run`: runs functions until it is told to stop, then lets what runs come to its end. */
-import { createLogger, openTelemetry } from "#contract";
+import { createLogger } from "#contract";
 import { runFunctions } from "../functions/main.ts";
 import { endOnCrash } from "./crash.ts";
 import { readTextFile } from "./file.ts";
+import { withTelemetry } from "./telemetry.ts";
 import { stopSignal } from "./terminal.ts";
-import { VERSION } from "./version.ts";
 
 /** Throws ConfigError, SubscriptionError, or what keeps NATS from being used. */
 export async function runCommand(
@@ -13,16 +13,16 @@ export async function runCommand(
 ): Promise<void> {
   const fileName = options.subscriptions;
   const log = createLogger("functions");
-  const telemetry = await openTelemetry({ service: "cr-reactor-functions", version: VERSION, log });
-  const running = await runFunctions({
-    ...(fileName !== undefined && { subscriptions: { text: await readTextFile(fileName), fileName } }),
-    select: functions,
-    log,
-    telemetry,
-    signal: stopSignal(),
+  await withTelemetry({ service: "cr-reactor-functions", log }, async (telemetry) => {
+    const running = await runFunctions({
+      ...(fileName !== undefined && { subscriptions: { text: await readTextFile(fileName), fileName } }),
+      select: functions,
+      log,
+      telemetry,
+      signal: stopSignal(),
+    });
+    endOnCrash(log, () => running.status().subscriptions);
+    await running.done;
   });
-  endOnCrash(log, () => running.status().subscriptions);
-  await running.done;
-  await telemetry.close();
   log.info("the functions have stopped");
 }

@@ -38,6 +38,7 @@ export async function openOtlp(settings: TelemetrySettings, options: TelemetryOp
       const isClosed = await Promise.race([closing.then(() => true), sleep(CLOSE_MS_MAX, false, { ref: false })]);
       if (!isClosed) options.log.warn("the collector does not answer: what was not sent yet is lost");
       diag.disable();
+      return isClosed;
     },
   };
 }

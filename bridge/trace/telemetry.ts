@@ -17,8 +17,8 @@ export interface Telemetry {
   readonly tracing: Tracing | undefined;
   /** Hands these metrics on from now on; where nobody wants them, nothing is ever read. */
   measure(read: ReadFamilies): void;
-  /** Sends what waits, for at most three seconds. */
-  close(): Promise<void>;
+  /** Sends what waits, for at most three seconds; false: it was not sent, and may be on its way for seconds more. */
+  close(): Promise<boolean>;
 }
 
 /** Who tells. */
@@ -31,7 +31,7 @@ export interface TelemetryOptions {
   readonly log: Logger;
 }
 
-const NO_TELEMETRY: Telemetry = { tracing: undefined, measure: () => undefined, close: async () => undefined };
+const NO_TELEMETRY: Telemetry = { tracing: undefined, measure: () => undefined, close: async () => true };
 
 /** Opens it, as the process's environment says. Never rejects because of the environment: what is wrong there is a line in the log. */
 export async function openTelemetry(options: TelemetryOptions): Promise<Telemetry> {

@@ -4,11 +4,12 @@
  */
 import assert from "node:assert/strict";
 import { beforeEach, describe, type TestContext, test } from "node:test";
-import { stringify } from "yaml";
+import { isDeepStrictEqual } from "node:util";
 import { eventTrace } from "../../bridge/trace/trace-context.ts";
 import { startRig } from "../functions/kit/delivery/rig.ts";
 import { created, updated } from "../functions/kit/event-factory.ts";
 import { database, databasePath } from "../kit/database-crd.ts";
+import { withFreePorts } from "../kit/free-port.ts";
 import { type CollectedSpan, type OtlpCollector, startOtlpCollector } from "../kit/otlp-collector.ts";
 import type { ServerProcess } from "../kit/server-process.ts";
 import { until } from "../kit/until.ts";
@@ -45,8 +46,8 @@ const relayTo = (name: string, url: string) => ({
   config: { url, mode: "binary" },
 });
 
-const startRelay = (t: TestContext, natsUrl: string, url: string) => {
-  const settings = { nats: { servers: [natsUrl] }, health: { host: "127.0.0.1", port: 0 } };
+const startRelay = (t: TestContext, natsUrl: string, url: string, port = 0) => {
+  const settings = { nats: { servers: [natsUrl] }, health: { host: "127.0.0.1", port } };
   const config = { ...settings, subscriptions: [relayTo("relay", url)] };
   return startCommand(t, "run", "--subscriptions", config, /"consumer created"/);
 };
@@ -173,7 +174,7 @@ describe("a change", () => {
     const rig = await startRig(t);
     if (rig === undefined) return;
     const end = await openReceiver(t);
-    const batch = { ...relayTo("relay", end.origin), batch: "1s" };
+    const batch = { ...relayTo("relay", end.origin), batch: { window: "1s" } };
     const config = { nats: { servers: [rig.nats.url] }, subscriptions: [batch] };
     const events = [created({ name: "orders" }), created({ name: "users" })];
     await rig.publish(...events);
@@ -215,7 +216,7 @@ describe("without a collector", () => {
   test("that was promised, events go on, it is told why, and the process ends soon", async (t) => {
     const collector = await startOtlpCollector();
     await collector.stop();
-    setEnvironment({ ...QUICK, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_TRACES_SAMPLER: "always_on", OTEL_EXPORTER_OTLP_TIMEOUT: "300" });
+    setEnvironment({ ...QUICK, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_TRACES_SAMPLER: "always_on" });
     const rig = await startRig(t);
     if (rig === undefined) return;
     const end = await openReceiver(t);
@@ -224,6 +225,7 @@ describe("without a collector", () => {
     await end.until(() => end.requests.length === 2, "the events to arrive", 60_000);
     await until(() => /telemetry was not sent.*|"reason":"[^"]*ECONNREFUSED/.test(functions.logTail()), PATIENCE);
     await functions.kill("SIGTERM");
+    assert.match(functions.logTail(), /the collector does not answer: what was not sent yet is lost/);
     assert.deepEqual(functions.lastExit, { code: 0, signal: null });
   });
 });
@@ -254,31 +256,47 @@ describe("sampling", () => {
 });
 
 describe("metrics by OTLP", () => {
-  test("are those of /metrics, under the same names, of the bridge and of the functions", async (t) => {
-    const collector = await startCollector(t, { OTEL_TRACES_EXPORTER: "none", OTEL_SERVICE_NAME: "mine" });
+  test("are those of /metrics, by the same names, of the bridge and of the functions", async (t) => {
+    const collector = await startCollector(t, { OTEL_TRACES_EXPORTER: "none" });
     const journey = await startJourney(t);
     if (journey === undefined) return;
     const { kube, namespace, nats } = journey;
     const end = await openReceiver(t);
-    for (const start of [() => journey.startBridge(), () => startRelay(t, nats.url, end.origin)]) {
-      const process_ = await start();
-      await kube.client.create(databasePath(namespace), database(`orders-${process_.pid}`, namespace));
-      await until(async () => (await journey.events()).length > 0, PATIENCE);
-      const port = /"port":(\d+)/.exec(process_.logTail())?.[1] ?? (await listeningPort(process_));
-      const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-      const names = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
-      const before = collector.requests.length;
-      await until(() => collector.requests.length > before + 1, { what: "the next export", ...PATIENCE });
-      const told = new Set(collector.metrics.map(({ name }) => name));
-      assert.deepEqual([...names].filter((name) => !told.has(String(name))), [], "all are told");
-      assert.deepEqual([...told].filter((name) => !names.has(name) && /^cr_reactor/.test(name) && !text.includes(name)), []);
-      await process_.kill("SIGTERM");
-      assert.deepEqual(collector.spans, []);
-      collector.metrics.length;
+    const bridge = await journey.startBridge();
+    const bridgePort = Number(/"port":(\d+)/.exec(bridge.logTail())?.[1]);
+    const functionsPort = await withFreePorts(1, async ([port = 0]) => {
+      await startRelay(t, nats.url, end.origin, port);
+      return port;
+    });
+    await kube.client.create(databasePath(namespace), database("orders", namespace));
+    await end.until(() => end.requests.length === 1, "the event to arrive", 60_000);
+    const services = [
+      { service: "cr-reactor-bridge", port: bridgePort },
+      { service: "cr-reactor-functions", port: functionsPort },
+    ];
+    for (const { service, port } of services) {
+      const told = () => [...new Set(collector.metrics.flatMap((each) => (each.service === service ? [each.name] : [])))];
+      const scraped = async () => {
+        const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+        return [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+      };
+      await until(async () => isDeepStrictEqual(told().sort(), (await scraped()).sort()), {
+        ...{ what: `${service} to tell the names of /metrics`, ...PATIENCE },
+      });
     }
+    const newest = (name: string) => collector.metrics.findLast((each) => each.name === name);
+    const published = newest("cr_reactor_events_published_total");
+    assert.equal(published?.sum?.isMonotonic, true);
+    assert.deepEqual(
+      published.sum.dataPoints.map(({ asDouble, attributes }) => [asDouble, attributes["op"]]),
+      [[1, "created"]],
+    );
+    const latency = newest("cr_reactor_publish_seconds");
+    const [point] = latency?.histogram?.dataPoints ?? [];
+    assert.deepEqual([latency?.unit, Number(point?.count)], ["s", 1]);
+    assert.equal((point?.bucketCounts ?? []).reduce((sum: number, each) => sum + Number(each), 0), 1);
+    assert.equal(point?.bucketCounts?.length, (point?.explicitBounds?.length ?? 0) + 1);
+    assert.equal(newest("process_resident_memory_bytes")?.unit, "By");
+    assert.deepEqual(collector.spans, []);
   });
 });
-
-async function listeningPort(process_: ServerProcess): Promise<string> {
-  throw new Error(`no port in ${stringify(process_.logTail())}`);
-}
