@@ -27,7 +27,10 @@ function setEnvironment(variables: Readonly<Record<string, string>>): void {
 
 beforeEach(() => setEnvironment({}));
 
-async function startCollector(t: TestContext, variables: Readonly<Record<string, string>> = {}): Promise<OtlpCollector> {
+async function startCollector(
+  t: TestContext,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<OtlpCollector> {
   const collector = await startOtlpCollector();
   t.after(() => collector.stop());
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" };
@@ -54,10 +57,13 @@ const startRelay = (t: TestContext, natsUrl: string, url: string, port = 0) => {
 
 /** The lines of a process that have these fields. */
 function linesOf(process_: ServerProcess, fields: Readonly<Record<string, unknown>>): Record<string, unknown>[] {
-  const lines = process_.logTail().split("\n").flatMap((line) => {
-    const json = /\{.*\}/.exec(line)?.[0];
-    return json === undefined ? [] : [JSON.parse(json) as Record<string, unknown>];
-  });
+  const lines = process_
+    .logTail()
+    .split("\n")
+    .flatMap((line) => {
+      const json = /\{.*\}/.exec(line)?.[0];
+      return json === undefined ? [] : [JSON.parse(json) as Record<string, unknown>];
+    });
   return lines.filter((line) => Object.entries(fields).every(([name, value]) => line[name] === value));
 }
 
@@ -66,7 +72,10 @@ const parentOf = (spans: readonly CollectedSpan[], { traceId, parentSpanId }: Co
 
 describe("a change", () => {
   test("is one trace: published, delivered, each try, its step, and the request that the receiver gets", async (t) => {
-    const collector = await startCollector(t, { LOG_LEVEL: "debug", OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=lab" });
+    const collector = await startCollector(t, {
+      LOG_LEVEL: "debug",
+      OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=lab",
+    });
     const journey = await startJourney(t);
     if (journey === undefined) return;
     const { kube, namespace, slack } = journey;
@@ -74,10 +83,15 @@ describe("a change", () => {
     const functions = await journey.startFunctions();
     await kube.client.create(databasePath(namespace), database("orders", namespace));
     slack.next({ status: 500 });
-    await kube.client.patch(databasePath(namespace, "orders"), { status: { phase: "Failed" } }, { subresource: "status" });
+    await kube.client.patch(
+      databasePath(namespace, "orders"),
+      { status: { phase: "Failed" } },
+      { subresource: "status" },
+    );
     await slack.waitForMessages(1, { timeoutMs: 60_000 });
 
-    const isPost = ({ kind, attributes }: CollectedSpan) => kind === "client" && attributes["http.response.status_code"] === 200;
+    const isPost = ({ kind, attributes }: CollectedSpan) =>
+      kind === "client" && attributes["http.response.status_code"] === 200;
     const post = await collector.span(isPost, "the span of the request that Slack took");
     const { spans } = collector;
     const process_ = () => parentOf(spans, parentOf(spans, post) ?? post);
@@ -88,7 +102,12 @@ describe("a change", () => {
 
     assert.equal(failed?.traceparent, `00-${trace.traceId}-${trace.spanId}-01`);
     assert.deepEqual(
-      [post, parentOf(spans, post), process_(), publish].map((span) => [span?.traceId, span?.service, span?.name, span?.kind]),
+      [post, parentOf(spans, post), process_(), publish].map((span) => [
+        span?.traceId,
+        span?.service,
+        span?.name,
+        span?.kind,
+      ]),
       [
         [trace.traceId, "cr-reactor-functions", "POST", "client"],
         [trace.traceId, "cr-reactor-functions", "step post", "internal"],
@@ -102,7 +121,11 @@ describe("a change", () => {
 
     const tries = spans.filter(({ traceId, kind }) => traceId === trace.traceId && kind === "consumer");
     assert.deepEqual(
-      tries.map(({ attributes, status }) => [attributes["cr_reactor.attempt"], attributes["cr_reactor.outcome"], status.code]),
+      tries.map(({ attributes, status }) => [
+        attributes["cr_reactor.attempt"],
+        attributes["cr_reactor.outcome"],
+        status.code,
+      ]),
       [
         [1, "retry", 2],
         [2, "done", 0],
@@ -110,7 +133,10 @@ describe("a change", () => {
     );
     const sent = slack.requests.map(({ headers }) => headers["traceparent"]);
     assert.equal(sent.at(-1), `00-${trace.traceId}-${post.spanId}-01`);
-    assert.deepEqual(sent.map((each) => String(each).split("-")[1]), sent.map(() => trace.traceId));
+    assert.deepEqual(
+      sent.map((each) => String(each).split("-")[1]),
+      sent.map(() => trace.traceId),
+    );
 
     const ids = { id: failed?.id, trace_id: trace.traceId };
     const [published] = linesOf(bridge, { ...ids, msg: "published" });
@@ -133,7 +159,11 @@ describe("a change", () => {
       "cloudevents.event_spec_version": "1.0",
       ...{ "k8s.cluster.name": "test", "k8s.namespace.name": namespace },
       "cr_reactor.object.api_version": "demo.example.com/v1",
-      ...{ "cr_reactor.object.kind": "Database", "cr_reactor.object.name": "orders", "cr_reactor.object.phase": "Failed" },
+      ...{
+        "cr_reactor.object.kind": "Database",
+        "cr_reactor.object.name": "orders",
+        "cr_reactor.object.phase": "Failed",
+      },
       "cr_reactor.gap": false,
     });
     const resource = collector.resources.get("cr-reactor-bridge");
@@ -180,7 +210,10 @@ describe("a change", () => {
     await rig.publish(...events);
     await startCommand(t, "run", "--subscriptions", config, /"consumer created"/);
     await end.until(() => end.requests.length === 1, "the batch to arrive", 60_000);
-    const span = await collector.span(({ attributes }) => attributes["messaging.batch.message_count"] === 2, "the call");
+    const span = await collector.span(
+      ({ attributes }) => attributes["messaging.batch.message_count"] === 2,
+      "the call",
+    );
     const [first, second] = events.map(({ envelope }) => eventTrace(envelope.id, () => false));
     assert.deepEqual([span.traceId, span.parentSpanId], [first?.traceId, first?.spanId]);
     assert.deepEqual(span.links, [{ traceId: second?.traceId, spanId: second?.spanId }]);
@@ -232,12 +265,19 @@ describe("without a collector", () => {
 
 describe("sampling", () => {
   const rows = [
-    { name: "of none is told in the event, so that nobody after it records it either", argument: "0", isSampled: false },
+    {
+      name: "of none is told in the event, so that nobody after it records it either",
+      argument: "0",
+      isSampled: false,
+    },
     { name: "of all is told in the event", argument: "1", isSampled: true },
   ];
   for (const { name, argument, isSampled } of rows) {
     test(name, async (t) => {
-      const collector = await startCollector(t, { OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: argument });
+      const collector = await startCollector(t, {
+        OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+        OTEL_TRACES_SAMPLER_ARG: argument,
+      });
       const journey = await startJourney(t);
       if (journey === undefined) return;
       const { kube, namespace, nats } = journey;
@@ -249,8 +289,14 @@ describe("sampling", () => {
       for (const each of [functions, bridge]) await each.kill("SIGTERM"); // what waits is sent
       const flags = isSampled ? "01" : "00";
       const headers = ["traceparent", "ce-traceparent"].map((header) => String(end.requests[0]?.headers[header]));
-      assert.deepEqual(headers.map((header) => header.split("-").at(-1)), [flags, flags]);
-      assert.deepEqual(collector.spans.map(({ kind }) => kind).sort(), isSampled ? ["client", "consumer", "producer"] : []);
+      assert.deepEqual(
+        headers.map((header) => header.split("-").at(-1)),
+        [flags, flags],
+      );
+      assert.deepEqual(
+        collector.spans.map(({ kind }) => kind).sort(),
+        isSampled ? ["client", "consumer", "producer"] : [],
+      );
     });
   }
 });
@@ -275,7 +321,9 @@ describe("metrics by OTLP", () => {
       { service: "cr-reactor-functions", port: functionsPort },
     ];
     for (const { service, port } of services) {
-      const told = () => [...new Set(collector.metrics.flatMap((each) => (each.service === service ? [each.name] : [])))];
+      const told = () => [
+        ...new Set(collector.metrics.flatMap((each) => (each.service === service ? [each.name] : []))),
+      ];
       const scraped = async () => {
         const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
         return [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
@@ -294,7 +342,10 @@ describe("metrics by OTLP", () => {
     const latency = newest("cr_reactor_publish_seconds");
     const [point] = latency?.histogram?.dataPoints ?? [];
     assert.deepEqual([latency?.unit, Number(point?.count)], ["s", 1]);
-    assert.equal((point?.bucketCounts ?? []).reduce((sum: number, each) => sum + Number(each), 0), 1);
+    assert.equal(
+      (point?.bucketCounts ?? []).reduce((sum: number, each) => sum + Number(each), 0),
+      1,
+    );
     assert.equal(point?.bucketCounts?.length, (point?.explicitBounds?.length ?? 0) + 1);
     assert.equal(newest("process_resident_memory_bytes")?.unit, "By");
     assert.deepEqual(collector.spans, []);

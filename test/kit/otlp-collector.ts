@@ -18,8 +18,9 @@ const Value = z.union([
 const Attributes = z
   .array(z.object({ key: z.string(), value: Value }))
   .default([])
-  .transform((pairs): Record<string, string | number | boolean> =>
-    Object.fromEntries(pairs.map(({ key, value }) => [key, value])),
+  .transform(
+    (pairs): Record<string, string | number | boolean> =>
+      Object.fromEntries(pairs.map(({ key, value }) => [key, value])),
   );
 const Nanoseconds = z.string().regex(/^\d{19}$/, "expected nanoseconds since 1970 as text");
 const SpanId = z.string().regex(/^[0-9a-f]{16}$/);
@@ -57,7 +58,9 @@ const Metric = z.object({
   name: z.string(),
   description: z.string().optional(),
   unit: z.string().default(""),
-  sum: z.object({ aggregationTemporality: Cumulative, isMonotonic: z.boolean(), dataPoints: z.array(Point) }).optional(),
+  sum: z
+    .object({ aggregationTemporality: Cumulative, isMonotonic: z.boolean(), dataPoints: z.array(Point) })
+    .optional(),
   gauge: z.object({ dataPoints: z.array(Point) }).optional(),
   histogram: z.object({ aggregationTemporality: Cumulative, dataPoints: z.array(Point) }).optional(),
 });
@@ -101,8 +104,10 @@ export interface OtlpCollector {
 
 const WAIT_MS_MAX = 60_000;
 
-/** Starts it on loopback; `status` is answered to each request, default 200. */
-export async function startOtlpCollector(status: () => number = () => 200): Promise<OtlpCollector> {
+/** Starts it on loopback. `status` is answered to each request, default 200; a refusal quotes the request's headers, as chatty gateways do. */
+export async function startOtlpCollector(
+  status: (request: CollectedRequest) => number = () => 200,
+): Promise<OtlpCollector> {
   const requests: CollectedRequest[] = [];
   const spans: CollectedSpan[] = [];
   const metrics: CollectedMetric[] = [];
@@ -116,7 +121,8 @@ export async function startOtlpCollector(status: () => number = () => 200): Prom
     const json: unknown = JSON.parse(body.toString("utf8"));
     if (path === "/v1/traces")
       for (const { resource, scopeSpans } of Traces.parse(json).resourceSpans)
-        for (const span of scopeSpans.flatMap((each) => each.spans)) spans.push({ ...span, service: serviceOf(resource) });
+        for (const span of scopeSpans.flatMap((each) => each.spans))
+          spans.push({ ...span, service: serviceOf(resource) });
     else
       for (const { resource, scopeMetrics } of Metrics.parse(json).resourceMetrics)
         for (const metric of scopeMetrics.flatMap((each) => each.metrics))
@@ -127,16 +133,18 @@ export async function startOtlpCollector(status: () => number = () => 200): Prom
     const packed = Buffer.concat(await request.toArray());
     const body = request.headers["content-encoding"] === "gzip" ? gunzipSync(packed) : packed;
     const { url: path = "", headers } = request;
-    requests.push({ path, headers, body });
+    const collected = { path, headers, body };
+    requests.push(collected);
     const type = headers["content-type"];
     const isKnown = request.method === "POST" && /^\/v1\/(traces|metrics)$/.test(path);
-    const code = isKnown && /^application\/(json|x-protobuf)$/.test(type ?? "") ? status() : 404;
+    const code = isKnown && /^application\/(json|x-protobuf)$/.test(type ?? "") ? status(collected) : 404;
     try {
       if (code === 200 && type === "application/json") take(path, body);
     } catch (error) {
       failure ??= error as Error;
     }
-    response.writeHead(code, { "content-type": "application/json" }).end("{}");
+    const answer = code === 200 ? {} : { message: `refused: ${JSON.stringify(headers)}` };
+    response.writeHead(code, { "content-type": "application/json" }).end(JSON.stringify(answer));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
