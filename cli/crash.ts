@@ -3,9 +3,6 @@
  * process ends, since what else is broken is unknown and a restart is safe: events that were not acknowledged come again, and one that
  * keeps ending its process becomes a dead letter. It is told which call the error came from, and who was running beside it.
  */
-import type { Logger } from "#contract";
-import { runningCall } from "#kit";
-
 import { type Logger, traceFields } from "#contract";
 import { type RunningCall, runningCall } from "#kit";
 

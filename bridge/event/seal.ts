@@ -149,8 +149,6 @@ export function seal(
   });
   const { resourceVersion } = occurrence;
   const payload = toStructuredJson(envelope, context.checked);
-  return { id, subject, payload, op, changed, gap: occurrence.gap, resourceVersion, after: { object, phase } };
-  const payload = toStructuredJson(envelope);
   const after = { object, phase };
   return { id, subject, payload, op, changed, gap: occurrence.gap, envelope, resourceVersion, after };
 }
@@ -244,12 +242,6 @@ function subjectPath(context: SealContext, object: KubeObject): string {
   return `${root}${scope}/${context.plural}/${object.metadata.name}`;
 }
 
-/** A trace that starts at the event (W3C Trace Context), derived from its id so that a retry belongs to the same one. */
-function traceparentOf(id: string): string {
-  const digest = hash("sha256", id, "hex");
-  return `00-${digest.slice(0, 32)}-${digest.slice(32, 48)}-00`;
-}
-
 /**
  * The SDK checks attribute names and values (strict mode) on the attributes alone: it would copy the data. What it can find is the same for all
  * events of a watch that have the same attributes, so it is asked once about each set of them: asked each time, it took a sixth of all.
@@ -262,12 +254,6 @@ function toStructuredJson(envelope: Envelope, checked: Set<string> | undefined):
     checked?.add(names);
   }
   return JSON.stringify(envelope);
-
-/** The SDK checks attribute names and values (strict mode) on the attributes alone: it would copy the data. */
-function toStructuredJson(envelope: Envelope): string {
-  const { data, ...attributes } = envelope;
-  new CloudEvent(attributes, true);
-  return JSON.stringify({ ...attributes, data });
 }
 
 function withoutManagedFields(object: KubeObject): KubeObject {

@@ -163,9 +163,8 @@ export function bind<Schema extends z.ZodType>(
     matcher,
     timeoutMs: timeoutSeconds === undefined ? (definition.timeoutMs ?? TIMEOUT_MS_DEFAULT) : timeoutSeconds * 1_000,
     async run(call) {
-      const { event, attempt, log, signal, stepMemory: memory } = call;
-      const again = call.replay?.again ? call.replay.run : undefined;
       const { event, attempt, log, signal, stepMemory: memory, trace } = call;
+      const again = call.replay?.again ? call.replay.run : undefined;
       const incident = await incidentOf(subscription, matcher, call);
       if (incident?.type === "none") return { type: "skipped", reason: incident.reason };
       const steps = createSteps({ memory, subscription: name, eventId: event.id, again, log, signal });

@@ -118,11 +118,8 @@ export async function settle(
         const { event } = judgement;
         return { ...ended(judgement.outcome, 0), ...(event && { eventId: event.id, trace: traceOf(event) }) };
       }
-      const id = judgement.type === "unopened" ? judgement.id : judgement.event.id;
-      const log = options.log.child({ subject: message.subject, id, attempt: number });
-      const outcome = await tryToEnd(judgement, number, log, { ...options, replay: settling.replay });
       const tried = beginTry(judgement, number, { subject: message.subject }, options);
-      const outcome = await tryToEnd(judgement, tried, options);
+      const outcome = await tryToEnd(judgement, tried, { ...options, replay: settling.replay });
       const isLast = number >= options.binding.subscription.attempts && !stopping.aborted;
       tried.end(outcome, isLast);
       slots.give(taken);
@@ -193,19 +190,15 @@ export async function tryToEnd(
 /** One try of what may be run. Never rejects. */
 export function tryOnce(
   judgement: Exclude<Judgement, { type: "ended" | "wait" }>,
-  number: number,
-  log: Logger,
+  { number, log, trace, run }: Try,
   options: Pick<SettleOptions, "binding" | "stepMemory" | "incidentMemory" | "graceMs" | "running"> &
     Pick<Settling, "replay">,
-  { number, log, trace, run }: Try,
-  options: Pick<SettleOptions, "binding" | "stepMemory" | "incidentMemory" | "graceMs" | "running">,
 ): Promise<Outcome> | Outcome {
   if (judgement.type === "unopened") return { type: "retry", error: judgement.error };
   const { binding, stepMemory, incidentMemory, replay } = options;
   const { event, match, held, events } = judgement;
-  const memories = { stepMemory, incidentMemory };
+  const memories = { stepMemory, incidentMemory, replay };
   const call = (signal: AbortSignal) =>
-    binding.run({ event, match, held, events, attempt: number, log, signal, stepMemory, incidentMemory, replay });
     run(() => binding.run({ event, match, held, events, attempt: number, log, signal, ...memories, trace }));
   return attempt(call, { ...options, timeoutMs: binding.timeoutMs });
 }
