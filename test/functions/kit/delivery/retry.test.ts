@@ -48,7 +48,7 @@ describe("failures", () => {
       { concurrency: 1 },
     );
     await until(() => others === 20);
-    assert.equal(running.status().state, "running");
+    await until(() => running.status().state === "running");
   });
 
   test("a receiver's Retry-After is kept to", async (t) => {
