@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { z } from "zod";
+import { unlessMissing } from "../../bridge/nats/jetstream-error.ts";
 import { type Rig, startRig, until } from "../functions/kit/delivery/rig.ts";
 import { created, updated } from "../functions/kit/event-factory.ts";
 
@@ -115,8 +116,8 @@ describe("a subscription without processes", () => {
     // What KEDA's cron trigger does.
     const looking = start(SCALED);
     await until(async () => {
-      const { config } = await rig.consumer();
-      const { "cr-generation": generation } = config["metadata"] as Readonly<Record<string, string>>;
+      const found = await unlessMissing("consumer", rig.consumer()); // an edit makes another one in its place
+      const { "cr-generation": generation } = (found?.config["metadata"] ?? {}) as Readonly<Record<string, string>>;
       return generation === "2" && looking.status().state === "running";
     });
     await looking.stop();
