@@ -14,10 +14,29 @@ import { type CollectedSpan, type OtlpCollector, startOtlpCollector } from "../k
 import type { ServerProcess } from "../kit/server-process.ts";
 import { until } from "../kit/until.ts";
 import { type Receiver, startReceiver } from "../kit/webhook-server.ts";
+import { startFunctionProcess } from "./function-process.ts";
 import { startCommand, startJourney } from "./rig.ts";
 
 const PATIENCE = { waitMsMax: 60_000 };
 const QUICK = { OTEL_BSP_SCHEDULE_DELAY: "100", OTEL_METRIC_EXPORT_INTERVAL: "500" };
+
+/** As a user has it, who depends on OpenTelemetry's API. */
+const OWN_FUNCTION = `
+import { defineFunction } from ${JSON.stringify(import.meta.resolve("../../functions/door.ts"))};
+import { trace } from ${JSON.stringify(import.meta.resolve("@opentelemetry/api"))};
+import { z } from ${JSON.stringify(import.meta.resolve("zod"))};
+
+export default defineFunction({
+  name: "own",
+  description: "Tells a span of its own.",
+  config: z.strictObject({}),
+  async run({ step }) {
+    await step("compute", async () => {
+      await trace.getTracer("mine").startActiveSpan("my own work", async (span) => span.end());
+    });
+  },
+});
+`;
 
 /** Our processes get the environment of this one. */
 function setEnvironment(variables: Readonly<Record<string, string>>): void {
@@ -217,6 +236,41 @@ describe("a change", () => {
     const [first, second] = events.map(({ envelope }) => eventTrace(envelope.id, () => false));
     assert.deepEqual([span.traceId, span.parentSpanId], [first?.traceId, first?.spanId]);
     assert.deepEqual(span.links, [{ traceId: second?.traceId, spanId: second?.spanId }]);
+  });
+
+  test("is told in protobuf unless JSON is asked for", async (t) => {
+    const collector = await startCollector(t, { OTEL_TRACES_SAMPLER: "always_on", OTEL_EXPORTER_OTLP_PROTOCOL: "" });
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const end = await openReceiver(t);
+    await startRelay(t, rig.nats.url, end.origin);
+    const event = created({ name: "orders" });
+    await rig.publish(event);
+    const { traceId } = eventTrace(event.envelope.id, () => false);
+    const told = () => collector.requests.find(({ path }) => path === "/v1/traces");
+    await until(() => told() !== undefined, { what: "spans", ...PATIENCE });
+    assert.equal(told()?.headers["content-type"], "application/x-protobuf");
+    for (const part of [Buffer.from(traceId, "hex"), "process cr.lab.demo_example_com.Database.>"])
+      assert.ok(told()?.body.includes(part));
+  });
+
+  test("has the spans in it that a function tells by OpenTelemetry's own API", async (t) => {
+    const collector = await startCollector(t, { OTEL_TRACES_SAMPLER: "always_on" });
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const entry = {
+      name: "own",
+      function: "./own.ts",
+      apiVersion: "demo.example.com/v1",
+      kind: "Database",
+      start: "all",
+    };
+    const config = { nats: { servers: [rig.nats.url] }, subscriptions: [entry] };
+    await startFunctionProcess(t, { config, files: { "own.ts": OWN_FUNCTION } });
+    await rig.publish(created({ name: "orders" }));
+    const own = await collector.span(({ name }) => name === "my own work", "the function's own span");
+    const step = await collector.span(({ name }) => name === "step compute", "the step around it");
+    assert.deepEqual([own.traceId, own.parentSpanId], [step.traceId, step.spanId]);
   });
 });
 

@@ -115,8 +115,9 @@ export async function settle(
       if (judgement?.type !== "run" && judgement?.type !== "wait") judgement = await judge(settling, options);
       if (judgement.type === "ended") {
         if (judgement.warning !== undefined) warnOnce(judgement.warning, options);
-        const { event } = judgement;
-        return { ...ended(judgement.outcome, 0), ...(event && { eventId: event.id, trace: traceOf(event) }) };
+        const { event, outcome } = judgement;
+        const isTold = outcome.type !== "skipped" || options.log.isLevelEnabled("debug");
+        return { ...ended(outcome, 0), ...(event && isTold && { eventId: event.id, trace: traceOf(event) }) };
       }
       const tried = beginTry(judgement, number, { subject: message.subject }, options);
       const outcome = await tryToEnd(judgement, tried, { ...options, replay: settling.replay });
