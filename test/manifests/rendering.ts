@@ -35,6 +35,7 @@ export const RENDERINGS: readonly Rendering[] = [
   { name: "knative", folder: "base", components: ["components/knative"] },
   { name: "monitoring", folder: "base", components: ["components/monitoring"] },
   { name: "argo-events", folder: "base", components: ["components/argo-events"] },
+  { name: "otel", folder: "base", components: ["components/otel"] },
   { name: "gitops", folder: "gitops" },
 ];
 
