@@ -51,12 +51,12 @@ describe("the bundles", () => {
     {
       file: "functions.js",
       has: /^functions\/main\.ts$/,
-      not: /^bridge\/(main|reflector|api-server)\.ts$|node_modules\/(@kubernetes\/client-node|undici|cloudevents|prom-client)\//,
+      not: /^bridge\/(main|reflector|api-server)\.ts$|node_modules\/(@kubernetes\/client-node|undici|cloudevents|prom-client|@opentelemetry)\//,
     },
     {
       file: "serving.js",
       has: /^functions\/kit\/serve\/receiver\.ts$/,
-      not: /^bridge\/(main|reflector|api-server)\.ts$|node_modules\/(@kubernetes\/client-node|undici|cloudevents|prom-client|jose)\//,
+      not: /^bridge\/(main|reflector|api-server)\.ts$|node_modules\/(@kubernetes\/client-node|undici|cloudevents|prom-client|@opentelemetry|jose)\//,
     },
     {
       file: "testing.js",

@@ -106,11 +106,14 @@ function spanOf(span: OtelSpan): Span {
   const { traceId, spanId, traceFlags, traceState } = span.spanContext();
   const state = traceState?.serialize();
   const isSampled = (traceFlags & TraceFlags.SAMPLED) !== 0;
+  let hasFailed = false;
   return {
     context: { traceId, spanId, isSampled, ...(state && { state }) },
     run: (work) => contexts.with(trace.setSpan(contexts.active(), span), work),
     set: (attributes) => void span.setAttributes(attributes as Attributes),
     fail(error, type = errorType(error)) {
+      if (hasFailed) return;
+      hasFailed = true;
       span.setAttribute("error.type", type);
       span.setStatus({ code: SpanStatusCode.ERROR, message: error.message.slice(0, VALUE_CHARS_MAX) });
     },

@@ -27,7 +27,7 @@ export interface Span {
   /** Does the work as this span's: what it tells by OpenTelemetry's own API is a part of this. */
   run<T>(work: () => T): T;
   set(attributes: SpanAttributes): void;
-  /** The message is told, so it must have no secret in it. `type` is of few kinds: an HTTP status; default the code or name of the error. */
+  /** The first one counts. The message is told, so it must have no secret in it. `type` is of few kinds: an HTTP status; default the code or name of the error. */
   fail(error: Error, type?: string): void;
   end(): void;
 }
