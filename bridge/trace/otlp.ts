@@ -47,7 +47,7 @@ function tellComplaints(log: Logger, secrets: readonly string[]): void {
   const tell = (message: string, ...details: unknown[]) =>
     log.warn(
       { reason: reasonOf([message, ...details], secrets) },
-      "telemetry was not sent: the collector's answer, or what OpenTelemetry's SDK says",
+      "spans or metrics may be missing: so says the collector, or OpenTelemetry's SDK",
     );
   const ignore = () => undefined;
   diag.setLogger(

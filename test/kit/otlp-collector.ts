@@ -144,7 +144,8 @@ export async function startOtlpCollector(
       failure ??= error as Error;
     }
     const answer = code === 200 ? {} : { message: `refused: ${JSON.stringify(headers)}` };
-    response.writeHead(code, { "content-type": "application/json" }).end(JSON.stringify(answer));
+    const text = type === "application/x-protobuf" && code === 200 ? "" : JSON.stringify(answer);
+    response.writeHead(code, { "content-type": type ?? "application/json" }).end(text);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
