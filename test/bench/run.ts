@@ -9,7 +9,7 @@ import { createDataFolder } from "../kit/data-folder.ts";
 import { type KubeServer, startKube } from "../kit/kube-apiserver.ts";
 import { startNats } from "../kit/nats-server.ts";
 import { type Facts, readFacts } from "./facts.ts";
-import { type Measurement, PEER_NAMES, type PeerName } from "./measure.ts";
+import { type Measurement, PEER_NAMES, type PeerName, UNITS } from "./measure.ts";
 import { floor } from "./peer/floor.ts";
 import { fluentClient } from "./peer/fluent-client.ts";
 import { nodePeer } from "./peer/node-program.ts";
@@ -61,10 +61,12 @@ export async function runScenarios({ scenarios, size, rounds, ...options }: RunO
           measurements.push({ scenario: name, work, measure, unit, peer, value });
         },
         async attempt(peer, run) {
+          const known = measurements.length;
           await run().catch((error: Error) => {
             if (peer.name === "us") throw error;
             failures.push(`${name}, ${peer.name}: ${error.message}`);
           });
+          progress(`${peer.name}: ${measurements.slice(known).map(shortText).join(", ")}`);
         },
       };
       progress("begins");
@@ -73,6 +75,10 @@ export async function runScenarios({ scenarios, size, rounds, ...options }: RunO
     options.progress(`${name}: ${rounds} ${rounds === 1 ? "round" : "rounds"} in ${seconds(startedAt)} s`);
   }
   return { measurements, notBuilt, failures, facts };
+}
+
+function shortText({ measure, unit, value }: Measurement): string {
+  return `${measure} ${UNITS[unit](value)}${unit === "count" ? "" : ` ${unit}`}`;
 }
 
 function peersFor(scenarios: readonly Scenario[]): readonly PeerName[] {
