@@ -1,6 +1,6 @@
 /** The databases of a group on a real kube-apiserver: made once, then written to by as many hands as it takes, with a ledger of what it acknowledged. */
 import type { KubeServer } from "../kit/kube-apiserver.ts";
-import { freeCrd, NAMESPACES, objectAt } from "./object.ts";
+import { bytesOfServed, freeCrd, NAMESPACES, objectAt } from "./object.ts";
 import type { Stage } from "./scenario.ts";
 import { wallClockMs } from "./wall-clock.ts";
 
@@ -20,7 +20,7 @@ export interface Collection {
 
 /** More at once do not make the API server write faster on two cores. */
 const AT_ONCE = 16;
-const BYTES = 2 * 1024;
+const BYTES = bytesOfServed(2 * 1024);
 const PROGRESS_OBJECTS = 2_000;
 
 /** Makes the kind and its objects. */

@@ -57,7 +57,12 @@ function settingsOf(id: string, bytes: number): Readonly<Record<string, string>>
   );
 }
 
-/** The object with the managedFields that an API server would add: who wrote which field. To 1.7 KB they add another 1 KB. */
+/** What `objectAt` has to be asked for, so that an object has this size with the managedFields that an API server adds. */
+export function bytesOfServed(bytes: number): number {
+  return 1_000 + Math.max(0, ((bytes - 1_230) / 72) * 52); // a setting of 52 bytes has 20 in managedFields
+}
+
+/** The object with the managedFields that an API server would add: who wrote which field. */
 export function asServed(object: KubeObject): KubeObject {
   const { spec, status, metadata } = object as KubeObject & { spec: Json; status: Json };
   const entry = (manager: string, part: Record<string, Json>) => ({

@@ -15,11 +15,11 @@ import { startLifecycle } from "../../cli/embedded/registry/lifecycle.ts";
 import { createRegistry } from "../../cli/embedded/registry/registry.ts";
 import { createStorage } from "../../cli/embedded/registry/storage.ts";
 import { serve } from "../../cli/embedded/server.ts";
-import { asServed, objectAt } from "./object.ts";
+import { asServed, bytesOfServed, objectAt } from "./object.ts";
 
 /** What the thread that started it may ask for; each is answered with what has been asked and sent so far. */
 export type StandOrder =
-  /** So many objects, of about so many bytes each without their managedFields. */
+  /** So many objects, of about so many bytes each. */
   | { readonly type: "fill"; readonly group: string; readonly objects: number; readonly bytes: number }
   /** So many writes, one object after the other, and round again. */
   | { readonly type: "change"; readonly count: number }
@@ -103,7 +103,7 @@ function obey(order: StandOrder): void {
 }
 
 function put(index: number, change: number): void {
-  const object = asServed(objectAt(index, change, filled.bytes, filled.group));
+  const object = asServed(objectAt(index, change, bytesOfServed(filled.bytes), filled.group));
   const { name, namespace = "" } = object.metadata;
   storage.put({ resource: filled.key, namespace, name }, object as unknown as Parameters<typeof storage.put>[1]);
 }
