@@ -114,6 +114,6 @@ function reportOf({ measurements, notBuilt, failures, facts }: RunResult): strin
   const rows = rowsOf(measurements);
   const args = process.argv.slice(2).filter((each) => each !== "--write-readme");
   const command = ["npm run bench", ...(args.length > 0 ? ["--"] : []), ...args].join(" ");
-  const failed = failures.map((failure) => `- Failed: ${failure.replaceAll(/\s+/g, " ")}\n`).join("");
+  const failed = failures.map((failure) => `Failed: ${failure.replaceAll(/\s+/g, " ")}\n\n`).join("");
   return `${factsText(facts, command)}\n${measurementTables(rows, notBuilt)}\n${failed}### targets\n\n${verdictTable(judge(rows))}`;
 }

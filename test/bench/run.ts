@@ -39,6 +39,9 @@ export interface RunResult {
   readonly facts: Facts;
 }
 
+/** Enough for the reason; what a peer logs repeats itself. */
+const FAILURE_CHARS_MAX = 240;
+
 /** Runs everything. Rejects when ours fails, or a server is missing; what another peer fails at is told in the result. */
 export async function runScenarios({ scenarios, size, rounds, ...options }: RunOptions): Promise<RunResult> {
   const measurements: Measurement[] = [];
@@ -64,7 +67,7 @@ export async function runScenarios({ scenarios, size, rounds, ...options }: RunO
           const known = measurements.length;
           await run().catch((error: Error) => {
             if (peer.name === "us") throw error;
-            failures.push(`${name}, ${peer.name}: ${error.message}`);
+            failures.push(`${name}, ${peer.name}: ${error.message}`.slice(0, FAILURE_CHARS_MAX));
           });
           progress(`${peer.name}: ${measurements.slice(known).map(shortText).join(", ")}`);
         },
