@@ -45,5 +45,6 @@ export function factsText({ date, machine, loadBefore, versions }: Facts, comman
     loadBefore <= QUIET_LOAD_MAX
       ? "Nothing else ran."
       : `**Other work ran on the machine** (load ${loadBefore.toFixed(1)} before the start), so ratios may be off and times are.`;
-  return `\`${command}\`, ${date}; ${machine}; ${named.join(", ")}. ${quiet}\n`;
+  const small = command.includes("--quick") ? " A small run: it shows that it works, not how fast it is." : "";
+  return `\`${command}\`, ${date}; ${machine}; ${named.join(", ")}. ${quiet}${small}\n`;
 }

@@ -69,7 +69,8 @@ export async function runScenarios({ scenarios, size, rounds, ...options }: RunO
             if (peer.name === "us") throw error;
             failures.push(`${name}, ${peer.name}: ${error.message}`.slice(0, FAILURE_CHARS_MAX));
           });
-          progress(`${peer.name}: ${measurements.slice(known).map(shortText).join(", ")}`);
+          const told = measurements.slice(known);
+          if (told.length > 0) progress(`${peer.name}: ${told.map(shortText).join(", ")}`);
         },
       };
       progress("begins");
