@@ -91,7 +91,7 @@ export async function wantedWatches(
   signal: AbortSignal,
 ): Promise<Selection> {
   const reader = createCatalogReader(apiServer, (group) => resources.some((entry) => meansGroup(entry, group)));
-  const { entries } = await createNamespaceSelection(apiServer)(resources, signal, (_, problem) => {
+  const { entries } = await createNamespaceSelection(apiServer)(resources, signal, (_, { problem }) => {
     throw new InspectionError(problem);
   });
   return selectWatches(entries, await reader.look(signal));

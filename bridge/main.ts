@@ -6,9 +6,11 @@
 import { readRedactionKeys } from "./capture/configured-resource.ts";
 import { followResources } from "./capture/following.ts";
 import { createGate } from "./capture/gate.ts";
-import { drainedAfter, ensureStreams } from "./capture/watch.ts";
+import { drainedAfter, ensureStreams, type WatchContext } from "./capture/watch.ts";
 import type { BridgeConfig } from "./config.ts";
 import { type ApiServer, type ConnectionLimits, connectApiServer } from "./kube/api-server.ts";
+import { createEventRecorder } from "./kube/event-recorder.ts";
+import { type OwnPod, ownPod } from "./kube/own-pod.ts";
 import { becomeLeader, type LeaderState, type Leadership, sentenceOf, uncontested } from "./leader/leader.ts";
 import { type LeaseName, openLease, resolveLease } from "./leader/lease.ts";
 import { keepCollecting } from "./log/blob-collection.ts";
@@ -16,8 +18,9 @@ import { openEventLog } from "./log/event-log.ts";
 import type { JanitorTiming } from "./log/janitor.ts";
 import { createSink, type Sink } from "./log/sink.ts";
 import type { Logger } from "./logger.ts";
+import { tellingEvents } from "./metrics/bridge-event.ts";
 import { serveHealth } from "./metrics/health.ts";
-import { createMetrics } from "./metrics/metrics.ts";
+import { createMetrics, type Metrics } from "./metrics/metrics.ts";
 import { readiness, type WatchStates } from "./metrics/readiness.ts";
 import { bridgeStatus } from "./metrics/status.ts";
 import { logConnection } from "./nats/connection-log.ts";
@@ -34,6 +37,8 @@ export interface BridgeOptions {
   readonly signal: AbortSignal;
   /** Called once the health endpoints listen. */
   readonly onListening?: (port: number) => void;
+  /** What Kubernetes Events about the bridge are about. Default: as the downward API says. */
+  readonly pod?: OwnPod | undefined;
   /** Default: those of `connectApiServer`. */
   readonly connectionLimits?: ConnectionLimits;
   /** Default: those of `startJanitor`. */
@@ -61,18 +66,20 @@ export async function runBridge(config: BridgeConfig, options: BridgeOptions): P
 
 async function runUntilStopped(
   config: BridgeConfig,
-  { logger, telemetry, signal, onListening, connectionLimits, janitor }: BridgeOptions,
+  options: BridgeOptions,
   cleanup: AsyncDisposableStack,
 ): Promise<void> {
-  const metrics = createMetrics();
-  telemetry?.measure(metrics.families);
+  const { logger, telemetry, signal, onListening, connectionLimits, janitor } = options;
+  const counted = createMetrics();
+  telemetry?.measure(counted.families);
   const redactionKeys = readRedactionKeys(config);
   const states: WatchStates = new Map();
   const lease = resolveLease(config.leaderElection, config.cluster, config.kubernetes);
   let leader: LeaderState = { type: lease === undefined ? "off" : "candidate" };
-  metrics.leading(lease === undefined);
-  const apiServer = await connectApiServer(config.kubernetes, connectionLimits, metrics.requested);
+  counted.leading(lease === undefined);
+  const apiServer = await connectApiServer(config.kubernetes, connectionLimits, counted.requested);
   cleanup.defer(() => apiServer.close());
+  const metrics = withKubeEvents(counted, options.pod ?? ownPod(config.kubernetes), { apiServer, logger, signal });
   let jetStream: JetStream | undefined;
   let waitingForRoom = 0;
   const stateNow = () => ({ jetStream, states, leader, waitingForRoom });
@@ -124,6 +131,24 @@ async function runUntilStopped(
   void keepCollecting(context);
   await Promise.race([followResources(context), untilLost(leadership)]);
   leadership.signal.throwIfAborted();
+}
+
+/** The metrics, which tell of what goes wrong as Kubernetes Events, too, where there is a Pod that these can be about. */
+function withKubeEvents(
+  metrics: Metrics,
+  pod: OwnPod | undefined,
+  { apiServer, logger, signal }: Pick<WatchContext, "apiServer" | "logger" | "signal">,
+): Metrics {
+  if (pod === undefined) {
+    logger.info(
+      "no Kubernetes Events about the bridge: POD_NAME and POD_NAMESPACE name no Pod of the captured cluster",
+    );
+    return metrics;
+  }
+  const onProblem = (problem: string) =>
+    logger.warn(`Kubernetes Events about the bridge cannot be written: ${problem}`);
+  const recorder = createEventRecorder({ apiServer, pod, signal, onProblem, onOutcome: metrics.recorded });
+  return tellingEvents(metrics, recorder);
 }
 
 /** Resolves when this bridge is the one to capture. */

@@ -150,7 +150,7 @@ async function findAbsence(
       return await absenceOf({ apiServer, resource, key, known, listVersion, epoch, signal });
     } catch (error) {
       if (signal.aborted) break;
-      onState({ type: "waiting", problem: (error as Error).message, attempt });
+      onState({ type: "waiting", reason: "other", problem: (error as Error).message, attempt });
       await pause.wait(signal).catch(() => undefined);
     }
   }

@@ -9,8 +9,9 @@ import { type Catalog, createCatalogReader, LOOK_MS } from "../kube/catalog.ts";
 import { discover } from "../kube/discovery.ts";
 import { groupOf } from "../kube/kube-object.ts";
 import { COMMON_SHAPE } from "../kube/list-shape.ts";
-import { describeProblem } from "../kube/problem.ts";
+import { problemOf, type WatchProblem } from "../kube/problem.ts";
 import { createSchemaPublishing } from "../schema/kind-schema-publishing.ts";
+import type { CaptureState } from "./capture.ts";
 import { createNamespaceSelection } from "./namespace-selection.ts";
 import { tellRemovedKinds } from "./removed-kind.ts";
 import { isPattern, meansGroup, type ResourceEntry } from "./resource-entry.ts";
@@ -55,10 +56,10 @@ export async function followResources(context: WatchContext): Promise<void> {
         await sleep(selection.missing.length > 0 ? MISSING_LOOK_MS : LOOK_MS, undefined, { signal });
       } catch (error) {
         if (signal.aborted) break;
-        const problem = describeProblem(error, { plural: "the API server's kinds", group: "", namespace: undefined });
-        logger.warn({ attempt }, problem);
+        const found = problemOf(error, { plural: "the API server's kinds", group: "", namespace: undefined });
+        logger.warn({ attempt }, found.problem);
         // Until the first look there is no watch that could say so.
-        if (states.size === 0 || attempt > 1) states.set("kinds", { type: "waiting", problem, attempt });
+        if (states.size === 0 || attempt > 1) states.set("kinds", { type: "waiting", ...found, attempt });
         attempt++;
         await backoff.wait(signal).catch(() => undefined);
       }
@@ -72,7 +73,7 @@ export async function followResources(context: WatchContext): Promise<void> {
 async function withOthers(
   { apiServer, signal }: WatchContext,
   { watches, missing }: Selection,
-  onMissing: (entry: ResourceEntry, problem: string) => void,
+  onMissing: (entry: ResourceEntry, found: WatchProblem) => void,
 ): Promise<Selection> {
   const found: WantedWatch[] = [];
   const still: ResourceEntry[] = [];
@@ -84,13 +85,13 @@ async function withOthers(
         found.push(...watchesOf(entry, { ...resource, apiVersion: entry.apiVersion, kind: entry.kind }));
         continue;
       }
-      onMissing(
-        entry,
-        `${title} is not served: waiting for its CustomResourceDefinition (check apiVersion and kind if it should be there)`,
-      );
+      onMissing(entry, {
+        reason: "not-served",
+        problem: `${title} is not served: waiting for its CustomResourceDefinition (check apiVersion and kind if it should be there)`,
+      });
     } catch (error) {
       signal.throwIfAborted();
-      onMissing(entry, describeProblem(error, { plural: title, group: "", namespace: undefined }));
+      onMissing(entry, problemOf(error, { plural: title, group: "", namespace: undefined }));
     }
     still.push(entry);
   }
@@ -133,12 +134,13 @@ function createTeller({ logger, states, metrics }: WatchContext) {
   const scopeless = new Set<string>();
   const titleOf = ({ apiVersion, kind }: Pick<ResourceEntry, "apiVersion" | "kind">) => `${kind} of ${apiVersion}`;
   return {
-    missing(entry: ResourceEntry, problem: string) {
+    missing(entry: ResourceEntry, found: WatchProblem) {
       const title = titleOf(entry);
-      if (missing.get(title) !== problem) logger.warn({ resource: title, attempt: 1 }, problem);
-      missing.set(title, problem);
-      states.set(title, { type: "waiting", problem, attempt: 1 });
-      metrics.state(title, false);
+      if (missing.get(title) !== found.problem) logger.warn({ resource: title, attempt: 1 }, found.problem);
+      missing.set(title, found.problem);
+      const state: CaptureState = { type: "waiting", ...found, attempt: 1 };
+      states.set(title, state);
+      metrics.state(title, state);
     },
     selection({ watches, missing: still }: Selection) {
       states.delete("kinds");
@@ -146,6 +148,7 @@ function createTeller({ logger, states, metrics }: WatchContext) {
         if (still.some((entry) => titleOf(entry) === title)) continue;
         missing.delete(title);
         states.delete(title);
+        metrics.state(title, { type: "watching" }); // by the watches of its kind, under their own titles
         metrics.forget(title);
       }
       for (const { entry, resource } of watches) {

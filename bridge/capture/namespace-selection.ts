@@ -5,7 +5,7 @@
  */
 import type { ApiServer } from "../kube/api-server.ts";
 import { metadataPages } from "../kube/metadata-list.ts";
-import { describeProblem } from "../kube/problem.ts";
+import { problemOf, type WatchProblem } from "../kube/problem.ts";
 import type { ResourceEntry } from "./resource-entry.ts";
 
 /** The entries with their namespaces. */
@@ -19,7 +19,7 @@ export interface NamespaceSelection {
 export type SelectNamespaces = (
   entries: readonly ResourceEntry[],
   signal: AbortSignal,
-  onProblem: (entry: ResourceEntry, problem: string) => void,
+  onProblem: (entry: ResourceEntry, found: WatchProblem) => void,
 ) => Promise<NamespaceSelection>;
 
 const NAMESPACES = { group: "", version: "v1", plural: "namespaces", namespace: undefined } as const;
@@ -40,7 +40,7 @@ export function createNamespaceSelection(apiServer: ApiServer): SelectNamespaces
         last.set(namespaceSelector, await readNamespaces(apiServer, namespaceSelector, signal));
       } catch (error) {
         signal.throwIfAborted();
-        onProblem(entry, describeProblem(error, NAMESPACES));
+        onProblem(entry, problemOf(error, NAMESPACES));
         unknown.push(entry);
       }
       found.push({ ...entry, namespaces: [...(last.get(namespaceSelector) ?? [])] });

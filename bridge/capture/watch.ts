@@ -6,7 +6,7 @@ import type { BridgeConfig } from "../config.ts";
 import type { RedactionKeys } from "../event/redaction.ts";
 import type { ApiServer } from "../kube/api-server.ts";
 import type { LiveShape } from "../kube/list-shape.ts";
-import { describeProblem } from "../kube/problem.ts";
+import { problemOf } from "../kube/problem.ts";
 import { RewoundError } from "../log/epoch.ts";
 import type { EventLog } from "../log/event-log.ts";
 import type { JanitorTiming } from "../log/janitor.ts";
@@ -72,7 +72,7 @@ export async function keepWatching(
   let epochMin = 1;
   const setState = (state: CaptureState) => {
     states.set(title, state);
-    metrics.state(title, state.type === "watching");
+    metrics.state(title, state);
     if (state.type === "watching") afterLoss = false; // what was lost is told again, and the checkpoint is saved
   };
   for (let attempt = 1; !signal.aborted; attempt++) {
@@ -101,9 +101,9 @@ export async function keepWatching(
         logger.warn(reason, "stopped before everything was published; the next start goes on there");
         break;
       }
-      const problem = describeProblem(error, { plural: title, group: "", namespace: undefined });
-      setState({ type: "waiting", problem, attempt });
-      if (!(error instanceof LogLostError)) logger.warn({ resource: title, attempt }, problem); // it was told
+      const found = problemOf(error, { plural: title, group: "", namespace: undefined });
+      setState({ type: "waiting", ...found, attempt });
+      if (!(error instanceof LogLostError)) logger.warn({ resource: title, attempt }, found.problem); // it was told
       await backoff.wait(signal).catch(() => undefined);
       await jetStream.whenConnected(signal).catch(() => undefined);
     }

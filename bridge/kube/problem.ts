@@ -5,6 +5,49 @@
 import { resourceTitle, type WatchedResource } from "../capture/resource.ts";
 import { ApiStatusError } from "./api-server.ts";
 
+/**
+ * What kind of problem it is, for metrics and Events. `not-found`: nothing is served where the watch asks; `not-served`: the look for kinds does
+ * not find it; `silent`: a connection that is open and says nothing.
+ */
+export const PROBLEM_REASONS = ["forbidden", "unauthorized", "not-found", "not-served", "silent", "other"] as const;
+export type ProblemReason = (typeof PROBLEM_REASONS)[number];
+
+/** What went wrong: its kind, and a sentence. */
+export interface WatchProblem {
+  readonly reason: ProblemReason;
+  /** Names the resource and the next step. */
+  readonly problem: string;
+}
+
+/** Both from one error. */
+export function problemOf(
+  error: unknown,
+  resource: Pick<WatchedResource, "group" | "plural" | "namespace">,
+): WatchProblem {
+  return { reason: reasonOf(error), problem: describeProblem(error, resource) };
+}
+
+function reasonOf(error: unknown): ProblemReason {
+  if (!(error instanceof ApiStatusError)) return SILENCES.has(codeOf(error)) ? "silent" : "other";
+  switch (error.status) {
+    case 401:
+      return "unauthorized";
+    case 403:
+      return "forbidden";
+    case 404:
+      return "not-found";
+    default:
+      return "other";
+  }
+}
+
+/** undici's codes for an answer that does not come, and one that does not go on. */
+const SILENCES: ReadonlySet<string> = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
+
+function codeOf(error: unknown): string {
+  return (error instanceof Error && (error as NodeJS.ErrnoException).code) || "";
+}
+
 /** A sentence that names the resource and the next step. */
 export function describeProblem(
   error: unknown,
@@ -34,7 +77,7 @@ export function describeProblem(
 /** undici's own words for silence would not tell what it means. */
 function sentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  switch ((error as NodeJS.ErrnoException).code) {
+  switch (codeOf(error)) {
     case "UND_ERR_HEADERS_TIMEOUT":
       return "the API server does not answer: asking again";
     case "UND_ERR_BODY_TIMEOUT":

@@ -13,7 +13,7 @@ import { type ApiServer, ApiStatusError } from "./api-server.ts";
 import { attended, ReaderAwayError } from "./attended.ts";
 import { apiVersionOf, compareResourceVersions, KubeObject } from "./kube-object.ts";
 import { readLines } from "./line.ts";
-import { describeProblem } from "./problem.ts";
+import { problemOf, type WatchProblem } from "./problem.ts";
 
 /**
  * What is seen of the resource. A list is `listing`, its objects, and `listed`; if it fails it starts over with `listing`. `bytes` are
@@ -33,8 +33,10 @@ export type WatchEvent =
  * `waiting` says why and what to do about it.
  */
 export type ReflectorState =
-  | { readonly type: "listing" | "watching" | "paused" }
-  | { readonly type: "waiting"; readonly problem: string; readonly attempt: number };
+  | { readonly type: "watching" | "paused" }
+  /** `expired`: again, because the API server has no history from where the watch was. */
+  | { readonly type: "listing"; readonly expired?: true }
+  | ({ readonly type: "waiting"; readonly attempt: number } & WatchProblem);
 
 /** Injected: the connection, the clock's jitter, and whom to tell. */
 export interface ReflectorOptions {
@@ -110,7 +112,7 @@ export async function* reflect(options: ReflectorOptions): AsyncGenerator<WatchE
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof ReaderAwayError || hasAnotherWay(error, position)) continue;
-      onState({ type: "waiting", problem: describeProblem(error, options.resource), attempt: ++attempt });
+      onState({ type: "waiting", ...problemOf(error, options.resource), attempt: ++attempt });
       const retryAfterMs = error instanceof ApiStatusError ? error.retryAfterMs : 0;
       await backoff.wait(signal, retryAfterMs).catch(() => undefined);
     }
@@ -164,7 +166,7 @@ async function isRewound(options: ReflectorOptions, { newestVersion }: Position)
 
 /** A list: streamed where the server can, else in pages. Leaves the position at the list's version. */
 async function* list(options: ReflectorOptions, position: Position): AsyncGenerator<WatchEvent> {
-  options.onState({ type: "listing" });
+  options.onState({ type: "listing", ...(position.expired && { expired: true }) });
   yield { type: "listing" };
   const leave = await options.listGate?.enter(options.signal);
   try {

@@ -7,7 +7,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { ApiStatusError } from "../kube/api-server.ts";
-import { type Lease, type LeaseSpec, type LeaseStore, microTime } from "./lease.ts";
+import { microTime } from "../kube/micro-time.ts";
+import type { Lease, LeaseSpec, LeaseStore } from "./lease.ts";
 
 /** The time, injected. */
 export interface Clock {

@@ -3,10 +3,10 @@
  * the resourceVersion that was read, so that of two writers the API server refuses one; that makes the Lease a lock.
  * Source: coordination.k8s.io/v1 Lease; client-go `tools/leaderelection/resourcelock/leaselock.go`.
  */
-import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { type ApiServer, ApiStatusError } from "../kube/api-server.ts";
 import type { KubernetesSettings } from "../kube/kubernetes-settings.ts";
+import { isOwnCluster, ownNamespace } from "../kube/own-pod.ts";
 
 /** client-go's: between two tries of a candidate lies the retry period and up to 1.2 times as much again. */
 export const RETRY_JITTER = 1.2;
@@ -74,8 +74,6 @@ export interface LeaseStore extends LeaseName {
   update(lease: Lease, spec: LeaseSpec): Promise<Lease>;
 }
 
-const SERVICE_ACCOUNT_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
-
 /**
  * The Lease to elect by, or `undefined` for none: option > environment > the service account's namespace. With a kubeconfig there is no
  * default, because the Pod's namespace may not be one of that cluster. Throws when it is enabled and no namespace is known.
@@ -85,25 +83,16 @@ export function resolveLease(
   cluster: string,
   kubernetes: KubernetesSettings,
   environment: NodeJS.ProcessEnv = process.env,
-  namespaceFile = SERVICE_ACCOUNT_NAMESPACE,
+  namespaceFile?: string,
 ): LeaseName | undefined {
-  const ownCluster = (kubernetes.kubeconfig ?? environment["KUBECONFIG"]) === undefined;
-  const ofPod = environment["POD_NAMESPACE"] || readIfThere(namespaceFile);
-  if (!(settings.enabled ?? (ownCluster && ofPod !== undefined))) return undefined;
+  const ofPod = ownNamespace(environment, namespaceFile);
+  if (!(settings.enabled ?? (isOwnCluster(kubernetes, environment) && ofPod !== undefined))) return undefined;
   const namespace = settings.namespace ?? ofPod;
   if (namespace === undefined)
     throw new Error(
       "leaderElection is enabled, but no namespace is known for its Lease: set leaderElection.namespace or POD_NAMESPACE",
     );
   return { namespace, name: settings.name ?? `cr-reactor-${cluster}-bridge` };
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8").trim() || undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Prepares the Lease's requests; each may take `requestMsMax`, so that one that hangs leaves time for another. */
@@ -126,11 +115,6 @@ export function openLease(apiServer: ApiServer, { namespace, name }: LeaseName, 
     create: (spec) => ask(collection, "POST", { ...identity, metadata: { name, namespace }, spec }),
     update: (lease, spec) => ask(path, "PUT", { ...lease, spec }),
   };
-}
-
-/** A time as the API server wants it in a Lease: exactly six digits of a second. */
-export function microTime(epochMs: number): string {
-  return new Date(epochMs).toISOString().replace("Z", "000Z");
 }
 
 /** A sentence that names the Lease and the next step. */

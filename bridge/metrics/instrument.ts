@@ -26,6 +26,11 @@ export function createInstruments() {
     ...watchInstruments(counter, gauge),
     ...logInstruments(counter, gauge),
     requests: counter("rest_client_requests_total", "Requests to the API server, by their answer.", "method", "code"),
+    kubeEvents: counter(
+      "cr_reactor_kube_events_total",
+      "Kubernetes Events about the bridge itself: written, left out because there were too many, or failed.",
+      "outcome",
+    ),
     families: () => familiesIn(registry),
     leader: gauge("is_leader", "1 while this bridge captures, 0 while it stands by for another."),
   };
@@ -84,6 +89,7 @@ function watchInstruments(counter: MakeCounter, gauge: MakeGauge) {
     lists: counter("reflector_lists_total", "Lists that were begun.", "resource"),
     watches: counter("reflector_watches_total", "Watches that were established.", "resource"),
     live: gauge("watch_live", "1 while the watch is established, else 0.", "resource"),
+    problem: gauge("watch_problem", "1 while the watch waits for this to be over.", "resource", "reason"),
     progressAt: gauge(
       "watch_last_event_timestamp_seconds",
       "When the API server was last heard of in the watch; bookmarks come every minute.",

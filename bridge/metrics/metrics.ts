@@ -2,9 +2,12 @@
  * What the bridge counts, for Prometheus. Labels are resources and kinds of event, never names of objects unless the configuration asks for
  * them: the number of series is bounded. Those of a watch that runs no more are not told; they go on from there if it comes back.
  */
+import type { CaptureState } from "../capture/capture.ts";
 import { DIFFERENCE_KINDS, type DifferenceKind } from "../capture/comparison.ts";
 import type { WatchedResource } from "../capture/resource.ts";
 import type { Op, Part } from "../event/change.ts";
+import type { EventOutcome } from "../kube/event-recorder.ts";
+import type { ProblemReason } from "../kube/problem.ts";
 import type { WatchEvent } from "../kube/reflector.ts";
 import { type Census, createCensus } from "./census.ts";
 import { type Exposition, type MetricFamily, renderMetrics } from "./exposition.ts";
@@ -32,7 +35,7 @@ export interface Metrics {
   watched(resource: string, objects: number, stateBytes: number, inFlight: number): void;
   /** For how long there has been something read that the checkpoint does not have. */
   checkpointLag(resource: string, seconds: number): void;
-  state(resource: string, live: boolean): void;
+  state(resource: string, state: CaptureState): void;
   /** Counts the objects of a watch from now on, beginning with none. */
   census(resource: string, watch: WatchedResource, wishes: ObjectWishes | undefined): Census;
   /** Drops what was reported under this name, until it is used again. */
@@ -54,6 +57,8 @@ export interface Metrics {
   leading(isLeader: boolean): void;
   /** A request to the API server was answered with a status, or not at all (`<error>`). */
   requested(method: string, code: string): void;
+  /** What became of a Kubernetes Event about the bridge. */
+  recorded(outcome: EventOutcome): void;
   /** Of all watches that run. */
   censuses(): readonly Census[];
   /** All of them, as they are now. */
@@ -71,6 +76,7 @@ export function createMetrics(): Metrics {
   const censuses = new Map<string, Census>();
   const forgotten = new Set<string>();
   const phases = new Map<string, Set<string>>();
+  const problems = new Map<string, ProblemReason>();
   const phaseName = (resource: string, phase: string) => {
     const known = phases.get(resource) ?? new Set<string>();
     phases.set(resource, known);
@@ -103,9 +109,15 @@ export function createMetrics(): Metrics {
       of.inFlight.set({ resource }, inFlight);
     },
     checkpointLag: (resource, seconds) => of.checkpointLag.set({ resource }, seconds),
-    state(resource, isLive) {
+    state(resource, state) {
       forgotten.delete(resource);
-      of.live.set({ resource }, isLive ? 1 : 0);
+      of.live.set({ resource }, state.type === "watching" ? 1 : 0);
+      const problem = problems.get(resource);
+      if (problem !== undefined) of.problem.remove({ resource, reason: problem });
+      problems.delete(resource);
+      if (state.type !== "waiting") return;
+      of.problem.set({ resource, reason: state.reason }, 1);
+      problems.set(resource, state.reason);
     },
     census(title, resource, wishes) {
       const onPhaseLeft = (phase: string, seconds: number) => {
@@ -139,6 +151,7 @@ export function createMetrics(): Metrics {
     recovered: (resource, cause) => of.recoveries.inc({ resource, cause }),
     leading: (isLeader) => of.leader.set(isLeader ? 1 : 0),
     requested: (method, code) => of.requests.inc({ method, code }),
+    recorded: (outcome) => of.kubeEvents.inc({ outcome }),
     censuses: () => [...censuses.values()],
     families,
     expose: async (accept) => renderMetrics(await families(), accept),

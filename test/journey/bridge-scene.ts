@@ -7,6 +7,7 @@ import { pino } from "pino";
 import { BridgeConfig } from "../../bridge/config.ts";
 import { type Envelope, opOf, parseEnvelope } from "../../bridge/contract.ts";
 import type { ConnectionLimits } from "../../bridge/kube/api-server.ts";
+import type { OwnPod } from "../../bridge/kube/own-pod.ts";
 import { runBridge } from "../../bridge/main.ts";
 import { connectJetStream } from "../../bridge/nats/jetstream.ts";
 import { unlessMissing } from "../../bridge/nats/jetstream-error.ts";
@@ -79,12 +80,12 @@ export async function openBridgeScene(t: TestContext, kubeconfig: string) {
         waitMsMax: EFFECT_MS,
         pollMs: 100,
       }),
-    startBridge: (captured: Captured, limits?: ConnectionLimits) =>
-      startBridge(t, { kubernetes: { kubeconfig }, ...captured, nats: { servers: [nats.url] } }, limits),
+    startBridge: (captured: Captured, limits?: ConnectionLimits, pod?: OwnPod) =>
+      startBridge(t, { kubernetes: { kubeconfig }, ...captured, nats: { servers: [nats.url] } }, limits, pod),
   };
 }
 
-function startBridge(t: TestContext, settings: object, limits?: ConnectionLimits): RunningBridge {
+function startBridge(t: TestContext, settings: object, limits?: ConnectionLimits, pod?: OwnPod): RunningBridge {
   const config = BridgeConfig.parse({ cluster: "test", health: { host: "127.0.0.1", port: 0 }, ...settings });
   const stop = new AbortController();
   const lines: LogLine[] = [];
@@ -93,6 +94,7 @@ function startBridge(t: TestContext, settings: object, limits?: ConnectionLimits
   const done = runBridge(config, {
     logger,
     signal: stop.signal,
+    pod,
     onListening: (listening) => {
       port = listening;
     },

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setImmediate as settled } from "node:timers/promises";
 import { ApiStatusError } from "../../../bridge/kube/api-server.ts";
+import { microTime } from "../../../bridge/kube/micro-time.ts";
 import type { Clock } from "../../../bridge/leader/claim.ts";
 import { becomeLeader, type Leadership, LeadershipLostError, sentenceOf } from "../../../bridge/leader/leader.ts";
 import {
@@ -12,7 +13,6 @@ import {
   type Lease,
   type LeaseSpec,
   type LeaseStore,
-  microTime,
   resolveLease,
 } from "../../../bridge/leader/lease.ts";
 
