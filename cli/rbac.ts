@@ -8,6 +8,7 @@ import { groupOf } from "#contract";
 import type { BridgeConfig } from "../bridge/config.ts";
 import {
   definitionRequirements,
+  eventRequirement,
   type KubeRequirement,
   leaseRequirements,
   NAMESPACES_REQUIREMENT,
@@ -35,12 +36,13 @@ interface Rule {
 const WATCHING = "cr-reactor-bridge";
 const SELECTING = "cr-reactor-bridge-namespaces";
 const LEADING = "bridge-leader";
+const TELLING = "bridge-events";
 const AGAIN = "make the Roles again";
 const API_GROUP = "rbac.authorization.k8s.io";
 
 /** The YAML; it ends with a newline. */
 export function renderRbac(plan: Plan, config: BridgeConfig): string {
-  const roles = [...watchingRoles(plan, config), ...selectingRole(config), ...leadingRole(plan)];
+  const roles = [...watchingRoles(plan, config), ...selectingRole(config), ...leadingRole(plan), ...tellingRole(plan)];
   const head = [
     "# What the bridge needs to read, by cr-reactor bridge --check --rbac. It goes to the ServiceAccount bridge in the namespace",
     `# ${BRIDGE_NAMESPACE}: name yours under every subjects.`,
@@ -126,6 +128,12 @@ function leadingRole({ lease: planned }: Plan): readonly Role[] {
       : ["The namespace is that of the bridge's Pod, unless leaderElection.namespace says so."]),
   ];
   return [{ name: LEADING, namespace, comments, rules: leaseRequirements(planned.lease).map(ruleFor) }];
+}
+
+function tellingRole({ eventNamespace: namespace }: Plan): readonly Role[] {
+  if (namespace === undefined) return [];
+  const comments = ["Optional: without it the bridge tells of itself in its log alone, and not as Kubernetes Events."];
+  return [{ name: TELLING, namespace, comments, rules: [ruleFor(eventRequirement(namespace))] }];
 }
 
 function ruleFor({ group, resource, verbs, name }: KubeRequirement): Rule {

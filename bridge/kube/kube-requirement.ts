@@ -11,6 +11,7 @@ import type { LeaseName } from "../leader/lease.ts";
 import { groupOf } from "./kube-object.ts";
 
 export { type LeaseName, resolveLease } from "../leader/lease.ts";
+export { ownPod } from "./own-pod.ts";
 
 /** Verbs on one resource, to be allowed all together. */
 export interface KubeRequirement {
@@ -40,6 +41,11 @@ export function leaseRequirements({ namespace, name }: LeaseName): readonly Kube
     { ...lease, verbs: ["create"] },
     { ...lease, verbs: ["get", "update"], name },
   ];
+}
+
+/** Kubernetes Events about the bridge, in its Pod's namespace, are wanted, not needed. */
+export function eventRequirement(namespace: string): KubeRequirement {
+  return { group: "events.k8s.io", resource: "events", verbs: ["create", "patch"], namespace };
 }
 
 /** What following namespaces by their labels needs. */

@@ -10,15 +10,17 @@ import { type ApiServer, ApiStatusError } from "../../bridge/kube/api-server.ts"
 import { discover } from "../../bridge/kube/discovery.ts";
 import {
   definitionRequirements,
+  eventRequirement,
   type KubeRequirement,
   type LeaseName,
   leaseRequirements,
+  ownPod,
   resolveLease,
   watchRequirement,
 } from "../../bridge/kube/kube-requirement.ts";
 import type { KubernetesSettings } from "../../bridge/kube/kubernetes-settings.ts";
 import { isPattern, selectorQuery, type WantedWatch, wantedWatches, watchesOf } from "../../bridge/preview.ts";
-import { deniedVerbs } from "./access.ts";
+import { deniedVerbs, ruleOf } from "./access.ts";
 import { CHECK_MS_MAX, type Finding, failed, inTime, mapBounded, reasonOf, warning } from "./check.ts";
 import { notServed, versionPath } from "./not-served.ts";
 
@@ -32,6 +34,8 @@ export interface Plan {
   /** Patterns that mean nothing that is served today. */
   readonly empty: readonly Entry[];
   readonly lease: PlannedLease;
+  /** Where a Pod would write Kubernetes Events about itself; `undefined`: nowhere, since it captures another cluster. */
+  readonly eventNamespace: string | undefined;
   /** Whether definitions of kinds may be read, which is wanted and not needed. */
   readonly readsDefinitions: boolean;
   /** What is worth knowing and keeps nobody from watching. */
@@ -99,9 +103,11 @@ export async function planCapture(target: PlanTarget): Promise<Plan> {
     unserved: others.flatMap(({ entry, finding }) => (finding === undefined ? [] : [{ entry, finding }])),
     empty: config.resources.filter((entry) => isPattern(entry) && !wanted.some((each) => isOf(each, entry))),
     lease,
+    eventNamespace: config.kubernetes.kubeconfig === undefined ? podNamespace() : undefined,
     readsDefinitions: definitions.every((verbs) => verbs.length === 0),
     notes: [
       ...withoutScope(wanted),
+      ...(await missingEventRights(target)),
       ...(await missingNamespaces(target, [...namespacesOf(wanted), ...leaseNamespaces])),
     ],
   };
@@ -156,7 +162,7 @@ async function countObjects(apiServer: ApiServer, { entry, resource, namespace }
 /** Here, and as a Pod would have it, which has a namespace and no KUBECONFIG. */
 async function planLease({ apiServer, config, kubernetes }: PlanTarget): Promise<PlannedLease> {
   const { leaderElection, cluster } = config;
-  const pod = { POD_NAMESPACE: process.env["POD_NAMESPACE"] || BRIDGE_NAMESPACE };
+  const pod = { POD_NAMESPACE: podNamespace() };
   const inPod = resolveLease(leaderElection, cluster, config.kubernetes, pod);
   let lease: LeaseName | undefined;
   try {
@@ -184,6 +190,26 @@ function unreadable(
     `${kind} of ${apiVersion}: ${reasonOf(error)}`,
     `${kubectl} api-resources --api-group=${group}`,
   );
+}
+
+function podNamespace(): string {
+  return process.env["POD_NAMESPACE"] || BRIDGE_NAMESPACE;
+}
+
+/** Of the Pod that this runs in: elsewhere none are written. */
+async function missingEventRights({ apiServer, kubernetes }: PlanTarget): Promise<readonly Finding[]> {
+  const namespace = ownPod(kubernetes)?.namespace;
+  if (namespace === undefined) return [];
+  const requirement = eventRequirement(namespace);
+  const denied = await deniedVerbs(apiServer, requirement);
+  if (denied.length === 0) return [];
+  return [
+    warning(
+      "events",
+      `may not ${denied.join(", ")} events.k8s.io events in ${namespace} (optional): the bridge tells of itself in its log alone`,
+      `add to a Role in ${namespace}, under rules: - ${ruleOf(requirement)}`,
+    ),
+  ];
 }
 
 function withoutScope(wanted: readonly WantedWatch[]): readonly Finding[] {

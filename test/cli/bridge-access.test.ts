@@ -5,6 +5,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, type TestContext, test } from "node:test";
+import { BridgeConfig } from "../../bridge/config.ts";
+import { connectApiServer } from "../../bridge/kube/api-server.ts";
+import { planCapture } from "../../cli/doctor/plan.ts";
+import { renderRbac } from "../../cli/rbac.ts";
 import { openVerifying } from "../bridge/verifying.ts";
 import { databaseCrd } from "../kit/database-crd.ts";
 import type { KubeAccess } from "../kit/kube-access.ts";
@@ -142,6 +146,31 @@ describe("the Roles of bridge --check", () => {
     await apply(out);
     await until(async () => (await run()).code === 0, { what: "the rights to count" });
     assert.doesNotMatch((await run()).out, /\(optional\)/);
+  });
+
+  test("say in a Pod that it may not write Events about itself, which keeps it from nothing", async (t) => {
+    const kube = await sharedKube(t);
+    if (kube === undefined) return;
+    const namespace = await uniqueNamespace(kube);
+    const { kubeconfigPath, apply } = await mintBridge(t, kube, namespace);
+    const apiServer = await connectApiServer({ kubeconfig: kubeconfigPath });
+    t.after(() => apiServer.close());
+    const { KUBECONFIG, ...rest } = process.env;
+    process.env = { ...rest, POD_NAMESPACE: namespace, POD_NAME: "bridge-0" };
+    t.after(() => {
+      process.env = { ...rest, ...(KUBECONFIG !== undefined && { KUBECONFIG }) };
+    });
+    const config = BridgeConfig.parse({
+      ...{ cluster: "test", resources: [{ ...DATABASE, namespaces: [namespace] }] },
+      leaderElection: { enabled: false },
+    });
+    const plan = () => planCapture({ apiServer, config, kubernetes: {}, kubectl: "kubectl" });
+    const [note] = (await plan()).notes;
+    assert.equal(note?.status, "warning");
+    assert.match(note.detail, /^may not create, patch events\.k8s\.io events in test-\w+ \(optional\): /);
+    assert.match(note.next ?? "", /^add to a Role in test-\w+, under rules: - \{apiGroups: \["events\.k8s\.io"\]/);
+    await apply(renderRbac(await plan(), config));
+    await until(async () => (await plan()).notes.length === 0, { what: "the rights to count" });
   });
 
   test("are what kubectl apply takes from a pipe", async (t) => {

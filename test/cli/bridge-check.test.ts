@@ -157,6 +157,18 @@ describe("bridge --check", () => {
     const off = await check(t, kubeconfigPath, [DATABASE], ["--rbac"], { leaderElection: { enabled: false } });
     assert.doesNotMatch(off.out, /leases/);
   });
+
+  test("has the Events of a Pod in the Roles, and none for another cluster, which has no such Pod", async (t) => {
+    const { kubeconfigPath } = await openEmbedded(t);
+    const config = file(t, "bridge.yaml", `cluster: test\nresources: [${JSON.stringify(DATABASE)}]\n`);
+    const env = { KUBECONFIG: kubeconfigPath };
+    const { out } = await runBridgeCommand(["--check", "--rbac", "--config", config], env);
+    const role = documentsOf(out).find(({ kind, metadata }) => kind === "Role" && metadata.name === "bridge-events");
+    assert.equal(role?.metadata.namespace, "cr-reactor");
+    const events = { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] };
+    assert.deepEqual(role?.rules, [events]);
+    assert.doesNotMatch((await check(t, kubeconfigPath, [DATABASE], ["--rbac"])).out, /events/);
+  });
 });
 
 describe("bridge --check that cannot be done ends with exit code 2", () => {

@@ -28,9 +28,9 @@ export function file(t: TestContext, name: string, text: string): string {
 }
 
 /** Runs the command with these arguments behind `bridge` to its end. */
-export async function runBridgeCommand(args: readonly string[]) {
+export async function runBridgeCommand(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const child = spawn(process.execPath, [CLI, "bridge", ...args], {
-    env: { ...process.env, NO_COLOR: "1", HOME: "/nowhere", KUBECONFIG: "", NATS_URL: "nats://127.0.0.1:1" },
+    env: { ...process.env, NO_COLOR: "1", HOME: "/nowhere", KUBECONFIG: "", NATS_URL: "nats://127.0.0.1:1", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const [out = "", err = ""] = await Promise.all(

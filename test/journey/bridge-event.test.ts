@@ -18,7 +18,8 @@ const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 /** The Events of a namespace as `reason note`, oldest first. */
 function reader(client: KubeClient, namespace: string) {
   const told = async () => {
-    const events = await client.list(`/apis/events.k8s.io/v1/namespaces/${namespace}/events`);
+    // A restored API server has cut the connection.
+    const events = await client.list(`/apis/events.k8s.io/v1/namespaces/${namespace}/events`).catch(() => []);
     const times = events.toSorted((a, b) => (String(a["eventTime"]) < String(b["eventTime"]) ? -1 : 1));
     return times.map(({ reason, note }) => `${reason} ${note}`);
   };

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { type TestContext, test } from "node:test";
-import { parse, stringify } from "yaml";
+import { stringify } from "yaml";
 import { documentsOf, file, runBridgeCommand } from "../cli/checking.ts";
 import { databaseCrd } from "../kit/database-crd.ts";
 import { type KubeObject, KubeStatusError } from "../kit/kube-client.ts";
@@ -85,11 +85,10 @@ test("an API server", async (t) => {
   for (const rendering of RENDERINGS.filter(({ name }) => name !== "gitops")) {
     await t.test(`gives the bridge of ${rendering.name} the rights that it needs, and no other`, async (t) => {
       const objects = (await render(t, rendering)) ?? [];
-      const { leaderElection, ...config } = parse(configOf(objects, "bridge-config", "bridge.yaml"));
-      const inPod = { enabled: true, namespace: "cr-reactor", ...leaderElection };
-      const here = { ...config, leaderElection: inPod, kubernetes: { kubeconfig: kube.kubeconfigPath } };
-      const args = ["--check", "--rbac", "--config", file(t, "bridge.yaml", stringify(here))];
-      const { out, err } = await runBridgeCommand(args);
+      const config = file(t, "bridge.yaml", configOf(objects, "bridge-config", "bridge.yaml"));
+      const { out, err } = await runBridgeCommand(["--check", "--rbac", "--config", config], {
+        KUBECONFIG: kube.kubeconfigPath,
+      });
       assert.equal(err, "");
       assert.deepEqual(rights(objects), rights(documentsOf(out)));
     });

@@ -18,12 +18,18 @@ runAsGroup: 65532
 seccompProfile: { type: RuntimeDefault }
 {{- end }}
 
+{{- define "cr-reactor.pod-env" -}}
+- { name: POD_NAME, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
+- { name: POD_NAMESPACE, valueFrom: { fieldRef: { fieldPath: metadata.namespace } } }
+- { name: POD_UID, valueFrom: { fieldRef: { fieldPath: metadata.uid } } }
+{{- end }}
+
 {{- define "cr-reactor.container" -}}
 image: "{{ .root.Values.image.repository }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}"
 {{- if ne .root.Values.image.pullPolicy "IfNotPresent" }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 {{- end }}
-{{- with .settings.env }}
+{{- with concat (.env | default list) (.settings.env | default list) }}
 env:
   {{- toYaml . | nindent 2 }}
 {{- end }}
