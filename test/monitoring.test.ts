@@ -24,6 +24,7 @@ const FOLDER = join(import.meta.dirname, "../manifests/components/monitoring");
 interface Rule {
   readonly alert: string;
   readonly expr: string;
+  readonly annotations: Readonly<Record<string, string>>;
 }
 const { spec } = parse(readFileSync(join(FOLDER, "prometheus-rule.yaml"), "utf8")) as {
   spec: { groups: { rules: Rule[] }[] };
@@ -33,6 +34,7 @@ const dashboard = JSON.parse(readFileSync(join(FOLDER, "dashboard.json"), "utf8"
   panels: { title: string; targets?: { expr: string }[] }[];
 };
 
+const manifestsReadme = readFileSync(join(import.meta.dirname, "../manifests/README.md"), "utf8");
 const readmes = ["bridge", "functions"]
   .map(
     (room) =>
@@ -175,6 +177,24 @@ describe("the dashboard and the alerts", () => {
     };
     const named = [...resources, ...configMapGenerator.flatMap(({ files }) => files), "kustomization.yaml"];
     assert.deepEqual(named.sort(), readdirSync(FOLDER).sort());
+  });
+
+  test("each have a runbook, in their order, and no other has one", () => {
+    const named = rules.map(({ annotations: { runbook = "" } }) => runbook);
+    const section = manifestsReadme.split("\n## Alerts\n")[1]?.split("\n## ")[0] ?? "";
+    const [, ...runbooks] = section.split("\n### ");
+    // As GitHub makes them of headings.
+    const anchors = runbooks.map((text) => `manifests/README.md#${text.split("\n")[0]?.toLowerCase()}`);
+    assert.deepEqual(named, anchors);
+    assert.deepEqual(
+      named,
+      rules.map(({ alert }) => `manifests/README.md#${alert.toLowerCase()}`),
+    );
+  });
+
+  test("have runbooks that name only metrics and commands that there are", async () => {
+    const known = new Set([...readmes.matchAll(/\bcr_reactor_\w+/g)].map(([name]) => name));
+    for (const [name] of manifestsReadme.matchAll(/\bcr_reactor_\w+/g)) assert.ok(known.has(name), name);
   });
 
   test("are all tried, each both ways", () => {
