@@ -29,7 +29,7 @@ export interface CountedObject {
   readonly terminatingSince: number;
   /** A bit for each configured pair. */
   readonly diverged: number;
-  readonly values: readonly (ObjectValue | undefined)[] | undefined;
+  readonly values: readonly ObjectValue[] | undefined;
 }
 
 type Entry = { -readonly [K in keyof CountedObject]: CountedObject[K] } & {

@@ -6,6 +6,7 @@
 import { resourceTitle } from "../capture/resource.ts";
 import type { Census, CountedObject } from "./census.ts";
 import type { MetricFamily, Sample } from "./exposition.ts";
+import { valueFamilies } from "./object-value.ts";
 
 /** One resource, of however many watches. */
 export interface ResourceCount {
@@ -37,8 +38,6 @@ const PHASES_MAX = 20;
 const NAMESPACES_MAX = 50;
 const CONDITIONS_MAX = 20;
 const STATUSES = new Set(["True", "False", "Unknown"]);
-/** Series of one configured metric: beyond them Prometheus would suffer more than it helps. */
-const VALUES_MAX = 10_000;
 const OTHER = "other";
 
 /** Counts everything. */
@@ -212,46 +211,4 @@ function sum(numbers: Iterable<number>): number {
   let total = 0;
   for (const number of numbers) total += number;
   return total;
-}
-
-/** What the configuration asks for of each object. */
-function valueFamilies(censuses: readonly Census[]): readonly MetricFamily[] {
-  const families = new Map<string, MetricFamily & { readonly samples: Sample[] }>();
-  let dropped = 0;
-  for (const census of censuses) {
-    const { wishes, resource } = census;
-    if (wishes.metrics.length === 0) continue;
-    const title = resourceTitle({ ...resource, namespace: undefined });
-    const wanted = wishes.metrics.map(({ name, path, labels }) => {
-      const full = `cr_reactor_resource_${name}`;
-      const family = families.get(full) ?? {
-        name: full,
-        help: `The value at ${path}.`,
-        type: "gauge" as const,
-        samples: [],
-      };
-      families.set(full, family);
-      return { family, labelNames: Object.keys(labels) };
-    });
-    for (const [namespace, name, { values }] of census.objects()) {
-      for (const [index, { family, labelNames }] of wanted.entries()) {
-        const found = values?.[index];
-        if (found === undefined) continue;
-        if (family.samples.length >= VALUES_MAX) {
-          dropped++;
-          continue;
-        }
-        const own = Object.fromEntries(labelNames.map((label, place) => [label, found.labels[place] ?? ""]));
-        family.samples.push({ labels: { resource: title, namespace, name, ...own }, value: found.value });
-      }
-    }
-  }
-  const help = `Values of configured metrics that are left out, because each metric has at most ${VALUES_MAX} series.`;
-  const lost: MetricFamily = {
-    name: "cr_reactor_resource_values_dropped",
-    help,
-    type: "gauge",
-    samples: [{ labels: {}, value: dropped }],
-  };
-  return families.size === 0 ? [] : [...families.values(), lost];
 }

@@ -1,7 +1,7 @@
 /**
  * What the configuration wants to know of each object of a kind: a value as a gauge, and pairs of places that should agree. Values are
  * read as kube-state-metrics reads them: numbers, quantities (`500m`, `2Gi`), booleans, and times as seconds since 1970.
- * Source: kube-state-metrics, CustomResourceState (type Gauge).
+ * Source: kube-state-metrics, CustomResourceState (its types Gauge, StateSet and Info).
  */
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
@@ -11,23 +11,43 @@ import { isSameAmount, quantityNumber } from "../kube/quantity.ts";
 
 /** Set by us on each series. */
 const OWN_LABELS = ["resource", "namespace", "name"];
+const KEY_LABEL = "key";
+const STATE_LABEL = "state";
 const LABEL_NAME = /^[a-zA-Z][a-zA-Z0-9_]*$/;
 
 /** Each is a series an object, so a few. */
 const METRICS_MAX = 16;
 const LABELS_MAX = 8;
+const STATES_MAX = 16;
+/** A label that is longer is cut: it is of somebody else's choosing. */
+const LABEL_LENGTH_MAX = 128;
 /** One bit each. */
 const PAIRS_MAX = 16;
 
-/** A gauge `cr_reactor_resource_<name>` with one series for each object that has a value. */
-export const ObjectMetric = z.strictObject({
-  name: z
-    .string()
-    .regex(/^(?!values_dropped$)[a-z][a-z0-9_]{0,99}$/, "expected a metric's name: lower-case letters, digits and _"),
-  path: FieldPath,
-  /** Labels, by the paths of their values. */
-  labels: z.record(z.string(), FieldPath).superRefine(refuseLabels).default({}),
-});
+/** A gauge `cr_reactor_resource_<name>` with a series for each object that has a value, or for each element of a list or map in it. */
+export const ObjectMetric = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^(?!values_dropped$)[a-z][a-z0-9_]{0,99}$/, "expected a metric's name: lower-case letters, digits and _"),
+    /** Of the value. Left out: the value is 1, and the labels are what is told. */
+    path: FieldPath.exactOptional(),
+    /** A list or map: `path` and `labels` begin at its elements. A map's keys are the label `key`. */
+    each: FieldPath.exactOptional(),
+    /** A series for each of these, as the label `state`: 1 for the one that the value is, 0 for the others. */
+    states: z.array(z.string().min(1).max(LABEL_LENGTH_MAX)).min(1).max(STATES_MAX).exactOptional(),
+    /** Labels, by the paths of their values. */
+    labels: z.record(z.string(), FieldPath).default({}),
+  })
+  .superRefine(refuseLabels)
+  .refine(({ path, labels }) => path !== undefined || Object.keys(labels).length > 0, {
+    path: ["path"],
+    message: "expected a path of a value, or labels",
+  })
+  .refine(({ path, states }) => path !== undefined || states === undefined, {
+    path: ["states"],
+    message: "needs path: where the state stands",
+  });
 export type ObjectMetric = z.infer<typeof ObjectMetric>;
 
 /** Two places that should agree, usually of the spec and of the status. */
@@ -48,39 +68,35 @@ export interface ObjectWishes {
   readonly diverged: readonly DivergedPair[];
 }
 
-/** The value of one metric of an object. */
+/** One value of an object. */
 export interface ObjectValue {
+  /** Its place among the metrics. */
+  readonly metric: number;
+  /** With `states` the place of the state, -1 for another one. */
   readonly value: number;
-  /** In the order of the metric's labels. */
+  /** In the order of `labelNamesOf`, without the state. */
   readonly labels: readonly string[];
 }
 
 /** Reads one object as the wishes want it. */
 export interface ObjectReader {
-  /** One for each metric, `undefined` where the object has no such value; `undefined` when there is none at all. */
-  values(object: KubeObject): readonly (ObjectValue | undefined)[] | undefined;
+  /** `undefined` when there is none at all. */
+  values(object: KubeObject): readonly ObjectValue[] | undefined;
   /** A bit for each pair that differs. */
   diverged(object: KubeObject): number;
 }
 
-/** A label that is longer is cut: it is of somebody else's choosing. */
-const LABEL_LENGTH_MAX = 128;
+/** Elements of one object: more are somebody's table. */
+const ELEMENTS_MAX = 32;
 
 /** Prepares the paths. */
 export function objectReader({ metrics, diverged }: ObjectWishes): ObjectReader {
-  const wanted = metrics.map(({ path, labels }) => ({
-    path: parseFieldPath(path),
-    labels: Object.values(labels).map(parseFieldPath),
-  }));
+  const wanted = metrics.map(valueReader);
   const pairs = diverged.map(({ spec, status }) => [parseFieldPath(spec), parseFieldPath(status)] as const);
   return {
     values(object) {
-      if (wanted.length === 0) return undefined;
-      const values = wanted.map(({ path, labels }) => {
-        const value = numberOf(valueAt(object, path));
-        return value === undefined ? undefined : { value, labels: labels.map((each) => labelOf(object, each)) };
-      });
-      return values.every((value) => value === undefined) ? undefined : values;
+      const values = wanted.flatMap((read, metric) => read(object).map((each) => ({ metric, ...each })));
+      return values.length === 0 ? undefined : values;
     },
     diverged(object) {
       let bits = 0;
@@ -90,6 +106,40 @@ export function objectReader({ metrics, diverged }: ObjectWishes): ObjectReader 
       return bits;
     },
   };
+}
+
+/** Reads the values of one metric. Of elements with the same labels, whose series would be one, the first counts. */
+function valueReader({ path, each, states, labels }: ObjectMetric) {
+  const valuePath = path === undefined ? undefined : parseFieldPath(path);
+  const elementsPath = each === undefined ? undefined : parseFieldPath(each);
+  const labelPaths = Object.values(labels).map(parseFieldPath);
+  const numberIn = (value: Json | undefined) =>
+    states === undefined ? numberOf(value) : typeof value === "string" ? states.indexOf(value) : undefined;
+  const read = (place: unknown, key: readonly string[]) => {
+    const value = valuePath === undefined ? 1 : numberIn(valueAt(place, valuePath));
+    return value === undefined ? [] : [{ value, labels: [...key, ...labelPaths.map((own) => labelOf(place, own))] }];
+  };
+  return (object: KubeObject): readonly Omit<ObjectValue, "metric">[] => {
+    if (elementsPath === undefined) return read(object, []);
+    const seen = new Set<string>();
+    return elementsOf(valueAt(object, elementsPath))
+      .flatMap(([key, element]) => read(element, [key]))
+      .filter(({ labels: own }) => seen.size < seen.add(JSON.stringify(own)).size);
+  };
+}
+
+/** With their keys; those of a list have none. */
+function elementsOf(value: Json | undefined): (readonly [key: string, element: Json])[] {
+  if (Array.isArray(value)) return value.slice(0, ELEMENTS_MAX).map((element) => ["", element] as const);
+  if (value === null || typeof value !== "object") return [];
+  return Object.entries(value)
+    .slice(0, ELEMENTS_MAX)
+    .map(([key, element]) => [key.slice(0, LABEL_LENGTH_MAX), element] as const);
+}
+
+/** The labels of a metric's series that the configuration is the reason for, in the order of their values; `state` is the last one. */
+export function labelNamesOf({ each, states, labels }: ObjectMetric): readonly string[] {
+  return [...(each ? [KEY_LABEL] : []), ...Object.keys(labels), ...(states ? [STATE_LABEL] : [])];
 }
 
 /** A spec that says nothing asks for nothing; amounts agree when they are as much. */
@@ -112,8 +162,8 @@ export function numberOf(value: Json | undefined): number | undefined {
   return quantityNumber(value);
 }
 
-function labelOf(object: KubeObject, path: Segments): string {
-  const value = valueAt(object, path);
+function labelOf(place: unknown, path: Segments): string {
+  const value = valueAt(place, path);
   if (value === undefined || value === null) return "";
   return (typeof value === "object" ? JSON.stringify(value) : String(value)).slice(0, LABEL_LENGTH_MAX);
 }
@@ -130,14 +180,22 @@ function refuseSameNames(metrics: readonly ObjectMetric[], context: z.Refinement
   }
 }
 
-function refuseLabels(labels: Readonly<Record<string, string>>, context: z.RefinementCtx): void {
+function refuseLabels({ labels, each, states }: Parts, context: z.RefinementCtx): void {
   const names = Object.keys(labels);
-  if (names.length > LABELS_MAX) context.addIssue({ code: "custom", message: `expected at most ${LABELS_MAX} labels` });
+  const own = [...OWN_LABELS, ...(each ? [KEY_LABEL] : []), ...(states ? [STATE_LABEL] : [])];
+  if (names.length > LABELS_MAX)
+    context.addIssue({ code: "custom", path: ["labels"], message: `expected at most ${LABELS_MAX} labels` });
   for (const name of names) {
-    const message = OWN_LABELS.includes(name)
-      ? `${OWN_LABELS.join(", ")} are set already: choose another name`
+    if (!own.includes(name) && LABEL_NAME.test(name)) continue;
+    const message = own.includes(name)
+      ? `${own.join(", ")} are set already: choose another name`
       : "expected a label's name: letters, digits and _";
-    if (OWN_LABELS.includes(name) || !LABEL_NAME.test(name))
-      context.addIssue({ code: "custom", path: [name], message });
+    context.addIssue({ code: "custom", path: ["labels", name], message });
   }
+}
+
+interface Parts {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly each?: string;
+  readonly states?: readonly string[];
 }
