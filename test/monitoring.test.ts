@@ -6,15 +6,9 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { pino } from "pino";
 import { parse, parseAllDocuments, stringify } from "yaml";
-import { z } from "zod";
-import { defineFunction } from "#kit";
-import { runFunctions } from "../functions/main.ts";
-import { openBridgeScene } from "./journey/bridge-scene.ts";
+import { openMonitoredScene } from "./journey/monitored-scene.ts";
 import { createDataFolder } from "./kit/data-folder.ts";
-import { database, databasePath } from "./kit/database-crd.ts";
-import { openEmbedded } from "./kit/embedded-kube.ts";
 import { runCommand } from "./kit/install/command.ts";
 import { needPrometheus, needPromtool } from "./kit/shared-kube.ts";
 import { until } from "./kit/until.ts";
@@ -59,70 +53,9 @@ function metricsIn(expr: string): readonly string[] {
 
 describe("the dashboard and the alerts", () => {
   test("use only metrics that a bridge and functions have, in expressions that Prometheus takes", async (t) => {
-    const stage = await openEmbedded(t);
-    const scene = await openBridgeScene(t, stage.kubeconfigPath);
-    if (scene === undefined) return;
-    await stage.client.createNamespace("prod");
-    const bridge = scene.startBridge({
-      resources: [
-        {
-          apiVersion: "demo.example.com/v1",
-          kind: "Database",
-          diverged: [{ spec: "spec.replicas", status: "status.readyReplicas" }],
-          metrics: [{ name: "database_replicas", path: "spec.replicas", labels: { engine: "spec.engine" } }],
-        },
-      ],
-    });
-    await bridge.live(1);
-    const stop = new AbortController();
-    const idle = defineFunction({
-      name: "idle",
-      description: "Does nothing.",
-      config: z.object({}),
-      run: async () => undefined,
-    });
-    const functions = await runFunctions({
-      subscriptions: {
-        text: "health: { host: 127.0.0.1, port: 0 }\nsubscriptions: [{ name: failed, function: idle, apiVersion: demo.example.com/v1, kind: Database, when: { phase: { to: Failed } } }]",
-        fileName: "subscriptions.yaml",
-      },
-      functions: { idle: async () => ({ default: idle }) },
-      nats: { servers: [scene.nats.url] },
-      log: pino({ level: "silent" }),
-      signal: stop.signal,
-    });
-    t.after(async () => {
-      stop.abort();
-      await functions.done;
-    });
-    const isRunning = () => functions.status().subscriptions.every(({ state }) => state === "running");
-    await until(isRunning, { what: "the subscription to run" });
-    await stage.client.create(databasePath("prod"), database("orders", "prod", { replicas: 2 }));
-    const setPhase = (phase: string) =>
-      stage.client.patch(
-        databasePath("prod", "orders"),
-        {
-          status: {
-            phase,
-            conditions: [
-              {
-                type: "Ready",
-                status: "False",
-                reason: phase,
-                message: "",
-                lastTransitionTime: "2026-01-01T00:00:00Z",
-              },
-            ],
-          },
-        },
-        { subresource: "status" },
-      );
-    await setPhase("Running");
-    await setPhase("Failed");
-    await until(() => functions.status().subscriptions.every(({ done }) => done === 1), {
-      what: "the function to run",
-    });
-    const prometheus = await needPrometheus(t, [bridge.address(), `127.0.0.1:${functions.healthPort}`]);
+    const addresses = await openMonitoredScene(t);
+    if (addresses === undefined) return;
+    const prometheus = await needPrometheus(t, addresses);
     if (prometheus === undefined) return;
     await until(async () => (await prometheus.query("count(up == 1) == 2")).length === 1, {
       what: "both to be scraped",
@@ -135,11 +68,6 @@ describe("the dashboard and the alerts", () => {
       for (const name of used) assert.ok(names.has(name), `${place}: there is no metric ${name}`);
       await assert.doesNotReject(prometheus.query(expr), `${place}: ${expr}`);
     }
-    for (const [name] of readmes.matchAll(/\bcr_reactor_(?!resource_)\w+[a-z]\b/g))
-      assert.ok(
-        names.has(name) || names.has(`${name}_bucket`),
-        `a README tells of ${name}, and there is no such metric`,
-      );
     const value = async (query: string) => await prometheus.query(`${query} == 1`);
     const resource = 'resource="databases.demo.example.com"';
     assert.equal((await value(`cr_reactor_objects{${resource},namespace="prod",phase="Failed"}`)).length, 1);

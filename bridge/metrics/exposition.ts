@@ -1,6 +1,7 @@
 /**
  * Metrics as text, in the two formats that Prometheus reads: its own and OpenMetrics. Which of them is the scraper's choice.
- * Source: Prometheus exposition format 0.0.4; OpenMetrics 1.0.0 (a counter's family is named without `_total`, the text ends with # EOF).
+ * Source: Prometheus exposition format 0.0.4; OpenMetrics 1.0.0 (a counter's family is named without `_total`, units are
+ * told, the text ends with # EOF).
  */
 
 /** One number, and what it is of. */
@@ -31,6 +32,8 @@ export type Expose = (accept?: string) => Promise<Exposition>;
 const PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS_TEXT = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TOTAL = "_total";
+/** Base units, which stand at the end of a name. */
+const UNITS = ["seconds", "bytes"];
 
 /** Writes them as text; OpenMetrics only where it is asked for by name, and not refused (`q=0`). Families without a sample are left out. */
 export function renderMetrics(families: readonly MetricFamily[], accept = ""): Exposition {
@@ -40,6 +43,8 @@ export function renderMetrics(families: readonly MetricFamily[], accept = ""): E
     if (samples.length === 0) continue;
     const family = isOpen && type === "counter" && name.endsWith(TOTAL) ? name.slice(0, -TOTAL.length) : name;
     lines.push(`# HELP ${family} ${escaped(help, isOpen)}`, `# TYPE ${family} ${type}`);
+    const unit = isOpen && UNITS.find((each) => family.endsWith(`_${each}`));
+    if (unit) lines.push(`# UNIT ${family} ${unit}`);
     for (const { suffix = "", labels, value } of samples)
       lines.push(`${name}${suffix}${labelText(labels)} ${numberText(value)}`);
   }

@@ -10,6 +10,10 @@ const PUBLISH_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0
 /** From a controller that is quick to a phase that is the usual one: a second to a week. */
 const PHASE_BUCKETS_SECONDS = [1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400, 604_800];
 
+/** From one page to the longest that a first list of 100,000 objects was seen to take, and beyond. */
+const LIST_BUCKETS_SECONDS = [0.1, 0.5, 1, 5, 15, 60, 300];
+const LIST_BUCKETS_ITEMS = [0, 10, 100, 1_000, 10_000, 100_000];
+
 /** Makes them in a registry of their own. */
 export function createInstruments() {
   const registry = new Registry();
@@ -20,10 +24,10 @@ export function createInstruments() {
   const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
     new Gauge<L>({ name: `cr_reactor_${name}`, help, labelNames, registers });
   const histogram = <L extends string>(name: string, help: string, buckets: number[], ...labelNames: L[]) =>
-    new Histogram<L>({ name: `cr_reactor_${name}`, help, buckets, labelNames, registers });
+    new Histogram<L>({ name, help, buckets, labelNames, registers });
   return {
     ...eventInstruments(counter, histogram),
-    ...watchInstruments(counter, gauge),
+    ...watchInstruments(counter, gauge, histogram),
     ...logInstruments(counter, gauge),
     requests: counter("rest_client_requests_total", "Requests to the API server, by their answer.", "method", "code"),
     kubeEvents: counter(
@@ -35,6 +39,9 @@ export function createInstruments() {
     leader: gauge("is_leader", "1 while this bridge captures, 0 while it stands by for another."),
   };
 }
+
+/** All of them. */
+export type Instruments = ReturnType<typeof createInstruments>;
 
 type MakeCounter = <L extends string>(name: string, help: string, ...labelNames: L[]) => Counter<L>;
 type MakeGauge = <L extends string>(name: string, help: string, ...labelNames: L[]) => Gauge<L>;
@@ -63,13 +70,13 @@ function eventInstruments(counter: MakeCounter, histogram: MakeHistogram) {
     ),
     trouble: counter("cr_reactor_publish_retries_total", "Publishes that had to be tried again."),
     publishing: histogram(
-      "publish_seconds",
+      "cr_reactor_publish_seconds",
       "From the difference to the acknowledgement.",
       PUBLISH_BUCKETS_SECONDS,
       "resource",
     ),
     phaseHeld: histogram(
-      "phase_duration_seconds",
+      "cr_reactor_phase_duration_seconds",
       "How long a phase was held that an object has left.",
       PHASE_BUCKETS_SECONDS,
       "resource",
@@ -78,7 +85,7 @@ function eventInstruments(counter: MakeCounter, histogram: MakeHistogram) {
   };
 }
 
-function watchInstruments(counter: MakeCounter, gauge: MakeGauge) {
+function watchInstruments(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHistogram) {
   return {
     sightings: counter(
       "cr_reactor_watch_events_total",
@@ -87,6 +94,13 @@ function watchInstruments(counter: MakeCounter, gauge: MakeGauge) {
       "type",
     ),
     lists: counter("reflector_lists_total", "Lists that were begun.", "resource"),
+    listSeconds: histogram(
+      "reflector_list_duration_seconds",
+      "From the beginning of a list until all of it is read, which goes no faster than it is published.",
+      LIST_BUCKETS_SECONDS,
+      "resource",
+    ),
+    listItems: histogram("reflector_items_per_list", "Objects in a list.", LIST_BUCKETS_ITEMS, "resource"),
     watches: counter("reflector_watches_total", "Watches that were established.", "resource"),
     live: gauge("watch_live", "1 while the watch is established, else 0.", "resource"),
     problem: gauge("watch_problem", "1 while the watch waits for this to be over.", "resource", "reason"),

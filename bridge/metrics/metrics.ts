@@ -6,12 +6,12 @@ import type { CaptureState } from "../capture/capture.ts";
 import { DIFFERENCE_KINDS, type DifferenceKind } from "../capture/comparison.ts";
 import type { WatchedResource } from "../capture/resource.ts";
 import type { Op, Part } from "../event/change.ts";
-import type { EventOutcome } from "../kube/event-recorder.ts";
+import { EVENT_OUTCOMES, type EventOutcome } from "../kube/event-recorder.ts";
 import type { ProblemReason } from "../kube/problem.ts";
 import type { WatchEvent } from "../kube/reflector.ts";
 import { type Census, createCensus } from "./census.ts";
 import { type Exposition, type MetricFamily, renderMetrics } from "./exposition.ts";
-import { createInstruments } from "./instrument.ts";
+import { createInstruments, type Instruments } from "./instrument.ts";
 import { objectFamilies } from "./object-count.ts";
 import type { ObjectWishes } from "./object-metric.ts";
 
@@ -83,12 +83,14 @@ export function createMetrics(): Metrics {
     if (known.size < PHASES_MAX) known.add(phase);
     return known.has(phase) ? phase : "other";
   };
+  for (const outcome of EVENT_OUTCOMES) of.kubeEvents.inc({ outcome }, 0);
   const isTold = ({ resource }: Readonly<Record<string, string | number>>) => !forgotten.has(String(resource));
   const families = async () => {
     const own = await of.families();
     const told = own.map((family) => ({ ...family, samples: family.samples.filter(({ labels }) => isTold(labels)) }));
     return [...told, ...objectFamilies([...censuses.values()], Date.now() / 1000)];
   };
+  const countList = listCounter(of);
   return {
     published(resource, { op, changed, gap, ms }) {
       of.events.inc({ resource, op });
@@ -99,7 +101,7 @@ export function createMetrics(): Metrics {
     refused: (resource) => of.refusals.inc({ resource }),
     seen(resource, type) {
       of.sightings.inc({ resource, type });
-      if (type === "listing") of.lists.inc({ resource });
+      countList(resource, type);
       of.progressAt.set({ resource }, Date.now() / 1000);
     },
     watchOpened: (resource) => of.watches.inc({ resource }),
@@ -126,6 +128,8 @@ export function createMetrics(): Metrics {
       };
       // So that the first one is seen as an increase.
       for (const counter of [of.gaps, of.refusals]) counter.inc({ resource: title }, 0);
+      of.verifications.inc({ resource: title }, 0);
+      for (const reason of ["deleted", "room"]) of.trims.inc({ resource: title, reason }, 0);
       for (const kind of DIFFERENCE_KINDS) of.differences.inc({ resource: title, kind }, 0);
       for (const cause of ["log-lost", "rewound"]) of.recoveries.inc({ resource: title, cause }, 0);
       const census = createCensus({ title, resource, ...(wishes && { wishes }), onPhaseLeft });
@@ -155,5 +159,23 @@ export function createMetrics(): Metrics {
     censuses: () => [...censuses.values()],
     families,
     expose: async (accept) => renderMetrics(await families(), accept),
+  };
+}
+
+/** Hears of every event of each watch, and counts how long its lists take and how many objects they have. */
+function listCounter(of: Instruments): (resource: string, type: WatchEvent["type"]) => void {
+  const lists = new Map<string, { readonly startedMs: number; objects: number }>();
+  return (resource, type) => {
+    if (type === "listing") {
+      of.lists.inc({ resource });
+      lists.set(resource, { startedMs: performance.now(), objects: 0 });
+    }
+    const list = lists.get(resource);
+    if (list === undefined) return;
+    if (type === "initial") list.objects++;
+    if (type !== "listed") return;
+    of.listSeconds.observe({ resource }, (performance.now() - list.startedMs) / 1000);
+    of.listItems.observe({ resource }, list.objects);
+    lists.delete(resource);
   };
 }

@@ -30,6 +30,24 @@ describe("the text of metrics", () => {
     );
   });
 
+  test("in OpenMetrics tells the unit that a name ends with", () => {
+    const of = (name: string, type: MetricFamily["type"]) => ({
+      name,
+      help: "",
+      type,
+      samples: [{ labels: {}, value: 1 }],
+    });
+    const families = [
+      of("a_seconds", "gauge"),
+      of("b_seconds_total", "counter"),
+      of("c_bytes_max", "gauge"),
+      of("seconds", "gauge"),
+    ];
+    const { text } = renderMetrics(families, "application/openmetrics-text");
+    assert.deepEqual(text.match(/# UNIT .*/g), ["# UNIT a_seconds seconds", "# UNIT b_seconds seconds"]);
+    assert.doesNotMatch(renderMetrics(families).text, /UNIT/);
+  });
+
   test("in OpenMetrics names a counter's family without _total, and ends with EOF", () => {
     const { text, contentType } = renderMetrics(FAMILIES, "application/openmetrics-text; version=1.0.0");
     assert.match(contentType, /^application\/openmetrics-text; version=1\.0\.0/);
