@@ -47,6 +47,12 @@ function lineOf(name: string, labels: readonly string[], type: string): Line {
 const scrape = async (address: string, accept = "") =>
   await (await fetch(`http://${address}/metrics`, { headers: { accept } })).text();
 
+/** What promtool finds wrong with ours. */
+function lint(promtool: string, input: string): readonly string[] {
+  const { stdout, stderr } = spawnSync(promtool, ["check", "metrics"], { input, encoding: "utf8" });
+  return `${stdout}${stderr}`.split("\n").filter((line) => line !== "" && !NOT_OURS.test(line));
+}
+
 describe("the READMEs' tables of metrics", () => {
   test("have what a bridge and functions have, and nothing else", async (t) => {
     const addresses = await openMonitoredScene(t);
@@ -73,12 +79,7 @@ describe("the READMEs' tables of metrics", () => {
 
     const promtool = await needPromtool(t);
     if (promtool === undefined) return;
-    for (const address of addresses) {
-      const options = { input: await scrape(address), encoding: "utf8" } as const;
-      const linted = spawnSync(promtool, ["check", "metrics"], options);
-      const said = `${linted.stdout}${linted.stderr}`.split("\n").filter((line) => line !== "" && !NOT_OURS.test(line));
-      assert.deepEqual(said, []);
-    }
+    for (const address of addresses) assert.deepEqual(lint(promtool, await scrape(address)), []);
   });
 
   test("have each metric once", () => {
