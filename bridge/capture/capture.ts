@@ -14,6 +14,7 @@ import { isWitnessed, LogLostError, startWitnessing } from "../log/witness.ts";
 import type { Census } from "../metrics/census.ts";
 import { primeCensus } from "../metrics/census-list.ts";
 import type { ObjectWishes } from "../metrics/object-metric.ts";
+import type { CaptureState } from "./capture-state.ts";
 import { readCoverage } from "./coverage.ts";
 import type { Gate } from "./gate.ts";
 import { createLanes, type Lanes } from "./lane.ts";
@@ -46,9 +47,6 @@ export interface CaptureOptions extends Omit<PublisherOptions, "store" | "onStor
   /** Stops reading; what was read is still published until `deadline`. */
   readonly signal: AbortSignal;
 }
-
-/** What a watch is doing: reading the log's index, listing, watching, or waiting with a problem. */
-export type CaptureState = { readonly type: "starting" } | ReflectorState;
 
 /** Objects on their way to NATS at once, of one watch: the knee of the throughput curve. */
 const IN_FLIGHT_MAX = 256;

@@ -11,7 +11,7 @@ import { groupOf } from "../kube/kube-object.ts";
 import { COMMON_SHAPE } from "../kube/list-shape.ts";
 import { problemOf, type WatchProblem } from "../kube/problem.ts";
 import { createSchemaPublishing } from "../schema/kind-schema-publishing.ts";
-import type { CaptureState } from "./capture.ts";
+import type { CaptureState } from "./capture-state.ts";
 import { createNamespaceSelection } from "./namespace-selection.ts";
 import { tellRemovedKinds } from "./removed-kind.ts";
 import { isPattern, meansGroup, type ResourceEntry } from "./resource-entry.ts";

@@ -4,7 +4,7 @@
  *
  * The sentences are made of names that the configuration and the API server's kinds have: never of an object, never of an error's own text.
  */
-import type { CaptureState } from "../capture/capture.ts";
+import type { CaptureState } from "../capture/capture-state.ts";
 import type { EventRecorder, KubeEvent } from "../kube/event-recorder.ts";
 import type { ProblemReason } from "../kube/problem.ts";
 import type { Metrics } from "./metrics.ts";

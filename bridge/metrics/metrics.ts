@@ -2,7 +2,7 @@
  * What the bridge counts, for Prometheus. Labels are resources and kinds of event, never names of objects unless the configuration asks for
  * them: the number of series is bounded. Those of a watch that runs no more are not told; they go on from there if it comes back.
  */
-import type { CaptureState } from "../capture/capture.ts";
+import type { CaptureState } from "../capture/capture-state.ts";
 import { DIFFERENCE_KINDS, type DifferenceKind } from "../capture/comparison.ts";
 import type { WatchedResource } from "../capture/resource.ts";
 import type { Op, Part } from "../event/change.ts";

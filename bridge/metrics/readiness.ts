@@ -2,7 +2,7 @@
  * Whether the bridge does its work, for /readyz, and what keeps it from it. Nothing is restarted for it: it is for the person who
  * looks, and for alerts on Pods that are not ready.
  */
-import type { CaptureState } from "../capture/capture.ts";
+import type { CaptureState } from "../capture/capture-state.ts";
 import type { LeaderState } from "../leader/leader.ts";
 import type { JetStream } from "../nats/jetstream.ts";
 import type { Readiness } from "./health.ts";
