@@ -20,12 +20,21 @@ interface Rule {
   readonly expr: string;
   readonly annotations: Readonly<Record<string, string>>;
 }
+interface Panel {
+  readonly id: number;
+  readonly type: string;
+  readonly title: string;
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly fieldConfig?: { readonly defaults: { readonly unit?: string } };
+  readonly targets?: readonly { readonly expr: string; readonly legendFormat: string; readonly refId: string }[];
+}
+
 const { spec } = parse(readFileSync(join(FOLDER, "prometheus-rule.yaml"), "utf8")) as {
   spec: { groups: { rules: Rule[] }[] };
 };
 const rules = spec.groups.flatMap((group) => group.rules);
 const dashboard = JSON.parse(readFileSync(join(FOLDER, "dashboard.json"), "utf8")) as {
-  panels: { title: string; targets?: { expr: string }[] }[];
+  panels: Panel[];
 };
 
 const manifestsReadme = readFileSync(join(import.meta.dirname, "../manifests/README.md"), "utf8");
@@ -75,6 +84,30 @@ describe("the dashboard and the alerts", () => {
     assert.equal((await value(`cr_reactor_objects_diverged{${resource},spec="spec.replicas"}`)).length, 1);
     assert.equal((await value('cr_reactor_resource_database_replicas{name="orders"} - 1')).length, 1);
     assert.equal((await value('cr_reactor_subscription_matched_total{subscription="failed"}')).length, 1);
+  });
+
+  test("show series by labels that these have, in a unit, with nothing on top of another panel", () => {
+    const { panels } = dashboard;
+    assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length);
+    for (const { id, title, type, gridPos: own, fieldConfig, targets = [] } of panels) {
+      assert.ok(own.x >= 0 && own.x + own.w <= 24, `${title} is wider than the page`);
+      const covers = ({ id: other, gridPos: { x, y, w, h } }: Panel) =>
+        other !== id && x < own.x + own.w && own.x < x + w && y < own.y + own.h && own.y < y + h;
+      assert.deepEqual(
+        panels.filter(covers).map((other) => other.title),
+        [],
+        title,
+      );
+      if (type === "row") continue;
+      assert.ok(fieldConfig?.defaults.unit, `${title} has a unit`);
+      assert.ok(targets.length > 0, `${title} shows something`);
+      assert.equal(new Set(targets.map(({ refId }) => refId)).size, targets.length, title);
+      for (const { expr, legendFormat } of targets) {
+        const grouped = [...expr.matchAll(/by \(([^)]*)\)/g)].flatMap(([, labels = ""]) => labels.split(/, */));
+        for (const [, label = ""] of legendFormat.matchAll(/{{(\w+)}}/g))
+          assert.ok(grouped.includes(label), `${title}: ${label} is not a label of ${expr}`);
+      }
+    }
   });
 
   test("fire when they should and do not when they should not", async (t) => {
