@@ -79,7 +79,10 @@ async function runUntilStopped(
   counted.leading(lease === undefined);
   const apiServer = await connectApiServer(config.kubernetes, connectionLimits, counted.requested);
   cleanup.defer(() => apiServer.close());
-  const metrics = withKubeEvents(counted, options.pod ?? ownPod(config.kubernetes), { apiServer, logger, signal });
+  const ended = new AbortController();
+  cleanup.defer(() => ended.abort());
+  const pod = options.pod ?? ownPod(config.kubernetes);
+  const metrics = withKubeEvents(counted, pod, { apiServer, logger, signal: ended.signal });
   let jetStream: JetStream | undefined;
   let waitingForRoom = 0;
   const stateNow = () => ({ jetStream, states, leader, waitingForRoom });
