@@ -13,6 +13,7 @@ import { until } from "../kit/until.ts";
 import { openBridgeScene } from "./bridge-scene.ts";
 
 const podIn = (namespace: string) => ({ namespace, name: "bridge-0", uid: "1111" });
+const NOBODY = { ...DATABASE, kind: "Nobody" };
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 /** The Events of a namespace as `reason note`, oldest first. */
@@ -87,11 +88,32 @@ describe("a bridge tells of itself as Kubernetes Events", () => {
     );
   });
 
+  test("of two replicas the one that captures alone, and the other one when it takes over", async (t) => {
+    const { client, kubeconfigPath } = await openEmbedded(t);
+    const scene = await openBridgeScene(t, kubeconfigPath);
+    if (scene === undefined) return;
+    await client.createNamespace("cr-reactor");
+    const leaderElection = { enabled: true, namespace: "cr-reactor", retrySeconds: 0.1 };
+    const start = (name: string) =>
+      scene.startBridge({ resources: [NOBODY], leaderElection }, undefined, { ...podIn("cr-reactor"), name });
+    const reporting = async () => {
+      const events = await client.list("/apis/events.k8s.io/v1/namespaces/cr-reactor/events");
+      return [...new Set(events.map(({ reportingInstance }) => String(reportingInstance)))].toSorted();
+    };
+    const first = start("bridge-0");
+    await until(async () => (await reporting()).length === 1);
+    const second = start("bridge-1");
+    await until(() => second.lines.some(({ msg }) => msg.startsWith("standby of ")));
+    assert.deepEqual(await reporting(), ["bridge-0"]);
+    await first.stop();
+    await until(async () => (await reporting()).includes("bridge-1"));
+  });
+
   test("and without a Pod of its own says that it does not", async (t) => {
     const { kubeconfigPath, client } = await openEmbedded(t);
     const scene = await openBridgeScene(t, kubeconfigPath);
     if (scene === undefined) return;
-    const bridge = scene.startBridge({ resources: [{ ...DATABASE, kind: "Nobody" }] });
+    const bridge = scene.startBridge({ resources: [NOBODY] });
     await until(() => bridge.problems().length > 0);
     assert.ok(bridge.lines.some(({ msg }) => /^no Kubernetes Events about the bridge: POD_NAME/.test(msg)));
     assert.deepEqual(await client.list("/api/v1/events"), []);

@@ -21,6 +21,7 @@ export interface Captured {
   readonly ignore?: readonly string[];
   readonly redactionKey?: { readonly file: string };
   readonly previousRedactionKeys?: readonly { readonly file: string }[];
+  readonly leaderElection?: object;
   readonly verify?: { readonly everyMinutes: number; readonly graceSeconds: number };
   /** Default: `test`, and the scene's kubeconfig. */
   readonly cluster?: string;
