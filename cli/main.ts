@@ -5,16 +5,9 @@
  * not, 2 when the command or a configuration file is wrong.
  */
 import { enableCompileCache } from "node:module";
-import { Command, CommanderError } from "commander";
-import { addChecking } from "./program/checking.ts";
-import { addLetters } from "./program/letters.ts";
-import { addLooking } from "./program/looking.ts";
-import { addMaking } from "./program/making.ts";
-import { addPast } from "./program/past.ts";
-import { addRunning } from "./program/running.ts";
-import { addTrying } from "./program/trying.ts";
+import { CommanderError } from "commander";
+import { createProgram } from "./program/program.ts";
 import { failure } from "./terminal.ts";
-import { VERSION } from "./version.ts";
 
 const EXIT_USAGE = 2;
 /** What the user wrote is wrong, so that the same command fails again: names, files, and what is in them. */
@@ -32,25 +25,6 @@ const EXIT_STOPPED = 130;
 // What a command loads is compiled once, not at each start; where the cache cannot be written nothing changes.
 enableCompileCache();
 
-const program = new Command("cr-reactor")
-  .description("Change data capture for Kubernetes custom resources, and small functions that react to it.")
-  .version(VERSION)
-  .exitOverride()
-  .showHelpAfterError("(add --help for the options)")
-  .addHelpText(
-    "after",
-    "\nExamples:\n  $ cr-reactor demo\n  $ cr-reactor bridge --config bridge.yaml\n  $ cr-reactor run --subscriptions subscriptions.yaml\n  $ cr-reactor tail Database -n prod",
-  );
-
-// In the order of the help.
-addRunning(program);
-addLooking(program);
-addPast(program);
-addLetters(program);
-addChecking(program);
-addMaking(program);
-addTrying(program);
-
 // Whoever reads the output has seen enough: `cr-reactor tail | head -1`.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
@@ -58,7 +32,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await program.parseAsync();
+  await createProgram().parseAsync();
 } catch (error) {
   process.exitCode = exitCodeOf(error);
 }
