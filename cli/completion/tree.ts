@@ -51,8 +51,14 @@ function treeOf(command: Command, path: readonly string[], known: KnownWords): C
       { long: "--help", short: "-h", description: "display help for command", values: { type: "none" } },
     ],
     values: argument === undefined ? { type: "none" } : valuesOf(argument, known[`${path[0]} ${argument.name()}`]),
-    below: command.commands.map((each) => treeOf(each, [...path, each.name()], known)),
+    below: visibleIn(command).map((each) => treeOf(each, [...path, each.name()], known)),
   };
+}
+
+/** Without those that are not for people. */
+function visibleIn(command: Command): readonly Command[] {
+  const visible = command.createHelp().visibleCommands(command);
+  return command.commands.filter((each) => visible.includes(each));
 }
 
 function optionOf({ long, short, flags, description, required, optional, argChoices }: Option): CompletedOption {

@@ -93,6 +93,8 @@ export async function startExampleScene(t: TestContext): Promise<ExampleScene | 
   await writeFiles(files, kube.server.kubeconfig());
   const typed = await runCli(["types", "Database", "--output", "database.ts"], { url: nats.url, cwd: files });
   assert.equal(typed.code, 0, typed.err);
+  const failed = ["tail", "--json", "--filter", "{ phase: { to: Failed } }", "--since", "1h", "--count", "1"];
+  writeFileSync(join(files, "failed.ndjson"), (await runCli(failed, { url: nats.url })).out);
   let count = 0;
   return {
     async run(line, readyWhen) {

@@ -9,7 +9,7 @@ import { startExampleScene } from "./example-scene.ts";
 type Ending =
   | { readonly code: number; readonly because: string }
   /** It runs until Ctrl-C, which it gets when it has written this. */
-  | { readonly readyWhen: RegExp; readonly code?: number }
+  | { readonly readyWhen: RegExp; readonly code?: number; readonly before?: string }
   | { readonly unattended: string };
 
 const ENDINGS: Readonly<Record<string, Ending>> = {
@@ -24,6 +24,11 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
   "cr-reactor serve --subscriptions subscriptions.yaml": { readyWhen: /"port":\d+|listening/ },
   "cr-reactor serve page-oncall --subscriptions subscriptions.yaml --host 0.0.0.0 --port 8080": {
     readyWhen: /"port":\d+|listening/,
+  },
+  "cr-reactor dev": { readyWhen: /Ctrl-C|my-function/ },
+  "cr-reactor dev page-oncall.ts --manifests crd.yaml": {
+    readyWhen: /Ctrl-C|my-function/,
+    before: "cp my-function.ts page-oncall.ts; ",
   },
   "cr-reactor api-server crd.yaml database.yaml": { readyWhen: /kubeconfig/i },
   "cr-reactor api-server --port 8001 --kubeconfig embedded.kubeconfig": { readyWhen: /kubeconfig/i },
@@ -45,8 +50,10 @@ function examplesOf(command: Command): readonly string[] {
   let help = "";
   command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
   const own = [...help.matchAll(/^ {2}\$ (cr-reactor .*)$/gm)].map(([, line = ""]) => line);
-  if (command.commands.length === 0) assert.ok(own.length > 0, `${command.name()} --help has an example`);
-  return [...own, ...command.commands.flatMap((each) => examplesOf(each as Command))];
+  const visible = command.createHelp().visibleCommands(command);
+  const below = command.commands.filter((each) => visible.includes(each));
+  if (below.length === 0) assert.ok(own.length > 0, `${command.name()} --help has an example`);
+  return [...own, ...below.flatMap((each) => examplesOf(each as Command))];
 }
 
 describe("the examples of the help", () => {
@@ -73,7 +80,8 @@ describe("the examples of the help", () => {
         t.diagnostic(`not run: ${line} (${ending.unattended})`);
         continue;
       }
-      const { code, written } = await scene.run(line, "readyWhen" in ending ? ending.readyWhen : undefined);
+      const { readyWhen, before = "" } = "readyWhen" in ending ? ending : {};
+      const { code, written } = await scene.run(before + line, readyWhen);
       assert.equal(code, ending.code ?? 0, `${line}\n${written}`);
       assert.doesNotMatch(written, /\n\s+at .*\.ts:/, line);
     }
