@@ -15,6 +15,7 @@ import {
   readLetters,
   type StoredLetter,
 } from "#kit";
+import { plain } from "./change-text.ts";
 import { DeadLetterError, type LetterFilter, missing, selectLetters, withLetters } from "./dead-letters-selection.ts";
 import { letterTable } from "./dead-letters-text.ts";
 import { count } from "./doctor/check.ts";
@@ -33,7 +34,7 @@ const EXIT_FAILED = 1;
 /** Orders another try of the letters; the exit code is 1 when one is not there, or failed again. */
 export async function retryCommand(
   numbers: readonly number[],
-  options: ServerOptions & Chosen & { readonly wait?: number },
+  options: ServerOptions & Chosen & { readonly wait?: number; readonly json?: true },
 ): Promise<void> {
   await withLetters(options, async (jetStream, signal) => {
     const { letters, absent } = await chosen(jetStream, numbers, options, signal);
@@ -47,7 +48,9 @@ export async function retryCommand(
       progress(`${ordered.length} of ${letters.length} ordered`);
     }
     const results = await resultsOf(jetStream, ordered, (options.wait ?? WAIT_SECONDS) * 1_000, signal);
-    for (const line of results.lines) print(line);
+    for (const each of results.ended) print(options.json ? JSON.stringify(each) : endedText(each));
+    if (options.json)
+      for (const { number } of results.waiting) print(JSON.stringify({ id: number, result: "waiting" }));
     if (results.waiting.length > 0) report(await waitingText(jetStream, results.waiting));
     if (absent + results.failed + letters.length - ordered.length > 0) process.exitCode = EXIT_FAILED;
   });
@@ -56,7 +59,7 @@ export async function retryCommand(
 /** Removes the letters, after asking where somebody can answer. */
 export async function dropCommand(
   numbers: readonly number[],
-  options: ServerOptions & Chosen & { readonly yes?: true },
+  options: ServerOptions & Chosen & { readonly yes?: true; readonly json?: true },
 ): Promise<void> {
   await withLetters(options, async (jetStream, signal) => {
     const { letters, absent } = await chosen(jetStream, numbers, options, signal);
@@ -74,7 +77,7 @@ export async function dropCommand(
       progress(`${dropped} of ${letters.length} dropped`);
     }
     progress("");
-    print(`${count(dropped, "dead letter")} dropped.`);
+    print(options.json ? JSON.stringify({ dropped }) : `${count(dropped, "dead letter")} dropped.`);
   });
 }
 
@@ -111,8 +114,13 @@ async function orderOne(jetStream: JetStream, stored: StoredLetter): Promise<str
   return undefined;
 }
 
+/** What became of a letter: `replaced` by another one, because it failed again; it `stays`, because its event does not match any more. */
+type Ended =
+  | { readonly id: number; readonly result: "succeeded" | "stays" }
+  | { readonly id: number; readonly result: "replaced"; readonly by: number; readonly reason: string };
+
 interface Results {
-  readonly lines: readonly string[];
+  readonly ended: readonly Ended[];
   readonly failed: number;
   readonly waiting: readonly StoredLetter[];
 }
@@ -135,22 +143,28 @@ async function resultsOf(
   progress("");
   const open = new Set(waiting.map(({ number }) => number));
   const again = await lettersAfter(jetStream, ordered, signal);
-  const lines: string[] = [];
-  let failed = 0;
-  for (const { number } of ordered) {
-    if (open.has(number)) continue;
-    const next = again.get(number);
-    const isGone = (await findLetter(jetStream, number)) === undefined;
-    if (next === undefined && isGone) lines.push(`${paint("green", "✔")} ${number}: succeeded`);
-    else {
-      failed++;
-      const what = next
-        ? `failed again, and is dead letter ${next.number} now: ${next.letter.reason}`
-        : "stays: its event does not match the subscription any more";
-      lines.push(`${paint("red", "✖")} ${number}: ${what}`);
-    }
+  const ended: Ended[] = [];
+  for (const { number: id } of ordered) {
+    if (open.has(id)) continue;
+    const next = again.get(id);
+    if (next !== undefined) ended.push({ id, result: "replaced", by: next.number, reason: next.letter.reason });
+    else ended.push({ id, result: (await findLetter(jetStream, id)) === undefined ? "succeeded" : "stays" });
   }
-  return { lines, failed, waiting };
+  return { ended, failed: ended.filter(({ result }) => result !== "succeeded").length, waiting };
+}
+
+function endedText(ended: Ended): string {
+  const [good, bad] = [paint("green", "✔"), paint("red", "✖")];
+  switch (ended.result) {
+    case "succeeded":
+      return `${good} ${ended.id}: succeeded`;
+    case "replaced":
+      return `${bad} ${ended.id}: failed again, and is dead letter ${ended.by} now: ${plain(ended.reason)}`;
+    case "stays":
+      return `${bad} ${ended.id}: stays: its event does not match the subscription any more`;
+    default:
+      return ended satisfies never;
+  }
 }
 
 async function stillOrdered(jetStream: JetStream, letters: readonly StoredLetter[]): Promise<readonly StoredLetter[]> {

@@ -40,6 +40,7 @@ export function addLetters(program: Command): void {
     .argument("[id...]", "their numbers in the list", parseLetters)
     .option("--all", "all of a subscription; with the other filters, fewer")
     .option("--wait <seconds>", "how long to wait for what becomes of them (default: 10)", parseSeconds)
+    .option("--json", "one JSON object a line: what became of each")
     .option(...NATS_SERVER)
     .addHelpText(
       "after",
@@ -55,6 +56,7 @@ export function addLetters(program: Command): void {
     .argument("[id...]", "their numbers in the list", parseLetters)
     .option("--all", "all of a subscription; with the other filters, fewer")
     .option("-y, --yes", "do not ask")
+    .option("--json", "one JSON object: how many were dropped")
     .option(...NATS_SERVER)
     .addHelpText("after", "\nExample:\n  $ cr-reactor dead-letters drop 12 --yes")
     .action(async (ids: number[], options: LetterChoice & { readonly yes?: true }, command: Command) => {

@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import type { JetStream } from "#contract";
 import { cancelReplays, handledBy, isRunName, type KnownStep, knownSteps, type Replay, waitingReplays } from "#kit";
-import { renderChange } from "../change-text.ts";
+import { plain, renderChange } from "../change-text.ts";
 import { count } from "../doctor/check.ts";
 import { findSelection } from "../event-choice.ts";
 import { type ServerOptions, withLog } from "../event-log.ts";
@@ -141,7 +141,7 @@ function resultOf(subscription: string, { run }: Replay, { ordered, waiting, dea
   const good = ended - deadLetters.length;
   const lines = deadLetters.map(
     ({ number, streamSequence, reason }) =>
-      `${paint("red", "✖")} #${streamSequence} failed, and is dead letter ${number} now: ${reason}`,
+      `${paint("red", "✖")} #${streamSequence} failed, and is dead letter ${number} now: ${plain(reason)}`,
   );
   if (good > 0) lines.push(`${paint("green", "✔")} ${count(good, "event")} replayed to ${subscription} (run ${run})`);
   if (waiting > 0) lines.push(`${paint("yellow", "!")} ${count(waiting, "event")} not run yet: kept for 30 days`);

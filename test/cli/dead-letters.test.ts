@@ -150,9 +150,14 @@ describe("dead-letters retry", () => {
     await until(async () => (await scene.jetStream.api<{ total: number }>("CONSUMER.NAMES.CR_RETRIES")).total > 0);
     const { code, out, err } = await scene.cli("retry", "1", "2", "99");
     assert.equal(code, 1);
+    const again = await scene.cli("retry", "4", "--json");
+    assert.deepEqual(
+      [again.code, JSON.parse(again.out)],
+      [1, { id: 4, result: "replaced", by: 5, reason: "still no channel" }],
+    );
     assert.match(out, /✔ 1: succeeded\n✖ 2: failed again, and is dead letter 4 now: still no channel/);
     assert.match(err, /there is no dead letter 99/);
-    assert.deepEqual(ran.toSorted(), ["orders", "users"]);
+    assert.deepEqual(ran.toSorted(), ["orders", "users", "users"]);
     const { out: left } = await scene.cli("list", "--json");
     assert.deepEqual(
       left
@@ -161,7 +166,7 @@ describe("dead-letters retry", () => {
         .map((line) => [JSON.parse(line).id, JSON.parse(line).retryOf]),
       [
         [3, undefined],
-        [4, 2],
+        [5, 4],
       ],
     );
   });
