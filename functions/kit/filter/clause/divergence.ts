@@ -1,11 +1,13 @@
 /**
  * Two places that should agree, and since this event do not: what the spec asks for, and what the status says there is. Only the
  * beginning counts, an object born so included; while they stay apart nothing more is told. Amounts agree when they are as much
- * (`1Gi` and `1024Mi`). A spec that says nothing asks for nothing.
+ * (`1Gi` and `1024Mi`). A spec that says nothing asks for nothing. `metadata.generation` may stand for the spec, and what the controller
+ * has observed for the status: they are apart while it is behind.
  */
 import { isDeepStrictEqual } from "node:util";
-import { isSameAmount, type KubeObject, parseFieldPath, toDotted, toPointer, valueAt } from "#contract";
+import { isSameAmount, type Json, type KubeObject, parseFieldPath, toDotted, toPointer, valueAt } from "#contract";
 import type { Clause } from "../clause.ts";
+import type { Occurrence } from "../occurrence.ts";
 import { coarse } from "../subject-net.ts";
 import { shown } from "../wording.ts";
 import { bornPatterns, partPattern } from "./field.ts";
@@ -20,22 +22,29 @@ export interface DivergenceWish {
 export function divergedClause(wish: DivergenceWish): Clause {
   const [spec, status] = [parseFieldPath(wish.spec), parseFieldPath(wish.status)];
   const [specPointer, statusPointer] = [toPointer(spec), toPointer(status)];
-  const isDiverged = (object: KubeObject | null) => {
-    const [wanted, is] = [valueAt(object, spec), valueAt(object, status)];
-    return wanted !== undefined && !isDeepStrictEqual(wanted, is) && !isSameAmount(wanted, is);
-  };
+  const isApart = (wanted: Json | undefined, is: Json | undefined) =>
+    wanted !== undefined && !isDeepStrictEqual(wanted, is) && !isSameAmount(wanted, is);
+  const isDiverged = (object: KubeObject | null) => isApart(valueAt(object, spec), valueAt(object, status));
+  const isReached = ({ reaches }: Occurrence) => reaches(specPointer) || reaches(statusPointer);
+  const wasDiverged = (occurrence: Occurrence) =>
+    specPointer === GENERATION
+      ? isApart(generationBefore(occurrence), valueAt(occurrence.before(), status))
+      : isDiverged(occurrence.before());
   return {
     type: "clause",
     wanted: `${toDotted(spec)} and ${toDotted(status)} diverged`,
-    holds({ born, updated, object, before, reaches }) {
+    holds(occurrence) {
+      const { born, updated, object } = occurrence;
       if (!(born || updated) || !isDiverged(object)) return false;
-      return born || ((reaches(specPointer) || reaches(statusPointer)) && !isDiverged(before()));
+      const isMoved = isReached(occurrence) || (specPointer === GENERATION && isNewGeneration(occurrence));
+      return born || (isMoved && !wasDiverged(occurrence));
     },
-    found({ born, updated, object, before }) {
+    found(occurrence) {
+      const { born, updated, object } = occurrence;
       if (!born && !updated) return "an object that is gone diverges no more";
       const values = `${shown(valueAt(object, spec))} is wanted, ${shown(valueAt(object, status))} is told`;
       if (!isDiverged(object)) return `they agree: ${values}`;
-      return updated && isDiverged(before()) ? `they had diverged before: ${values}` : `they came apart: ${values}`;
+      return updated && wasDiverged(occurrence) ? `they had diverged before: ${values}` : `they came apart: ${values}`;
     },
     net({ births }) {
       const [asked, told] = [partPattern(spec[0] ?? ""), partPattern(status[0] ?? "")];
@@ -44,4 +53,20 @@ export function divergedClause(wish: DivergenceWish): Clause {
     },
     state: { becomes: true, isSo: ({ object }) => isDiverged(object) },
   };
+}
+
+/** No patch tells of it, because the API server counts it up by itself. */
+const GENERATION = "/metadata/generation";
+
+/** It is counted up with each change of the spec, and when the deletion begins (Kubernetes API conventions, "Metadata"). */
+function isNewGeneration({ event }: Occurrence): boolean {
+  return event.changed?.split(",").includes("spec") === true || event.data.transitions.terminating !== undefined;
+}
+
+/** The generation of before the event; over a gap the one that the status told, since nobody knows how many there were. */
+function generationBefore(occurrence: Occurrence): Json | undefined {
+  const { object, event } = occurrence;
+  const { generation } = object.metadata;
+  if (!isNewGeneration(occurrence) || typeof generation !== "number") return generation as Json | undefined;
+  return event.data.gap ? undefined : generation - 1;
 }

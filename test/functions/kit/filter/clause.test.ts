@@ -39,6 +39,11 @@ const ready = (status: string, reason?: string) => ({
   },
 });
 const replicas = (value: Json) => ({ spec: { replicas: value } });
+const generation = (asked: number, observedGeneration: number, value: number) => ({
+  ...replicas(value),
+  metadata: { generation: asked },
+  status: { observedGeneration },
+});
 const rows: { filter: Filter; yaml: string; on: Readonly<Record<string, [event.TestEvent, boolean]>> }[] = [
   {
     filter: op("created", "deleted"),
@@ -216,6 +221,33 @@ const rows: { filter: Filter; yaml: string; on: Readonly<Record<string, [event.T
         false,
       ],
       "born with no status yet": [event.created(replicas(3)), true],
+    },
+  },
+  {
+    filter: diverged({ spec: "metadata.generation", status: "status.observedGeneration" }),
+    yaml: "diverged: { spec: metadata.generation, status: status.observedGeneration }",
+    on: {
+      "the spec changed": [event.updated(generation(2, 2, 3), generation(3, 2, 5)), true],
+      "the spec changed again, before the controller looked": [
+        event.updated(generation(3, 2, 5), generation(4, 2, 6)),
+        false,
+      ],
+      "the spec changed over a gap": [event.updated(generation(3, 3, 5), { ...generation(7, 3, 9), gap: true }), true],
+      "the controller looked at one of two": [event.updated(generation(4, 2, 6), generation(4, 3, 6)), false],
+      "the controller caught up": [event.updated(generation(4, 3, 6), generation(4, 4, 6)), false],
+      "it forgot": [event.updated(generation(4, 4, 6), generation(4, 3, 6)), true],
+      "its deletion began": [
+        event.updated(generation(2, 2, 3), {
+          ...generation(3, 2, 3),
+          metadata: { generation: 3, deletionTimestamp: "2026-01-01T00:00:00Z", finalizers: ["x/y"] },
+        }),
+        true,
+      ],
+      "a label changed meanwhile": [
+        event.updated(generation(3, 2, 3), { ...generation(3, 2, 3), labels: { a: "b" } }),
+        false,
+      ],
+      "born, and nobody has looked": [event.created({ ...replicas(3), metadata: { generation: 1 } }), true],
     },
   },
   {
