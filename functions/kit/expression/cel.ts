@@ -25,21 +25,56 @@ export interface CelDocument {
 }
 
 /** A compiled expression; it keeps nothing from one event to the next. */
-export interface CelProgram {
+export interface CelProgram<Value = boolean> {
   readonly source: string;
   /** The variables and fields that it names, each as deep as it is named, to be checked against a schema. */
   readonly paths: readonly CelPath[];
-  evaluate(document: CelDocument): Verdict;
+  evaluate(document: CelDocument): Verdict<Value>;
 }
+
+/** What an expression is to give: which types will do, what it is called, and a value of it as JSON. */
+interface Wanted<Value> {
+  readonly types: readonly string[];
+  readonly what: string;
+  readonly next: string;
+  readonly otherwise: string;
+  /** `undefined`: it is of another kind. */
+  read(value: unknown): Value | undefined;
+}
+
+const TRUTH: Wanted<boolean> = {
+  types: ["bool"],
+  what: "true or false",
+  next: "compare it with something",
+  otherwise: "its value is neither true nor false",
+  read: (value) => (typeof value === "boolean" ? value : undefined),
+};
+const KEY: Wanted<string> = {
+  types: ["string", "int", "uint", "double", "bool"],
+  what: "a text, a number, or true or false",
+  next: "name a field of it",
+  otherwise: "its value is neither a text nor a number nor true or false",
+  read: (value) =>
+    ["string", "number", "bigint", "boolean"].includes(typeof value) ? `${typeof value} ${value}` : undefined,
+};
 
 /** An expression is read by people. */
 const SOURCE_LENGTH_MAX = 4_096;
 const LIMITS = { maxAstNodes: 2_000, maxDepth: 100, maxListElements: 500, maxMapEntries: 500, maxCallArguments: 8 };
 const NEXT = 'see "Expressions" in the README of functions';
 
-/** Compiles `source`. Throws ExpressionError, which names the place, and a name near to one that does not exist. */
+/** Compiles what is true or false. Throws ExpressionError, which names the place, and a name near to one that does not exist. */
 export function compileCel(source: string): CelProgram {
-  if (source.trim() === "") throw mistakeAt(source, 0, "expected an expression that is true or false, found nothing");
+  return compileFor(source, TRUTH);
+}
+
+/** Compiles what tells one thing from another: a text that is the same for the same value. Throws ExpressionError. */
+export function compileCelKey(source: string): CelProgram<string> {
+  return compileFor(source, KEY);
+}
+
+function compileFor<Value>(source: string, wanted: Wanted<Value>): CelProgram<Value> {
+  if (source.trim() === "") throw mistakeAt(source, 0, `expected an expression that is ${wanted.what}, found nothing`);
   if (source.length > SOURCE_LENGTH_MAX)
     throw mistakeAt(
       source,
@@ -52,8 +87,9 @@ export function compileCel(source: string): CelProgram {
     checkCel(source, parsed.ast);
     const reads = readsOf(parsed.ast);
     meterNodes(parsed, meter);
-    checkTypes(source, parsed);
-    return { source, paths: pathsOf(reads), evaluate: (document) => evaluate(source, parsed, reads, meter, document) };
+    checkTypes(source, parsed, wanted);
+    const evaluated = (document: CelDocument) => evaluate(source, parsed, reads, meter, document, wanted);
+    return { source, paths: pathsOf(reads), evaluate: evaluated };
   } catch (error) {
     if (error instanceof ExpressionError) throw error;
     if (error instanceof RangeError)
@@ -83,15 +119,11 @@ function celEnvironment(): Environment {
   return environment;
 }
 
-function checkTypes(source: string, parsed: ParseResult): void {
+function checkTypes(source: string, parsed: ParseResult, { types, what, next }: Wanted<unknown>): void {
   const { valid, type = "", error } = parsed.check();
   if (!valid) throw mistakeOf(source, error);
-  if (type !== "bool" && type !== "dyn")
-    throw mistakeAt(
-      source,
-      0,
-      `expected an expression that is true or false, this one is ${type}; compare it with something`,
-    );
+  if (!types.includes(type) && type !== "dyn")
+    throw mistakeAt(source, 0, `expected an expression that is ${what}, this one is ${type}; ${next}`);
 }
 
 /** What cel-js tells of a mistake, in our words. */
@@ -107,27 +139,28 @@ function mistakeOf(source: string, error: unknown): ExpressionError {
   return mistakeAt(source, at, `${said.charAt(0).toLowerCase()}${said.slice(1)}; ${NEXT}`, error);
 }
 
-function evaluate(
+function evaluate<Value>(
   source: string,
   parsed: ParseResult,
   reads: ReadonlyMap<CelVariable, Reads>,
   meter: CelMeter,
   document: CelDocument,
-): Verdict {
+  wanted: Wanted<Value>,
+): Verdict<Value> {
   const read = [...reads].map(([variable, fields]) => ({ variable, fields, value: document[variable] }));
   meter.start();
   try {
     const variables: Record<string, unknown> = {};
     for (const { variable, fields, value } of read) variables[variable] = toCel(value, fields, meter);
-    const value: unknown = parsed(variables);
+    const value = wanted.read(parsed(variables));
     if (meter.exhausted) return failed(meter.exhausted.message);
-    return typeof value === "boolean" ? { type: "value", value } : failed("its value is neither true nor false");
+    return value === undefined ? failed(wanted.otherwise) : { type: "value", value };
   } catch (error) {
     return failed(meter.exhausted?.message ?? reasonOf(source, error));
   }
 }
 
-const failed = (reason: string): Verdict => ({ type: "failed", reason });
+const failed = (reason: string) => ({ type: "failed", reason }) as const;
 
 /** What is said of each kind of error. The library's own sentences may quote the data. */
 const REASONS: Readonly<Record<string, string>> = {

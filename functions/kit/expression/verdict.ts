@@ -3,6 +3,6 @@
  */
 
 /** `reason` is one sentence that quotes no value of the event, because values may be secret. */
-export type Verdict =
-  | { readonly type: "value"; readonly value: boolean }
+export type Verdict<Value = boolean> =
+  | { readonly type: "value"; readonly value: Value }
   | { readonly type: "failed"; readonly reason: string };
