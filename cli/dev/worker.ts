@@ -31,7 +31,7 @@ export async function devWorkerCommand(options: WorkerOptions): Promise<void> {
   if (!options.send) holdBack((request) => unsent.push(request));
   const { bindings, problems } = await load(options);
   const rehearsed = bindings.map((binding) => {
-    return { binding, rehearsal: createRehearsal({ binding, retries: false, now: new Date() }) };
+    return { binding, rehearsal: createRehearsal({ binding, retries: false, isTimed: false, now: new Date() }) };
   });
   let running = Promise.resolve();
   process.on("message", ({ type, payload }: DevEvent) => {
@@ -84,7 +84,15 @@ function describe({ subscription: { name, apiVersion, kind }, functionName }: Bi
 
 function toldOf(subscription: string, result: TestResult): Omit<Delivery, "unsent" | "ms"> {
   const { outcome, note, reason, error, steps, logs } = result;
-  return { subscription, outcome, note, reason, error: error?.message, steps, logs };
+  return {
+    subscription,
+    outcome: outcome === "waiting" ? "retry" : outcome,
+    note,
+    reason,
+    error: error?.message,
+    steps,
+    logs,
+  };
 }
 
 /** The values that its settings name: a receiver may want one in a body. */

@@ -97,6 +97,9 @@ export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
       (call) => `$JS.API.${call}.${TIMERS_STREAM}`,
     ),
     `$JS.API.CONSUMER.CREATE.${TIMERS_STREAM}.>`,
+    // What waits together is read, and what waits is counted, with consumers that the server names.
+    `$JS.API.CONSUMER.CREATE.${TIMERS_STREAM}`,
+    ...["INFO", "DELETE"].map((call) => `$JS.API.CONSUMER.${call}.${TIMERS_STREAM}.*`),
     `$JS.API.CONSUMER.MSG.NEXT.${TIMERS_STREAM}.*`,
     // What steps gave.
     `$KV.${STEPS_BUCKET}.>`,

@@ -24,7 +24,9 @@ const NARROWER: Readonly<Record<string, (subscription: Narrowed) => readonly str
   [`$KV.${STEPS_BUCKET}.>`]: ({ name }) => [`$KV.${STEPS_BUCKET}.${encodeToken(name)}.>`],
   [`$KV.${INCIDENTS_BUCKET}.>`]: ({ name }) => [`$KV.${INCIDENTS_BUCKET}.${encodeToken(name)}.>`],
   [`$KV.${SUBSCRIPTIONS_BUCKET}.>`]: ({ name }) =>
-    [`subscription.${name}`, `lease.${name}.*`, "process.*"].map((key) => `$KV.${SUBSCRIPTIONS_BUCKET}.${key}`),
+    [`subscription.${name}`, `lease.${name}.*`, `timers.${name}.*`, "process.*"].map(
+      (key) => `$KV.${SUBSCRIPTIONS_BUCKET}.${key}`,
+    ),
   ...Object.fromEntries(
     ["INFO", "CREATE", "MSG.NEXT", "DELETE"].map((call) => {
       const api = `$JS.API.CONSUMER.${call}.${EVENTS_STREAM}`;

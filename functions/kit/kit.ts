@@ -62,6 +62,7 @@ export type { Explanation } from "./filter/clause.ts";
 export { Filter, Selection, selectionIn } from "./filter/filter.ts";
 export { compileFilter, explainMatch, type Matcher, type MatchResult } from "./filter/match.ts";
 export { type Plan, planSelection } from "./filter/plan.ts";
+export { shownTimes } from "./filter/time.ts";
 export type { Incident } from "./incident/incident.ts";
 export { type KeptIncidents, keptIncidents } from "./incident/kept-incident.ts";
 export { type Outcome, PermanentError, RetryAfterError } from "./outcome.ts";
@@ -86,4 +87,5 @@ export {
   SubscriptionError,
   SubscriptionsFile,
 } from "./subscription.ts";
+export { type TimerBacklog, timersOfPartitions } from "./timer/timer-backlog.ts";
 export { asPart, type Part, traceHeaders } from "./trace/call-trace.ts";

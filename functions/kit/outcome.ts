@@ -5,9 +5,12 @@
 /** `done` and `skipped` acknowledge the event, `retry` tries again after a while, `dead-letter` gives up and keeps the reason. */
 export type Outcome =
   | { readonly type: "done"; readonly note?: string }
-  | { readonly type: "skipped"; readonly reason: string }
+  | { readonly type: "skipped"; readonly reason: string; readonly droppedBy?: Dropper }
   | { readonly type: "retry"; readonly error: Error; readonly afterMs?: number }
   | { readonly type: "dead-letter"; readonly error: Error };
+
+/** What a subscription says of time, and by which a matching event is left out. */
+export type Dropper = "count" | "rateLimit" | "oncePer" | "sample";
 
 /** Trying again cannot help (a wrong channel, a refused token): the event becomes a dead letter at once. */
 export class PermanentError extends Error {

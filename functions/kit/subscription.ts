@@ -19,6 +19,7 @@ import { Selection } from "./filter/filter.ts";
 import { heldStateOf, StatelessFilterError } from "./filter/held-state.ts";
 import { compileFilter, type Matcher, type MatchResult } from "./filter/match.ts";
 import { planSelection } from "./filter/plan.ts";
+import { timesIn } from "./filter/time.ts";
 import { followIncident, type Incident, type NoIncident } from "./incident/incident.ts";
 import type { IncidentMemory } from "./incident/incident-memory.ts";
 import type { Outcome } from "./outcome.ts";
@@ -199,25 +200,24 @@ function checkFilters(subscription: Subscription): void {
 
 /** `for` is said of what can stay so; what an incident is told of late, or not at all, is said by `for` alone. */
 function checkTimes(subscription: Subscription): void {
-  const { name, debounce, count, rateLimit, batch, partitions, resolve } = subscription;
-  const times = { for: subscription.for, debounce, count, rateLimit, batch };
-  const named = Object.entries(times).flatMap(([key, value]) => (value === undefined ? [] : [key]));
-  if (named.length > 1)
-    throw new SubscriptionError(`subscription "${name}": ${named.join(" and ")} exclude each other: keep one`);
+  const { name, batch, throttle, partitions, resolve } = subscription;
+  const named = timesIn(subscription);
+  const refuse = (problem: string) => {
+    throw new SubscriptionError(`subscription "${name}": ${problem}`);
+  };
+  if (named.length > 1) refuse(`${named.join(" and ")} exclude each other: keep one`);
   if (resolve !== undefined && named.length > 0 && subscription.for === undefined)
-    throw new SubscriptionError(
-      `subscription "${name}": ${named[0]}: cannot be said beside resolve: use for, or leave one out`,
-    );
+    refuse(`${named[0]}: cannot be said beside resolve: use for, or leave one out`);
   if (batch !== undefined && partitions > 1)
-    throw new SubscriptionError(
-      `subscription "${name}": batch: what is one call is collected in one place: set partitions to 1`,
-    );
+    refuse("batch: what is one call is collected in one place: set partitions to 1");
+  if (throttle !== undefined && partitions > 1)
+    refuse("throttle: what is too much waits in one place: set partitions to 1");
   if (subscription.for === undefined) return;
   try {
     heldStateOf(subscription.when);
   } catch (error) {
     if (!(error instanceof StatelessFilterError)) throw error;
-    throw new SubscriptionError(`subscription "${subscription.name}": for: ${error.message}`, { cause: error });
+    throw new SubscriptionError(`subscription "${name}": for: ${error.message}`, { cause: error });
   }
 }
 

@@ -10,15 +10,15 @@ import type { IncidentMemory } from "../incident/incident-memory.ts";
 import type { Place, Verdict } from "../ownership/subscription-record.ts";
 import type { StepMemory } from "../step/step-memory.ts";
 import type { Binding } from "../subscription.ts";
-import type { Batches } from "../timer/batches.ts";
-import type { Timers } from "../timer/timers.ts";
+import type { Timing } from "../timer/timing.ts";
 import { within } from "../waiting.ts";
 import { type Acknowledgements, HAND_BACK, SIGNS_PER_ACK_WAIT, type StoredEvent } from "./acknowledgement.ts";
 import { type GivenUp, letterOf, publishDeadLetter, sealDeadLetter } from "./dead-letter.ts";
 import type { DeliveryLimits } from "./delivery-limits.ts";
+import type { Settling } from "./judgement.ts";
 import { finishedBefore, givesAgain, oldestSuspect, suspected, untilAllInHand } from "./recovery.ts";
 import { type DeliveryCounts, report } from "./report.ts";
-import { type Settled, type Settling, settle } from "./settle.ts";
+import { type Settled, settle } from "./settle.ts";
 import type { Slots } from "./slots.ts";
 
 /** What a delivery works with. */
@@ -31,8 +31,7 @@ export interface DeliveryOptions {
   /** These are the subscription's, in this process: its partitions share them. */
   readonly stepMemory: StepMemory;
   readonly incidentMemory: IncidentMemory;
-  readonly timers: Timers | undefined;
-  readonly batches: Batches | undefined;
+  readonly timing: Timing;
   readonly counts: DeliveryCounts;
   readonly acknowledgements: Acknowledgements;
   readonly slots: Slots;
@@ -123,8 +122,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       binding,
       stepMemory: options.stepMemory,
       incidentMemory: options.incidentMemory,
-      timers: options.timers,
-      batches: options.batches,
+      timing: options.timing,
       log,
       tracing: options.tracing,
       slots,

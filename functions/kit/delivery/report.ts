@@ -2,6 +2,7 @@
  * What a subscription did: one log line for each event that ended, and counts for health and metrics.
  */
 import { type Logger, traceFields } from "#contract";
+import type { Dropper } from "../outcome.ts";
 import type { Settled } from "./settle.ts";
 
 /** Counted since the process started. */
@@ -12,8 +13,10 @@ export interface DeliveryCounts {
   runs: number;
   done: number;
   skipped: number;
-  /** They have to wait first (`for`, `debounce`); each comes again when that is over. */
+  /** They have to wait first (`for`, `debounce`, `batch`, `throttle`); each comes again when that is over. */
   waiting: number;
+  /** Of the skipped: those that match, by what left them out. */
+  readonly dropped: Record<Dropper, number>;
   /** Of the skipped: those for which an expression of the filter could not be evaluated. */
   undecided: number;
   /** Failed tries that are tried again. */
@@ -26,6 +29,7 @@ export interface DeliveryCounts {
 export function newCounts(): DeliveryCounts {
   return {
     ...{ matched: 0, runs: 0, done: 0, skipped: 0, waiting: 0, undecided: 0, retried: 0, deadLetters: 0 },
+    dropped: { count: 0, rateLimit: 0, oncePer: 0, sample: 0 },
     lastError: undefined,
   };
 }
@@ -46,6 +50,7 @@ export function report(
       break;
     case "skipped":
       counts.skipped++;
+      if (settled.droppedBy !== undefined) counts.dropped[settled.droppedBy]++;
       log.debug({ ...fields, reason: settled.reason }, "skipped");
       break;
     case "waiting":

@@ -12,9 +12,8 @@ import { createRecordKeeper } from "../ownership/record-keeper.ts";
 import { newestOf, type SubscriptionRecord, verdictOn } from "../ownership/subscription-record.ts";
 import { createNatsMemory } from "../step/nats-memory.ts";
 import type { Binding } from "../subscription.ts";
-import { createBatches } from "../timer/batches.ts";
 import { dueSubjects } from "../timer/timer.ts";
-import { createTimers } from "../timer/timers.ts";
+import { createNatsTiming } from "../timer/timing.ts";
 import { aborted, within } from "../waiting.ts";
 import { createAcknowledgements } from "./acknowledgement.ts";
 import { type EventsLog, findConsumer, findEventsLog } from "./consumer.ts";
@@ -86,9 +85,7 @@ export function subscribe(
   const shareSlots = createSlots(concurrency);
   const stepMemory = createNatsMemory(jetStream);
   const incidentMemory = createNatsIncidents(jetStream, log);
-  const { window, batch } = binding.matcher;
-  const batches = batch && createBatches(jetStream, name, batch, log);
-  const timers = window && createTimers(jetStream, name, { ...binding.matcher, window }, log);
+  const timing = createNatsTiming(jetStream, name, binding.matcher, log);
   let state: SubscriptionState = "starting";
   let trouble: string | undefined;
   let logCreatedAt: string | undefined;
@@ -117,7 +114,7 @@ export function subscribe(
     if (index === 0) keeper.retire().catch((error: unknown) => log.warn({ err: error }, "old consumers are left over"));
     const heldMax = Math.max(HELD_MIN, Math.ceil(limits.heldMax / current.partitions));
     const worker = startWorker({
-      ...{ jetStream, log, tracing, counts, acknowledgements, stepMemory, incidentMemory, timers, batches },
+      ...{ jetStream, log, tracing, counts, acknowledgements, stepMemory, incidentMemory, timing },
       binding: {
         ...binding,
         run: (call) => {
@@ -143,6 +140,7 @@ export function subscribe(
       orders: retrySubjects(name, partitionTokens(partition)),
       due: dueSubjects(name, partitionTokens(partition)),
       logCreatedAt: record.logCreatedAt,
+      afterSequence: current.from.upToSequence,
       from: [current.from, lease.finished, left?.finished].filter((place) => place !== undefined),
       onNews: poke,
       requestExpiresMs: limits.requestExpiresMs,

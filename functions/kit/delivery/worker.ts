@@ -8,6 +8,7 @@
 import { ConsumerGoneError, createBackoff, type Delivered, EVENTS_STREAM, pull, RequestLostError } from "#contract";
 import type { Place } from "../ownership/subscription-record.ts";
 import { openTimerDesk } from "../timer/timer-desk.ts";
+import { lookAtTimers } from "../timer/witness.ts";
 import { HAND_BACK } from "./acknowledgement.ts";
 import {
   type ConsumerIdentity,
@@ -33,6 +34,8 @@ export interface WorkerOptions extends DeliveryOptions {
   readonly due: readonly string[];
   /** The log that the lease is about; when it is another one the worker waits to be stopped. */
   readonly logCreatedAt: string;
+  /** What was stored up to there is another generation's. */
+  readonly afterSequence: number;
   /** Where the consumer is made, if it is missing: the furthest counts. */
   readonly from: readonly Place[];
   /** Hears that the log is gone or another one, or that the consumer is made. */
@@ -89,6 +92,16 @@ export function startWorker(options: WorkerOptions): Worker {
       return progress.unacknowledged;
     });
   const lookForOverrun = () => overrun.look(() => consumerProgress(jetStream, name));
+  const { timing } = options;
+  const lookAtTiming = async () => {
+    if (timing.rates === undefined && timing.delay === undefined) return;
+    const own = { subscription: consumer.subscription, consumer: name, subjects: consumer.subjects };
+    const { afterSequence, logCreatedAt, binding } = options;
+    const about = { ...own, afterSequence, logCreatedAt, matcher: binding.matcher, timing };
+    await lookAtTimers({ jetStream, ...about, log, signal }).catch((error: unknown) => {
+      if (!signal.aborted) log.warn({ err: error }, "whether what waits is all there cannot be told now");
+    });
+  };
 
   /** Resolves to `undefined` while the log is not the one that the lease is about. */
   const begin = async (): Promise<EnsuredConsumer | undefined> => {
@@ -100,6 +113,7 @@ export function startWorker(options: WorkerOptions): Worker {
       return known === undefined ? { type: "all" } : await resumeAfter(jetStream, known);
     };
     const ensured = await ensureConsumer(jetStream, consumer, limits, startAt);
+    await lookAtTiming();
     finished = finishedOf(ensured.progress);
     const afterSequence = finished.upToSequence;
     log.info({ consumer: name, subjects: consumer.subjects, afterSequence }, `consumer ${ensured.action}`);
@@ -117,7 +131,8 @@ export function startWorker(options: WorkerOptions): Worker {
     state = { type: "running" };
     onNews();
     recover();
-    const looking = setInterval(lookForOverrun, limits.overrunLookMs);
+    const look = () => void Promise.all([lookForOverrun(), lookAtTiming()]);
+    const looking = setInterval(look, limits.overrunLookMs);
     const { requestExpiresMs: expiresMs } = options;
     let expected: number | undefined;
     try {
@@ -166,6 +181,7 @@ export function startWorker(options: WorkerOptions): Worker {
     if (state.type !== "running" || signal.aborted) return;
     // Asked before anything is pulled on the new connection, so the answer is from before it.
     void lookForOverrun();
+    void lookAtTiming();
     recover();
   });
   const running = run();
@@ -173,9 +189,8 @@ export function startWorker(options: WorkerOptions): Worker {
   const orders = { subscription, consumer: name, subjects: options.orders };
   const retrying = openRetryDesk(jetStream, { ...orders, delivery, limits, log, signal });
   const due = { ...orders, subjects: options.due, ordersMax: limits.heldMax };
-  const timing =
-    (options.timers || options.batches) &&
-    openTimerDesk(jetStream, { ...due, batches: options.batches, delivery, limits, log, signal });
+  const { delay } = timing;
+  const timingDesk = delay && openTimerDesk(jetStream, { ...due, delay, delivery, limits, log, signal });
   return {
     state: () => state,
     overrun: () => overrun.counts(),
@@ -183,7 +198,7 @@ export function startWorker(options: WorkerOptions): Worker {
     async stop(drainMs) {
       stopped.abort();
       const handedBack = await delivery.drain(drainMs);
-      await Promise.all([running, retrying, timing]);
+      await Promise.all([running, retrying, timingDesk]);
       stopListening();
       // Behind this answer, nothing more comes of what was on its way.
       const progress = await consumerProgress(jetStream, name).catch(() => undefined);

@@ -4,12 +4,12 @@
  */
 import { z } from "zod";
 import { didYouMean, Envelope, FieldPath, type Json, Op } from "#contract";
-import { Duration } from "../duration.ts";
 import { compileCel } from "../expression/cel.ts";
 import { compileCesql } from "../expression/cesql.ts";
 import { ExpressionError } from "../expression/expression-error.ts";
 import { FIELD_CHANGES } from "./clause/field.ts";
 import { filterTooLarge } from "./filter-size.ts";
+import { timeShape } from "./time.ts";
 
 const text = z.string().min(1, "expected some text");
 const oneOrMore = z.union([text, z.array(text).min(1, "name at least one value")], {
@@ -148,16 +148,7 @@ export const Selection = z.strictObject({
     .optional(),
   /** Left out: everything that happens to such an object. */
   when: Filter.optional(),
-  /** The function is called only when what `when` says became so has been so for this long (`10m`), and once for each time; default at once. */
-  for: Duration.optional(),
-  /** The function is called only when nothing more of the object has matched for this long, with the last event that did; default at once. */
-  debounce: Duration.optional(),
-  /** The function is called only with the event that makes it so many of the object within this time, and then counts anew. */
-  count: z.strictObject({ min: z.int().min(2).max(20), within: Duration }).optional(),
-  /** The function is called for at most so many events of the object within this time; the others are skipped. */
-  rateLimit: z.strictObject({ max: z.int().min(1).max(20), per: Duration }).optional(),
-  /** Events that match within a window, which the first one opens, are one call; of more than `max` several. Of functions that say `batches`. */
-  batch: z.strictObject({ window: Duration, max: z.int().min(2).max(500).default(100) }).optional(),
+  ...timeShape,
   /** The opposite of `when`: named, the function is told about incidents, which `when` opens and this resolves. A deletion resolves too. */
   resolve: Filter.optional(),
   /** Whether objects that were already there when the bridge first saw them count as born now; default false. */

@@ -3,12 +3,11 @@
  * coarser net in front of it (`plan.ts`). What each filter means is in `clause/`, and as a table in functions/README.md.
  */
 import type { Envelope } from "#contract";
-import { msOf } from "../duration.ts";
 import { type Explanation, evaluate, explain } from "./clause.ts";
 import { compileSelection, resolvingOf } from "./compile.ts";
 import type { Selection } from "./filter.ts";
-import { type HeldState, heldStateOf } from "./held-state.ts";
 import { occurrenceOf } from "./occurrence.ts";
+import { planTimes, type TimePlan } from "./time-plan.ts";
 
 /** How it came out. `resolving`: it is what `resolve` asks for, whether or not it is what `when` asks for. `undecided`: an expression could not be evaluated and the rest did not settle it; that is no match either. */
 export type MatchResult =
@@ -16,31 +15,10 @@ export type MatchResult =
   | { readonly type: "unmatched" }
   | { readonly type: "undecided"; readonly reason: string };
 
-/** How long an event that matched waits before it is run; without a state until nothing more has matched. */
-export interface Window {
-  readonly ms: number;
-  readonly state: HeldState | undefined;
-}
-
-/** As the schema has it. */
-const BATCH_MAX = 100;
-
-/** With `count` or `rateLimit`: the event that makes it so many of the object within the time, or at most so many. */
-export interface Frequency {
-  readonly type: "count" | "rateLimit";
-  readonly number: number;
-  readonly withinMs: number;
-}
-
 /** A selection that is compiled; it keeps nothing from one event to the next. */
-export interface Matcher {
+export interface Matcher extends TimePlan {
   /** Throws an Error when the event's patch does not fit its object. */
   match(event: Envelope): MatchResult;
-  /** With `for` or `debounce`: how long an event waits, and with `for` the state that has to hold. */
-  readonly window?: Window | undefined;
-  readonly frequency?: Frequency | undefined;
-  /** With `batch`: how long what matches is collected, and how many are one call. */
-  readonly batch?: { readonly ms: number; readonly max: number } | undefined;
   /** Comes out as `match` does. Throws as `match` does, or sooner, because it looks at everything. */
   explain(event: Envelope): Explanation;
 }
@@ -51,9 +29,7 @@ export function compileFilter(selection: Selection): Matcher {
   const resolving = resolvingOf(selection);
   const recovery = resolving && compileSelection(resolving);
   return {
-    window: windowOf(selection),
-    frequency: frequencyOf(selection),
-    batch: selection.batch && { ms: msOf(selection.batch.window), max: selection.batch.max ?? BATCH_MAX },
+    ...planTimes(selection),
     match(event) {
       const occurrence = occurrenceOf(event);
       const isRecovery = recovery !== undefined && evaluate(recovery, occurrence);
@@ -71,14 +47,13 @@ export function compileFilter(selection: Selection): Matcher {
   };
 }
 
-function windowOf({ for: held, debounce, when }: Selection): Window | undefined {
-  if (held !== undefined) return { ms: msOf(held), state: heldStateOf(when) };
-  return debounce === undefined ? undefined : { ms: msOf(debounce), state: undefined };
-}
-
-function frequencyOf({ count, rateLimit }: Selection): Frequency | undefined {
-  if (count !== undefined) return { type: "count", number: count.min, withinMs: msOf(count.within) };
-  return rateLimit && { type: "rateLimit", number: rateLimit.max, withinMs: msOf(rateLimit.per) };
+/** Whether the filter matches. An event that contradicts itself is a dead letter, and counts for nothing. */
+export function isMatch(match: Matcher["match"], event: Envelope): boolean {
+  try {
+    return match(event).type === "matched";
+  } catch {
+    return false;
+  }
 }
 
 /** What opens an incident or goes on with it, and what resolves it, under one roof. */

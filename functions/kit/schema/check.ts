@@ -6,6 +6,8 @@
 import { type Json, type KindSchema, parseFieldPath, type SchemaNode, toDotted } from "#contract";
 import { compileCel } from "../expression/cel.ts";
 import type { Filter, Selection } from "../filter/filter.ts";
+import { pathsIn } from "../filter/grouping.ts";
+import { groupingsIn } from "../filter/time.ts";
 import { placeIn } from "./schema-place.ts";
 import { amountProblem, noneOf, valueProblem } from "./schema-value.ts";
 
@@ -61,9 +63,14 @@ export function checkSelection(selection: Selection, schemas: Iterable<KindSchem
   return mistakes;
 }
 
-function* questionsAbout({ when, resolve }: Selection): Generator<Question, void, undefined> {
+function* questionsAbout(selection: Selection): Generator<Question, void, undefined> {
+  const { when, resolve } = selection;
   if (when !== undefined) yield* questionsOf(when, "when", false);
   if (resolve !== undefined) yield* questionsOf(resolve, "resolve", false);
+  for (const [place, grouping] of groupingsIn(selection)) {
+    const consequence = "so it tells nothing apart";
+    for (const path of pathsIn(grouping)) yield { place, consequence, ask: (kind) => pathProblem(kind, path) };
+  }
 }
 
 function* questionsOf(filter: Filter, place: string, isNegated: boolean): Generator<Question, void, undefined> {

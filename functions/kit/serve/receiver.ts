@@ -14,6 +14,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStream, Logger, Tracing } from "#contract";
 import type { DeliveryCounts } from "../delivery/report.ts";
+import { timesIn } from "../filter/time.ts";
 import { createNatsIncidents } from "../incident/nats-memory.ts";
 import { createProcessIncidents } from "../incident/process-memory.ts";
 import { createNatsMemory } from "../step/nats-memory.ts";
@@ -174,9 +175,7 @@ async function drain(server: Server, service: Service, { drainMs, graceMs }: Rec
 /** What waits would be answered when it is due, which no sender waits for; what came before is in the log alone. */
 function refuseWaiting(bindings: readonly Binding[]): void {
   for (const { subscription } of bindings) {
-    const field = (["for", "debounce", "count", "rateLimit", "batch"] as const).find(
-      (each) => subscription[each] !== undefined,
-    );
+    const [field] = timesIn(subscription);
     if (field === undefined) continue;
     throw new SubscriptionError(
       `subscription "${subscription.name}": ${field}: needs the log and its timers, which a request does not have: run it with cr-reactor run`,

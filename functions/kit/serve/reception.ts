@@ -11,8 +11,9 @@ import {
   type Tracing,
   traceFields,
 } from "#contract";
+import { judgeSent } from "../delivery/judgement.ts";
 import { type DeliveryCounts, newCounts } from "../delivery/report.ts";
-import { judgeSent, tryOnce } from "../delivery/settle.ts";
+import { tryOnce } from "../delivery/settle.ts";
 import { createSlots } from "../delivery/slots.ts";
 import { warnOnce } from "../delivery/warning.ts";
 import type { IncidentMemory } from "../incident/incident-memory.ts";

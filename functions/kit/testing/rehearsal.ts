@@ -2,10 +2,11 @@
  * Runs a bound function on one event after the other without NATS, by the code that does it in life: the filter, the steps, the incident, the
  * failures and their tries. Everything is in memory, and time is counted instead of waited for.
  */
-import { type Envelope, parseEnvelope } from "#contract";
+import { type Envelope, opOf, parseEnvelope } from "#contract";
 import { createRecordingLogger } from "../../../bridge/fixture.ts";
 import { deliveryLimits } from "../delivery/delivery-limits.ts";
-import { settle } from "../delivery/settle.ts";
+import type { Settling } from "../delivery/judgement.ts";
+import { type Settled, settle } from "../delivery/settle.ts";
 import { createSlots } from "../delivery/slots.ts";
 import type { Explanation } from "../filter/clause.ts";
 import type { Matcher } from "../filter/match.ts";
@@ -13,12 +14,14 @@ import type { Incident } from "../incident/incident.ts";
 import { createProcessIncidents } from "../incident/process-memory.ts";
 import { createProcessMemory } from "../step/process-memory.ts";
 import type { Binding } from "../subscription.ts";
+import type { Member } from "../timer/queue.ts";
 import { recordSteps, type TestedStep } from "./tested-step.ts";
+import { createVirtualTiming, type Due, objectOf } from "./virtual-timing.ts";
 
 /** What became of one event. */
 export interface TestResult {
-  /** `retry`: the try failed, and would be followed by another. */
-  readonly outcome: "done" | "skipped" | "retry" | "dead-letter";
+  /** `retry`: the try failed, and would be followed by another. `waiting`: its time has not come (`for`, `debounce`, `batch`, `throttle`). */
+  readonly outcome: "done" | "skipped" | "waiting" | "retry" | "dead-letter";
   /** What the function returned. */
   readonly note: string | undefined;
   /** Why it was skipped: a sentence, and below it each part of the filter with what was found, as `cr-reactor explain` prints it. */
@@ -35,7 +38,7 @@ export interface TestResult {
   readonly incident: Omit<Incident, "remember"> | undefined;
   /** What was logged: the fields, with `level` and `msg`. */
   readonly logs: readonly Readonly<Record<string, unknown>>[];
-  /** The event itself. */
+  /** The event itself; with `batch` the first of its call. */
   readonly event: Envelope;
 }
 
@@ -46,6 +49,8 @@ export interface RehearsalOptions {
   readonly retries: boolean;
   /** When it begins. */
   readonly now: Date;
+  /** Whether events wait, and are left out, as the subscription says of time; else each is run at once. */
+  readonly isTimed: boolean;
   /** What the function was told about the incident in the last run; default nothing. */
   readonly incidentTold?: () => Incident | undefined;
 }
@@ -58,17 +63,20 @@ export interface Rehearsal {
   run(payload: string): Promise<TestResult>;
   /** Takes an event for one of before, without running it. Throws MalformedEventError. */
   past(payload: string): void;
-  advance(ms: number): void;
+  /** Lets time pass; resolves to what came of the events that were due within it, in the order in which they were. */
+  advance(ms: number): Promise<readonly TestResult[]>;
 }
 
+const NEVER = new AbortController().signal;
 /** A function that ignores its signal ends a test soon. */
 const GRACE_MS = 100;
 
 /** Begins with no event and nothing remembered. */
-export function createRehearsal({ binding, retries, now, incidentTold }: RehearsalOptions): Rehearsal {
+export function createRehearsal({ binding, retries, now, isTimed, incidentTold }: RehearsalOptions): Rehearsal {
   const memory = createProcessMemory();
   /** All events so far, which is the log here. */
   const log: Envelope[] = [];
+  const cameAtMs = new Map<string, number>();
   const incidentMemory = {
     ...createProcessIncidents(),
     async *history({ id, data }: Envelope) {
@@ -81,45 +89,80 @@ export function createRehearsal({ binding, retries, now, incidentTold }: Rehears
   };
   let clockMs = now.getTime();
 
+  const timing = createVirtualTiming({
+    ...{ plan: isTimed ? binding.matcher : {}, match: binding.matcher.match, now: () => clockMs, events: () => log },
+    log: createRecordingLogger(() => undefined),
+  });
+
   const past = (payload: string) => {
     const event = parseEnvelope(payload);
     if (!log.some(({ id }) => id === event.id)) log.push(event);
+    if (!cameAtMs.has(event.id)) cameAtMs.set(event.id, clockMs);
     return event;
   };
-  const run = async (payload: string): Promise<TestResult> => {
-    const event = past(payload);
+  const settleOne = async (event: Envelope, settling: Settling): Promise<TestResult> => {
     const logs: Record<string, unknown>[] = [];
     const errors: Error[] = [];
     const waitsMs: number[] = [];
     const steps: TestedStep[] = [];
-    const settled = await settle(
-      { message: { ...NO_MESSAGE, subject: event.subject, data: Buffer.from(payload) }, deliveryCount: 1 },
-      1,
-      {
-        ...{ jetStream: undefined, binding, graceMs: GRACE_MS, random: () => 0, warned: new Set<string>() },
-        ...{ slots: createSlots(1)(), running: new Set<AbortController>(), stopping: new AbortController().signal },
-        ...{ stepMemory: recordSteps(memory, steps), incidentMemory },
-        log: createRecordingLogger((line) => logs.push(JSON.parse(line) as Record<string, unknown>)),
-        retry: deliveryLimits(binding.subscription.concurrency).retry,
-        onRetry: (error) => errors.push(error),
-        onUndecided: () => undefined,
-        async wait(waitMs) {
-          waitsMs.push(waitMs);
-          if (retries) clockMs += waitMs;
-          return retries;
-        },
+    const settled = await settle(settling, 1, {
+      ...{ jetStream: undefined, binding, timing, graceMs: GRACE_MS, random: () => 0, warned: new Set<string>() },
+      ...{ slots: createSlots(1)(), running: new Set<AbortController>(), stopping: NEVER },
+      ...{ stepMemory: recordSteps(memory, steps), incidentMemory },
+      log: createRecordingLogger((line) => logs.push(JSON.parse(line) as Record<string, unknown>)),
+      retry: deliveryLimits(binding.subscription.concurrency).retry,
+      onRetry: (error) => errors.push(error),
+      onUndecided: () => undefined,
+      async wait(waitMs) {
+        waitsMs.push(waitMs);
+        if (retries) clockMs += waitMs;
+        return retries;
       },
-    );
+    });
     const incident = incidentTold?.();
+    /** What was left out because of time has matched, so its filter explains nothing. */
+    const unlessTimed = ({ droppedBy }: Extract<Settled, { type: "skipped" }>) =>
+      droppedBy === undefined && settling.dueAtMs === undefined ? whyNot(binding.matcher, event) : [];
     return {
-      outcome: settled === undefined || settled.type === "waiting" ? "retry" : settled.type,
+      outcome: settled === undefined ? "retry" : settled.type,
       note: settled?.type === "done" ? settled.note : undefined,
-      reason: settled?.type === "skipped" ? [settled.reason, ...whyNot(binding.matcher, event)].join("\n") : undefined,
+      reason: settled?.type === "skipped" ? [settled.reason, ...unlessTimed(settled)].join("\n") : undefined,
       error: settled === undefined ? errors.at(-1) : settled.type === "dead-letter" ? settled.error : undefined,
-      attempts: settled?.attempts ?? errors.length,
+      attempts: settled?.type === "waiting" ? 0 : (settled?.attempts ?? errors.length),
       ...{ waitsMs, steps, logs, event },
       incident: incident === undefined ? undefined : told(incident),
     };
+  };
+  const run = async (payload: string): Promise<TestResult> => {
+    const event = past(payload);
+    const message = { ...NO_MESSAGE, subject: `${objectOf(event)}.${opOf(event)}`, data: Buffer.from(payload) };
+    const storedAtMs = cameAtMs.get(event.id) ?? clockMs;
+    return await settleOne(event, { message, deliveryCount: 1, streamSequence: log.indexOf(event) + 1, storedAtMs });
+  };
+  /** What came of what is due. */
+  const carryOut = async (due: Due): Promise<readonly TestResult[]> => {
+    const settling = { deliveryCount: 1, dueAtMs: clockMs };
+    const { delay } = timing;
+    if (due.type === "entry") {
+      const { event, ...logged } = due.entry;
+      return [await settleOne(event, { ...logged, ...settling })];
+    }
+    if (delay?.type === "throttle") {
+      const results: TestResult[] = [];
+      const runOne = async (member: Member) => {
+        results.push(await settleOne(parseEnvelope(member.message.data), { ...member, ...settling }));
+        return true;
+      };
+      await delay.begin(due.group, runOne, NEVER);
+      return results;
+    }
+    const batch = delay?.type === "batch" ? await delay.take(due.group, NEVER) : undefined;
+    const [event] = batch?.events ?? [];
+    const [first] = batch?.members ?? [];
+    if (delay?.type !== "batch" || batch === undefined || event === undefined || first === undefined) return [];
+    const result = await settleOne(event, { ...first, ...settling, batch });
+    await delay.finish(batch, NEVER);
+    return [result];
   };
   return {
     get nowMs() {
@@ -127,8 +170,15 @@ export function createRehearsal({ binding, retries, now, incidentTold }: Rehears
     },
     run,
     past,
-    advance(ms) {
-      clockMs += ms;
+    async advance(ms) {
+      const untilMs = clockMs + ms;
+      const results: TestResult[] = [];
+      for (let due = timing.takeDue(untilMs); due !== undefined; due = timing.takeDue(untilMs)) {
+        clockMs = Math.max(clockMs, due.atMs);
+        results.push(...(await carryOut(due)));
+      }
+      clockMs = Math.max(clockMs, untilMs);
+      return results;
     },
   };
 }

@@ -47,8 +47,8 @@ export interface FunctionTest {
   event(event: Envelope | string): Promise<TestResult>;
   /** The events of a file, as `cr-reactor tail --json` prints them: one a line, or JSON (one, or a list). A path is from the working directory. */
   recorded(file: string | URL): Promise<readonly TestResult[]>;
-  /** Lets time pass, for how long a phase has held. */
-  advance(ms: number): void;
+  /** Lets time pass, and resolves to what came of the events that were due within it, in the order in which they were. */
+  advance(ms: number): Promise<readonly TestResult[]>;
 }
 
 const BEGIN = new Date("2026-01-01T00:00:00Z");
@@ -70,7 +70,7 @@ export function testFunction<Schema extends z.ZodType>(
   const binding = { ...bound, timeoutMs: options.timeoutMs ?? bound.timeoutMs };
   const { apiVersion, kind } = subscription;
   const fixture = createFixture({ apiVersion, kind, cluster: subscription.cluster ?? cluster, phase });
-  const rehearsal = createRehearsal({ binding, retries, now, incidentTold: () => incident });
+  const rehearsal = createRehearsal({ binding, retries, now, isTimed: true, incidentTold: () => incident });
 
   const run = (payload: string) => {
     incident = undefined;
@@ -89,7 +89,10 @@ export function testFunction<Schema extends z.ZodType>(
       for (const text of await readRecorded(file)) results.push(await run(text));
       return results;
     },
-    advance: rehearsal.advance,
+    advance(ms) {
+      incident = undefined;
+      return rehearsal.advance(ms);
+    },
   };
 }
 

@@ -1,153 +1,104 @@
 /**
- * The events of a subscription with `batch`: each waits in CR_TIMERS by its id until the window that the first one opened is over; then as
- * many as fit are one call. Which they are is stored before the call, so that every try of it, in whatever process, has the same ones.
- *
- *     crtimer.member.<subscription>.<event id>    an event that waits
- *     crtimer.wait.<subscription>.batch           the window
- *     crtimer.due.<subscription>.batch            its end
- *     crtimer.frozen.<subscription>               the ids of a call, until it has ended
- *     crtimer.done.<subscription>.<event id>      for a day: it was in a call
+ * The events of a subscription with `batch`: each waits in its group's queue until the window that the first one opened is over, or so many are
+ * there as fit; then they are one call. Which they are is kept before the call, so that every try of it, in whatever process, has the same ones.
  */
-import { z } from "zod";
-import {
-  type Envelope,
-  encodeToken,
-  getStored,
-  isUnavailable,
-  isWrongLastSequence,
-  type JetStream,
-  type Logger,
-  read,
-  readEvent,
-  TIMERS_ROOT,
-  TIMERS_STREAM,
-  untilAnswered,
-} from "#contract";
-import { removeFrom } from "../delivery/removal.ts";
-import { eventIn, type LoggedEvent, readTimer, sealTimer } from "./timer.ts";
-import { type Entry, ensureTimers } from "./timers.ts";
+import { BlobLostError, type Envelope, type Logger, MalformedEventError } from "#contract";
+import { NO_VALUE } from "../filter/grouping.ts";
+import type { BatchPlan } from "../filter/time-plan.ts";
+import type { Entry, Member, Queue } from "./queue.ts";
+import { GROUPS_MAX, OTHERS } from "./rate.ts";
 
 /** The events of one call, oldest first, and where each is from. */
 export interface Batch {
+  readonly group: string;
   readonly events: readonly Envelope[];
-  readonly members: readonly LoggedEvent[];
+  readonly members: readonly Member[];
+  /** Those of the call whose event cannot be had, and why. */
+  readonly lost: readonly Member[];
 }
 
 /** The batches of one subscription. */
 export interface Batches {
+  readonly type: "batch";
   /** Stores an event; resolves when it is stored, or was in a call before. Rejects when `signal` aborts before. */
   wait(entry: Entry, signal: AbortSignal): Promise<void>;
-  /** The events of the call that is due; `undefined`: none waits. Rejects when `signal` aborts before. */
-  take(signal: AbortSignal): Promise<Batch | undefined>;
-  /** The call has ended. Throws what NATS answers. */
-  finish(signal: AbortSignal): Promise<void>;
+  /** The events of the group's call that is due; `undefined`: none waits. Rejects when `signal` aborts before. */
+  take(group: string, signal: AbortSignal): Promise<Batch | undefined>;
+  /** The call has ended. Rejects when `signal` aborts before. */
+  finish(batch: Batch, signal: AbortSignal): Promise<void>;
 }
 
-/** How long the window is, and how many are in one call. */
-export interface BatchLimits {
-  readonly ms: number;
-  readonly max: number;
+/** What batches need around them. */
+export interface BatchesOptions {
+  readonly queue: Queue;
+  /** The whole event of a member. Throws BlobLostError, MalformedEventError. */
+  readonly open: (data: Uint8Array, signal: AbortSignal) => Promise<Envelope>;
+  readonly log: Logger;
 }
 
-const Frozen = z.object({ ids: z.array(z.string()), ended: z.boolean() });
-type Frozen = z.infer<typeof Frozen>;
-const DONE_TTL = "24h";
-/** Of a subscription that is no more. */
-const MEMBER_TTL = "960h";
-
-/** The batches on this connection. */
-export function createBatches(jetStream: JetStream, subscription: string, limits: BatchLimits, log: Logger): Batches {
-  const subject = (part: string, id?: string) =>
-    [TIMERS_ROOT, part, encodeToken(subscription), ...(id === undefined ? [] : [id])].join(".");
-  const patiently = <T>(ask: () => Promise<T>, signal: AbortSignal) =>
-    untilAnswered(ask, { signal, onWait: (error) => log.warn({ error: error.message }, "batches wait for NATS") });
-  const last = (last_by_subj: string) => getStored(jetStream, TIMERS_STREAM, { last_by_subj });
-  const remove = async (name: string) => {
-    const found = await last(name);
-    if (found !== undefined) await removeFrom(jetStream, TIMERS_STREAM, found.sequence);
+/** The batches of a plan. */
+export function createBatches({ ms, max, groupOf }: BatchPlan, { queue, open, log }: BatchesOptions): Batches {
+  let isTold = false;
+  /** How many wait, as far as this process knows: it alone stores and takes. */
+  const waiting = new Map<string, number>();
+  const groupFor = async (event: Envelope, signal: AbortSignal) => {
+    const group = groupOf(event) ?? NO_VALUE;
+    if (waiting.has(group) || (await queue.hasRoom(group, signal))) return group;
+    if (!isTold) log.warn({ groupsMax: GROUPS_MAX }, "too many groups (batch): those of further ones share one");
+    isTold = true;
+    return OTHERS;
   };
-  const openWindow = async (dueAtMs: number) => {
-    const wait = subject("wait", "batch");
-    if ((await last(wait)) !== undefined) return;
+  const openOne = async (member: Member, signal: AbortSignal): Promise<Member | Envelope> => {
+    if (member.lost !== undefined) return member;
     try {
-      await jetStream.publish(wait, "", {
-        "Nats-Schedule": `@at ${new Date(dueAtMs).toISOString()}`,
-        "Nats-Schedule-Target": subject("due", "batch"),
-        "Nats-Expected-Last-Subject-Sequence": "0",
-      });
+      return await open(member.message.data, signal);
     } catch (error) {
-      if (!isWrongLastSequence(error)) throw error;
+      if (error instanceof BlobLostError || error instanceof MalformedEventError)
+        return { ...member, lost: error.message };
+      throw error;
     }
   };
-  const frozen = async (): Promise<Frozen | undefined> => {
-    const found = await last(subject("frozen"));
-    return found && Frozen.parse(JSON.parse(Buffer.from(found.data).toString("utf8")));
-  };
-  const freeze = (value: Frozen) => jetStream.publish(subject("frozen"), JSON.stringify(value), {});
-  const membersOf = async (signal: AbortSignal, wanted?: readonly string[]) => {
-    const found: LoggedEvent[] = [];
-    const reading = { filter_subjects: [subject("member", "*")], deliver_policy: "all" } as const;
-    for await (const { message } of read(jetStream, reading, signal, false, TIMERS_STREAM)) {
-      const facts = readTimer(message);
-      const id = message.subject.slice(message.subject.lastIndexOf(".") + 1);
-      if (facts === undefined || wanted?.includes(id) === false) continue;
-      const { streamSequence, storedAtMs } = facts;
-      found.push({ message: eventIn(facts, message.data), streamSequence, storedAtMs });
-      if (wanted === undefined && found.length > limits.max) break;
-    }
-    // Objects are stored beside each other, so the order is the log's only now.
-    return found.sort((one, other) => one.storedAtMs - other.storedAtMs || one.streamSequence - other.streamSequence);
-  };
-  const eventsOf = (members: readonly LoggedEvent[], signal: AbortSignal) =>
-    Promise.all(members.map(({ message }) => readEvent(jetStream, message.data, signal)));
-  const clear = async ({ ids }: Frozen) => {
-    for (const id of ids) {
-      await jetStream.publish(subject("done", id), "", { "Nats-TTL": DONE_TTL });
-      await remove(subject("member", id));
-    }
-    await remove(subject("frozen"));
+  const leaveAll = async (group: string, members: readonly Member[], signal: AbortSignal) => {
+    for (const member of members) await queue.leave(member, signal);
+    await queue.keepCall(group, undefined, signal);
   };
   return {
-    wait: (entry, signal) =>
-      patiently(async () => {
-        const id = encodeToken(entry.event.id);
-        if ((await last(subject("done", id))) !== undefined) return;
-        const sealed = sealTimer(
-          subscription,
-          entry,
-          { order: entry.event.sequence, dueAtMs: 0 },
-          jetStream.payloadBytesMax,
-        );
-        const facts = Object.entries(sealed.headers).filter(([name]) => !name.startsWith("Nats-"));
-        const headers = { ...Object.fromEntries(facts), "Nats-TTL": MEMBER_TTL };
-        try {
-          if ((await last(subject("member", id))) === undefined)
-            await jetStream.publish(subject("member", id), sealed.payload, headers);
-          await openWindow(Date.now() + limits.ms);
-        } catch (error) {
-          if (isUnavailable(error)) await ensureTimers(jetStream);
-          throw error;
-        }
-      }, signal),
-    take: (signal) =>
-      patiently(async () => {
-        let known = await frozen();
-        if (known?.ended) await clear(known);
-        if (known?.ended) known = undefined;
-        const members = (await membersOf(signal, known?.ids)).slice(0, limits.max);
-        const events = await eventsOf(members, signal);
-        if (events.length === 0) return undefined;
-        if (known === undefined) await freeze({ ids: events.map(({ id }) => encodeToken(id)), ended: false });
-        return { events, members };
-      }, signal),
-    finish: (signal) =>
-      patiently(async () => {
-        const known = await frozen();
-        if (known !== undefined) {
-          await freeze({ ...known, ended: true });
-          await clear(known);
-        }
-        if ((await membersOf(signal)).length > 0) await openWindow(Date.now());
-      }, signal),
+    type: "batch",
+    async wait(entry, signal) {
+      const group = await groupFor(entry.event, signal);
+      const entered = await queue.enter(entry, group, signal);
+      if (entered === "done") return;
+      const known = waiting.get(group);
+      const more = entered === "stored" ? 1 : 0;
+      const count = known === undefined ? await queue.count(group, signal) : known + more;
+      waiting.set(group, count);
+      const isFull = count >= max;
+      await queue.wake(group, queue.now() + (isFull ? 0 : ms), signal, isFull);
+    },
+    async take(group, signal) {
+      const call = await queue.call(group, signal);
+      const kept = call === undefined ? [] : await queue.first(group, max, signal, call.ids);
+      if (call?.ended) await leaveAll(group, kept, signal);
+      const isKept = call?.ended === false && kept.length > 0;
+      const found = isKept ? kept : await queue.first(group, max, signal);
+      if (found.length === 0) waiting.delete(group);
+      if (found.length === 0) return undefined;
+      const opened = await Promise.all(found.map((member) => openOne(member, signal)));
+      const lost = opened.filter((each) => "lost" in each) as Member[];
+      const members = found.filter(({ id }) => !lost.some((each) => each.id === id));
+      const events = opened.filter((each) => !("lost" in each)) as Envelope[];
+      if (!isKept) await queue.keepCall(group, { ids: found.map(({ id }) => id), ended: false }, signal);
+      return { group, events, members, lost };
+    },
+    async finish({ group, members, lost }, signal) {
+      const all = [...members, ...lost];
+      await queue.keepCall(group, { ids: all.map(({ id }) => id), ended: true }, signal);
+      await leaveAll(group, all, signal);
+      const count = await queue.count(group, signal);
+      waiting.set(group, count);
+      const [next] = count === 0 ? [] : await queue.first(group, 1, signal);
+      if (next === undefined) waiting.delete(group);
+      else await queue.wake(group, count >= max ? queue.now() : next.sinceMs + ms, signal, true);
+    },
   };
 }

@@ -3,21 +3,25 @@
  * still holds. A timer is off the stream when that has ended. While no process runs, what is due is pending on the desk's consumer, where a
  * scaler sees it.
  */
-import { type Delivered, EVENTS_STREAM, getStored, type JetStream, type Logger, TIMERS_STREAM } from "#contract";
+import { type Delivered, type JetStream, type Logger, TIMERS_STREAM } from "#contract";
 import type { Delivery } from "../delivery/delivery.ts";
 import { type OrderDeskOptions, openOrderDesk } from "../delivery/order-desk.ts";
-import { createTurns } from "../delivery/turns.ts";
+import { createTurns, type Turns } from "../delivery/turns.ts";
 import type { Batches } from "./batches.ts";
-import { eventIn, readTimer, type TimerFacts } from "./timer.ts";
-import { ensureTimers, isDone, rememberDone } from "./timers.ts";
+import { LOST, type Member } from "./queue.ts";
+import type { Throttle } from "./throttle.ts";
+import { eventIn, groupOfDue, readTimer } from "./timer.ts";
+import { payloadOf } from "./timer-payload.ts";
+import { ensureTimers } from "./timer-stream.ts";
+import { isDone, rememberDone } from "./timers.ts";
+import type { Delay } from "./timing.ts";
 
 /** What the desk needs. */
 export interface TimerDeskOptions
   extends Pick<OrderDeskOptions, "consumer" | "subjects" | "ordersMax" | "limits" | "log" | "signal"> {
   readonly subscription: string;
   readonly delivery: Pick<Delivery, "redo">;
-  /** With `batch`. */
-  readonly batches: Batches | undefined;
+  readonly delay: Delay;
 }
 
 /** Longer than a timer waits, so that a consumer whose processes sleep is there when something is due. */
@@ -25,19 +29,31 @@ const IDLE_MS_MAX = 40 * 86_400_000;
 
 /** Opens the desk. Resolves when `signal` aborted and what was in hand has ended. Never rejects. */
 export function openTimerDesk(jetStream: JetStream, options: TimerDeskOptions): Promise<void> {
-  const { subscription, delivery, batches, ...desk } = options;
+  const { subscription, delivery, delay, ...desk } = options;
   const inTurn = createTurns(); // so that the second of an object sees what the first remembered
   return openOrderDesk(jetStream, {
     ...desk,
     ...{ stream: TIMERS_STREAM, idleMsMax: IDLE_MS_MAX },
     description: `cr-reactor: what is due of subscription ${subscription}`,
     ensure: (settings) => ensureTimers(jetStream, settings),
-    carryOut: (order, log) =>
-      inTurn(readTimer(order.message)?.subject ?? "", () =>
-        batches === undefined
-          ? carryOut(jetStream, subscription, order, delivery, log)
-          : carryOutBatch(batches, order, delivery, desk.signal),
-      ),
+    carryOut: (order, log) => {
+      const group = groupOfDue(order.message.subject);
+      if (group === undefined)
+        return inTurn(readTimer(order.message)?.subject ?? "", () =>
+          carryOut(jetStream, subscription, order, delivery, log),
+        );
+      switch (delay.type) {
+        case "batch":
+          return inTurn(group, () => carryOutBatch(delay, group, order, delivery, desk.signal));
+        case "throttle":
+          return carryOutThrottled(delay, group, order, { delivery, inTurn, signal: desk.signal });
+        case "window":
+          log.warn("what waited for another setting of the subscription (batch, throttle) is not carried out");
+          return Promise.resolve(true);
+        default:
+          return delay satisfies never;
+      }
+    },
   });
 }
 
@@ -55,36 +71,48 @@ async function carryOut(
   }
   if (await isDone(jetStream, subscription, timer)) return true;
   const data = timer.payloadOmitted ? await payloadOf(jetStream, timer) : message.data;
-  if (data === undefined) {
-    log.error("the event that waited was too large for its timer, and is in the log no more: it is dropped");
-    return true;
-  }
   const { streamSequence, storedAtMs } = timer;
-  const event = { message: eventIn(timer, data), streamSequence, storedAtMs, dueAtMs, deliveryCount };
-  const ended = await delivery.redo(event);
+  const lost = data === undefined && { lost: LOST };
+  const event = {
+    message: eventIn(timer, data ?? new Uint8Array()),
+    streamSequence,
+    storedAtMs,
+    dueAtMs,
+    deliveryCount,
+  };
+  const ended = await delivery.redo({ ...event, ...lost });
   if (ended === "done" || ended === "dead-letter") await rememberDone(jetStream, subscription, timer);
   return ended !== undefined;
 }
 
 async function carryOutBatch(
   batches: Batches,
+  group: string,
   { deliveryCount, storedAtMs: dueAtMs }: Delivered,
   delivery: TimerDeskOptions["delivery"],
   signal: AbortSignal,
 ): Promise<boolean> {
-  const batch = await batches.take(signal);
-  const [first] = batch?.members ?? [];
-  if (batch === undefined || first === undefined) return true;
-  const ended = await delivery.redo({ ...first, dueAtMs, deliveryCount, batch });
-  if (ended !== undefined) await batches.finish(signal);
-  return ended !== undefined;
+  const batch = await batches.take(group, signal);
+  if (batch === undefined) return true;
+  for (const member of batch.lost)
+    if ((await delivery.redo({ ...member, dueAtMs, deliveryCount })) === undefined) return false;
+  const [first] = batch.members;
+  const ended = first === undefined || (await delivery.redo({ ...first, dueAtMs, deliveryCount, batch })) !== undefined;
+  if (ended) await batches.finish(batch, signal);
+  return ended;
 }
 
-/** A log that was restored may have another event there. */
-async function payloadOf(
-  jetStream: JetStream,
-  { streamSequence, subject, messageId }: TimerFacts,
-): Promise<Uint8Array | undefined> {
-  const stored = await getStored(jetStream, EVENTS_STREAM, { seq: streamSequence });
-  return stored?.subject === subject && stored.header("Nats-Msg-Id") === messageId ? stored.data : undefined;
+function carryOutThrottled(
+  throttle: Throttle,
+  group: string,
+  { deliveryCount, storedAtMs: dueAtMs }: Delivered,
+  {
+    delivery,
+    inTurn,
+    signal,
+  }: { readonly delivery: TimerDeskOptions["delivery"]; readonly inTurn: Turns; readonly signal: AbortSignal },
+): Promise<boolean> {
+  const run = (member: Member) =>
+    inTurn(member.object, async () => (await delivery.redo({ ...member, dueAtMs, deliveryCount })) !== undefined);
+  return throttle.begin(group, run, signal);
 }

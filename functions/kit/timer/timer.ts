@@ -53,6 +53,19 @@ export function dueSubjects(subscription: string, partitions?: readonly string[]
   return partitions.map((token) => `${root}.*.${SUBJECT_ROOT}.*.*.*.*.*.${token}`);
 }
 
+/** Where a subscription's events wait; with partition tokens, those of their objects. */
+export function waitingSubjects(subscription: string, partitions?: readonly string[]): readonly string[] {
+  const root = `${TIMERS_ROOT}.wait.${encodeToken(subscription)}.${SUBJECT_ROOT}`;
+  if (partitions !== undefined) return partitions.map((token) => `${root}.*.*.*.*.*.${token}`);
+  return [`${root}.>`, `${TIMERS_ROOT}.member.${encodeToken(subscription)}.>`];
+}
+
+/** The group whose queue it wakes; `undefined`: it is an object's timer. */
+export function groupOfDue(dueSubject: string): string | undefined {
+  const [, , , kind, group] = dueSubject.split(".");
+  return kind === "queue" ? group : undefined;
+}
+
 /** Makes the timer of an event. One that leaves no room for the headers stays in the log. */
 export function sealTimer(
   subscription: string,

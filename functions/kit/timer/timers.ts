@@ -11,45 +11,32 @@ import {
   isUnavailable,
   isWrongLastSequence,
   type JetStream,
-  type KubeObject,
   type Logger,
   MalformedEventError,
   objectPart,
   readEvent,
   type StoredMessage,
   type StoredQuery,
-  type StreamSettings,
   TIMERS_STREAM,
-  timersStream,
   untilAnswered,
 } from "#contract";
 import type { Matcher } from "../filter/match.ts";
 import { isOlder } from "../incident/incident-record.ts";
-import { ensureBesideLog } from "../log-settings.ts";
-import { isMatch } from "./frequency.ts";
-import { type LoggedEvent, readTimer, type SealedTimer, sealDone, sealTimer, type TimerFacts } from "./timer.ts";
-
-/** An event that entered the state, and where it is from. */
-export interface Entry extends LoggedEvent {
-  readonly event: Envelope;
-}
-
-/** What has become of an event when its time is up. `early`: by the subscription as it is now, the time is not up. */
-export type Ripe =
-  | { readonly type: "held"; readonly since: string | undefined; readonly object: KubeObject }
-  | { readonly type: "left"; readonly reason: string }
-  | { readonly type: "early" };
+import { dueAtMsOf, judgeHeld, type Ripe } from "./held.ts";
+import type { Entry } from "./queue.ts";
+import { readTimer, type SealedTimer, sealDone, sealTimer, type TimerFacts } from "./timer.ts";
+import { ensureTimers } from "./timer-stream.ts";
 
 /** The timers of one subscription. */
 export interface Timers {
+  readonly type: "window";
   /** Stores the timer of an event; resolves when it is stored, was carried out before, or when a newer event's is there. Rejects when `signal` aborts before. */
   wait(entry: Entry, signal: AbortSignal): Promise<void>;
+  /** When the event is due, by the filter as it is now; epoch milliseconds. */
+  dueAtMs(entry: Entry): number;
   /** What has become of the state that the event entered; `dueAtMs` is when the server said so. Rejects when `signal` aborts before. */
   judge(entry: Entry, dueAtMs: number, signal: AbortSignal): Promise<Ripe>;
 }
-
-/** The server may be early by less than it says: its times have no more than milliseconds. */
-const EARLY_MS_MAX = 10;
 
 /** Remembers that the event of a timer was carried out. Throws what NATS answers. */
 export async function rememberDone(jetStream: JetStream, subscription: string, timer: TimerFacts): Promise<void> {
@@ -72,11 +59,6 @@ async function orderAt(jetStream: JetStream, subject: string): Promise<string | 
   return (await getStored(jetStream, TIMERS_STREAM, { last_by_subj: subject }))?.header("Cr-Order");
 }
 
-/** Makes CR_TIMERS when it is missing, with as many copies as the log has. */
-export async function ensureTimers(jetStream: JetStream, settings?: StreamSettings): Promise<void> {
-  await ensureBesideLog(jetStream, timersStream, settings);
-}
-
 /** The timers on this connection, of a subscription whose filter has a window. */
 export function createTimers(
   jetStream: JetStream,
@@ -86,10 +68,10 @@ export function createTimers(
 ): Timers {
   const patiently = <T>(ask: () => Promise<T>, signal: AbortSignal) =>
     untilAnswered(ask, { signal, onWait: (error) => log.warn({ error: error.message }, "timers wait for NATS") });
-  const { state } = window;
-  const dueAtMs = ({ event, storedAtMs }: Entry) =>
-    Math.min(state === undefined ? storedAtMs : Date.parse(state.since(event)), storedAtMs) + window.ms;
+  const dueAtMs = (entry: Entry) => dueAtMsOf(window, entry);
   return {
+    type: "window",
+    dueAtMs,
     async wait(entry, signal) {
       const timer = sealTimer(
         subscription,
@@ -101,27 +83,24 @@ export function createTimers(
       if (await patiently(() => isDone(jetStream, subscription, facts), signal)) return;
       while (!(await patiently(() => storeOnce(jetStream, timer, entry), signal)));
     },
-    async judge(entry, nowMs, signal) {
-      if (dueAtMs(entry) > nowMs + EARLY_MS_MAX) return { type: "early" };
-      const { event } = entry;
-      const { uid } = event.data.object.metadata;
+    judge(entry, nowMs, signal) {
       const ask = (query: StoredQuery) => patiently(() => getStored(jetStream, EVENTS_STREAM, query), signal);
-      let last: Envelope | undefined;
-      for await (const stored of sinceEntry(entry, ask)) {
-        const later = await readWhole(jetStream, stored, signal);
-        if (later === undefined || isOlder(later.sequence, event.sequence)) continue;
-        last = later;
-        if (state !== undefined && later.data.object.metadata.uid !== uid)
-          return { type: "left", reason: "the object is gone, and another one has its name" };
-        if (state?.isSo(later) === false) return { type: "left", reason: "the state did not hold" };
-        if (later.id !== event.id && isMatch(match, later))
-          return { type: "left", reason: "a newer event of the object matched, and is timed from there" };
-      }
-      if (state === undefined) return { type: "held", since: undefined, object: event.data.object };
-      if (last === undefined) return { type: "left", reason: "the log has no event of the object any more" };
-      return { type: "held", since: state.since(event), object: last.data.object };
+      return judgeHeld(entry, readableSince(jetStream, entry, ask, signal), { window, match, nowMs });
     },
   };
+}
+
+/** What cannot be read tells nothing. */
+async function* readableSince(
+  jetStream: JetStream,
+  entry: Entry,
+  ask: (query: StoredQuery) => Promise<StoredMessage | undefined>,
+  signal: AbortSignal,
+): AsyncGenerator<Envelope, void, void> {
+  for await (const stored of sinceEntry(entry, ask)) {
+    const event = await readWhole(jetStream, stored, signal);
+    if (event !== undefined) yield event;
+  }
 }
 
 /** What the log has of the object since the event, at least the last one. After a restore sequences tell nothing: then all it has. */
@@ -141,7 +120,6 @@ async function* sinceEntry(
   yield last;
 }
 
-/** What cannot be read tells nothing. */
 async function readWhole(
   jetStream: JetStream,
   { data }: StoredMessage,

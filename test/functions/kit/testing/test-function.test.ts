@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
+import { valueAt } from "../../../../bridge/event/field-path.ts";
 import { defineFunction, type FunctionContext } from "../../../../functions/kit/define.ts";
 import { phase } from "../../../../functions/kit/filter/builder.ts";
+import type { Times } from "../../../../functions/kit/filter/time.ts";
 import { PermanentError, RetryAfterError } from "../../../../functions/kit/outcome.ts";
 import { type TestFunctionOptions, testFunction } from "../../../../functions/kit/testing/test-function.ts";
 import { createDataFolder } from "../../../kit/data-folder.ts";
@@ -183,9 +185,132 @@ describe("a function in its test", () => {
       subscription: { when: phase() },
     });
     assert.equal((await held.created(orders("Running"))).note, "null");
-    held.advance(600_000);
+    await held.advance(600_000);
     const { note, event } = await held.updated(orders("Running"), orders("Failed"));
     assert.deepEqual([note, event.time], ["600", "2026-01-01T00:10:00.000Z"]);
+  });
+
+  describe("by the test's clock", () => {
+    const told = defineFunction({
+      name: "told",
+      description: "Notes what it is told.",
+      config: z.object({}),
+      batches: true,
+      async run({ events = [], object, heldSince }) {
+        const status = valueAt(object, ["status", "phase"]);
+        const names = events.map(({ name }) => name).join("+");
+        return `${names} ${status}${heldSince === undefined ? "" : ` since ${heldSince.slice(11, 19)}`}`;
+      },
+    });
+    const database = (name: string, phase: string, replicas = 1) => ({
+      ...{ metadata: { name, namespace: "prod" }, spec: { replicas }, status: { phase } },
+    });
+    type Step =
+      | { readonly after: number; readonly expected: readonly string[] }
+      | { readonly name: string; readonly from: string; readonly to: string; readonly expected: string };
+    const fails = (name: string, expected: string): Step => ({ name, from: "Running", to: "Failed", expected });
+    const recovers = (name: string): Step => ({ name, from: "Failed", to: "Running", expected: "skipped" });
+    const rows: readonly { readonly name: string; readonly time: Times; readonly steps: readonly Step[] }[] = [
+      {
+        name: "for: held",
+        time: { for: "10m" },
+        steps: [
+          fails("a", "waiting"),
+          { after: 599_000, expected: [] },
+          { after: 1_000, expected: ["done a Failed since 00:00:00"] },
+          { after: 3_600_000, expected: [] },
+        ],
+      },
+      {
+        name: "for: left, and came back",
+        time: { for: "10m" },
+        steps: [
+          fails("a", "waiting"),
+          { after: 300_000, expected: [] },
+          recovers("a"),
+          fails("a", "waiting"),
+          { after: 599_000, expected: [] },
+          { after: 1_000, expected: ["done a Failed since 00:05:00"] },
+        ],
+      },
+      {
+        name: "for: left",
+        time: { for: "10m" },
+        steps: [fails("a", "waiting"), recovers("a"), { after: 600_000, expected: ["skipped the state did not hold"] }],
+      },
+      {
+        name: "debounce",
+        time: { debounce: "1m" },
+        steps: [
+          fails("a", "waiting"),
+          { after: 30_000, expected: [] },
+          recovers("a"),
+          fails("a", "waiting"),
+          { after: 59_000, expected: [] },
+          { after: 1_000, expected: ["done a Failed"] },
+        ],
+      },
+      {
+        name: "count",
+        time: { count: { min: 2, within: "1h", by: "all" } },
+        steps: [fails("a", "skipped"), { after: 3_600_000, expected: [] }, fails("b", "skipped"), fails("c", "done")],
+      },
+      {
+        name: "rateLimit",
+        time: { rateLimit: { max: 1, per: "1h", by: "namespace" } },
+        steps: [fails("a", "done"), fails("b", "skipped"), { after: 3_600_000, expected: [] }, fails("c", "done")],
+      },
+      {
+        name: "oncePer",
+        time: { oncePer: { key: "metadata.uid", within: "1d" } },
+        steps: [fails("a", "done"), recovers("a"), fails("a", "skipped"), fails("b", "done")],
+      },
+      {
+        name: "throttle",
+        time: { throttle: { max: 1, per: "1m" } },
+        steps: [
+          fails("a", "done"),
+          fails("b", "waiting"),
+          fails("c", "waiting"),
+          { after: 59_000, expected: [] },
+          { after: 61_000, expected: ["done b Failed", "done c Failed"] },
+        ],
+      },
+      {
+        name: "batch: its window, or as soon as it is full",
+        time: { batch: { window: "1m", max: 3 } },
+        steps: [
+          fails("a", "waiting"),
+          fails("b", "waiting"),
+          { after: 60_000, expected: ["done a+b Failed"] },
+          fails("c", "waiting"),
+          fails("d", "waiting"),
+          fails("e", "waiting"),
+          { after: 0, expected: ["done c+d+e Failed"] },
+        ],
+      },
+    ];
+    for (const { name, time, steps } of rows) {
+      test(name, async () => {
+        const subscription = {
+          apiVersion: "demo.example.com/v1",
+          kind: "Database",
+          when: phase({ to: "Failed" }),
+          ...time,
+        };
+        const it = testFunction(told, { subscription });
+        for (const step of steps) {
+          if ("after" in step) {
+            const results = await it.advance(step.after);
+            const shown = results.map(({ outcome, note, reason }) => `${outcome} ${note ?? reason}`);
+            assert.deepEqual(shown, step.expected);
+          } else {
+            const { outcome } = await it.updated(database(step.name, step.from), database(step.name, step.to));
+            assert.equal(outcome, step.expected, `${step.name} ${step.to}`);
+          }
+        }
+      });
+    }
   });
 
   test("has another object before it when one that was deleted comes again", async () => {

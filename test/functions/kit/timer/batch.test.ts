@@ -1,10 +1,12 @@
 /** `batch`: many events, one call, on a real nats-server. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
+import { getStored } from "../../../../bridge/nats/stored-message.ts";
 import { PermanentError } from "../../../../functions/kit/outcome.ts";
 import notifySlack from "../../../../functions/notify-slack.ts";
 import { startSlack } from "../../../kit/slack-server.ts";
 import { type Run, type StartOptions, startRig, until } from "../delivery/rig.ts";
+import * as event from "../event-factory.ts";
 import { createHistory } from "./history.ts";
 
 async function startScene(t: TestContext) {
@@ -31,7 +33,7 @@ async function startScene(t: TestContext) {
         "STREAM.INFO.CR_TIMERS",
         { subjects_filter: "crtimer.>" },
       );
-      return Object.keys(state.subjects ?? {}).filter((each) => !each.startsWith("crtimer.done."));
+      return Object.keys(state.subjects ?? {}).filter((each) => /^crtimer\.(member|wait|due|call)\./.test(each));
     },
   };
 }
@@ -64,6 +66,80 @@ describe("batch", () => {
       scene.calls.map((names) => names.length),
       [2, 2, 1],
     );
+  });
+
+  test("as soon as so many are there as fit, they are a call, long before the window is over", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const running = scene.start(undefined, { batch: { window: "1h", max: 3 } });
+    await scene.publish(...scene.failed(7));
+    await until(() => running.status().done === 6);
+    assert.deepEqual(
+      scene.calls.map((names) => names.length),
+      [3, 3],
+    );
+    await scene.publish(...scene.failed(2, 7));
+    await until(() => running.status().done === 9);
+  });
+
+  test("by namespace, each has its own call, its own window and its own order", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const running = scene.start(
+      async ({ events = [] }) => void scene.calls.push(events.map(({ namespace, name }) => `${namespace}/${name}`)),
+      { batch: { window: "1s", by: "namespace" }, concurrency: 1 },
+    );
+    const failed = (namespace: string, name: string) => event.created({ namespace, name, phase: "Failed" });
+    await scene.publish(failed("prod", "a"), failed("dev", "a"), failed("prod", "b"), failed("dev", "b"));
+    await until(() => running.status().done === 4);
+    assert.deepEqual(scene.calls.toSorted(), [
+      ["dev/a", "dev/b"],
+      ["prod/a", "prod/b"],
+    ]);
+  });
+
+  test("an event that leaves no room beside it waits by its place in the log, and one that the log has no more is a dead letter", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const spec = { text: "x".repeat(1_043_000) };
+    const large = (name: string) => event.created({ name, phase: "Failed", spec });
+    for (const time of [{ batch: { window: "2s" } }, { throttle: { max: 1, per: "2s" } }, { for: "2s" }] as const) {
+      const [name = ""] = Object.keys(time);
+      const read: string[] = [];
+      const running = scene.startAny(
+        async ({ events = [] }) =>
+          void read.push(...events.map(({ name: each, data }) => `${each} ${JSON.stringify(data.object.spec).length}`)),
+        { name, when: { phase: { to: "Failed" } }, start: "now", batches: true, ...time },
+      );
+      await until(() => running.status().state === "running");
+      const own = ["small", "kept", "gone"].map((each) => `${name}-${each}`);
+      const [small = "", kept = "", gone = ""] = own;
+      const isHeldBack = (each: string) => name !== "throttle" || each !== small;
+      await scene.publish(event.created({ name: small, phase: "Failed" }));
+      await until(() => running.status().done + running.status().waiting === 1);
+      await scene.publish(large(kept), large(gone));
+      await until(() => running.status().waiting === own.filter(isHeldBack).length);
+      const filter = `cr.lab.demo_example_com.Database.prod.${gone}.>`;
+      await scene.jetStream.api("STREAM.PURGE.CR_EVENTS", { filter });
+      await until(() => running.status().done + running.status().deadLetters === 3);
+      const size = JSON.stringify(spec).length;
+      assert.deepEqual(read.toSorted(), [`${kept} ${size}`, `${small} 14`].toSorted(), name);
+      const [letter] = (await scene.deadLetters()).slice(-1);
+      assert.match(letter?.subject ?? "", new RegExp(gone));
+      assert.match(JSON.stringify(letter?.headers), /too large to wait/);
+      await running.stop();
+    }
+  });
+
+  test("of a subscription that is deleted, what waits goes by itself", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const running = scene.start(undefined, { batch: { window: "1h" } });
+    await scene.publish(...scene.failed(1));
+    await until(() => running.status().waiting === 1);
+    await running.stop();
+    const member = await getStored(scene.jetStream, "CR_TIMERS", { last_by_subj: "crtimer.member.test.>" });
+    assert.equal(member?.header("Nats-TTL"), "960h");
   });
 
   test("waits through restarts of the process and of NATS", async (t) => {

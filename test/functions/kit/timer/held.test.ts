@@ -30,7 +30,7 @@ async function startScene(t: TestContext) {
     type Info = { state: { subjects?: Record<string, number>; last_seq: number } };
     const asked = rig.jetStream.api<Info>("STREAM.INFO.CR_TIMERS", { subjects_filter: "crtimer.>" });
     const { subjects = {}, last_seq = 0 } = (await unlessMissing("stream", asked))?.state ?? {};
-    return { open: Object.keys(subjects).filter((each) => !each.startsWith("crtimer.done.")).length, last_seq };
+    return { open: Object.keys(subjects).filter((each) => /^crtimer\.(wait|due)\./.test(each)).length, last_seq };
   };
   return {
     ...rig,

@@ -112,6 +112,149 @@ describe("rateLimit", () => {
   });
 });
 
+describe("groups", () => {
+  const rows = [
+    { name: "count by namespace", more: { count: { min: 3, within: "1h", by: "namespace" } }, expected: ["prod/c"] },
+    {
+      name: "rateLimit by namespace",
+      more: { rateLimit: { max: 1, per: "1h", by: "namespace" } },
+      expected: ["dev/a", "prod/a"],
+    },
+    {
+      name: "rateLimit by a label, and those without it together",
+      more: { rateLimit: { max: 1, per: "1h", by: "metadata.labels.team" } },
+      expected: ["dev/a", "prod/a", "prod/b"],
+    },
+    {
+      name: "rateLimit by an expression",
+      more: { rateLimit: { max: 1, per: "1h", by: { cel: "object.metadata.?labels.?team.orValue('none')" } } },
+      expected: ["dev/a", "prod/a", "prod/b"],
+    },
+    {
+      name: "oncePer path",
+      more: { oncePer: { key: "metadata.namespace", within: "1h" } },
+      expected: ["dev/a", "prod/a"],
+    },
+    {
+      name: "oncePer that has no value tells each time",
+      more: { oncePer: { key: "metadata.labels.team", within: "1h" } },
+      expected: ["dev/a", "dev/b", "prod/a", "prod/b"],
+    },
+    {
+      name: "oncePer expression",
+      more: { oncePer: { key: { cel: "object.metadata.namespace + '/' + string(object.spec.replicas)" } } },
+      expected: ["dev/a", "prod/a"],
+    },
+  ] as const;
+  for (const { name, more, expected } of rows) {
+    test(name, async (t) => {
+      const rig = await startRig(t);
+      if (rig === undefined) return;
+      const seen: string[] = [];
+      const start = () =>
+        rig.start(async ({ object: { metadata } }) => void seen.push(`${metadata.namespace}/${metadata.name}`), {
+          ...{ when: { phase: { to: "Failed" } }, concurrency: 1 },
+          ...more,
+        });
+      const failed = (namespace: string, object: string, team?: string) =>
+        event.created({
+          namespace,
+          name: object,
+          phase: "Failed",
+          ...(team && { labels: { team } }),
+          seenAtMs: Date.now(),
+        });
+      const first = start();
+      await rig.publish(
+        failed("prod", "a", "blue"),
+        failed("prod", "b", "red"),
+        failed("dev", "a"),
+        failed("dev", "b"),
+      );
+      await until(() => first.status().done + first.status().skipped === 4);
+      await rig.untilAcked();
+      await first.stop();
+      const second = start();
+      await rig.publish(failed("prod", "c", "blue"));
+      await until(() => second.status().done + second.status().skipped === 1);
+      assert.deepEqual(seen.toSorted(), expected);
+      const { dropped } = first.status();
+      const { count, rateLimit, oncePer } = dropped;
+      assert.equal(count + rateLimit + oncePer, first.status().skipped);
+    });
+  }
+
+  test("two processes count together", async (t) => {
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const seen: string[] = [];
+    const started = [1, 2].map(() =>
+      rig.start(async ({ object: { metadata } }) => void seen.push(metadata.name), {
+        ...{ when: { phase: { to: "Failed" } }, partitions: 8 },
+        rateLimit: { max: 5, per: "1h", by: "all" },
+      }),
+    );
+    await until(() => started.every((each) => each.status().partitions.held.length === 4));
+    await rig.publish(...Array.from({ length: 40 }, (_, i) => createHistory(`o${i}`).moved("Failed")));
+    const sum = (read: (status: ReturnType<(typeof started)[number]["status"]>) => number) =>
+      started.reduce((total, each) => total + read(each.status()), 0);
+    await until(() => sum(({ done, skipped }) => done + skipped) === 40);
+    assert.equal(seen.length, 5);
+    assert.equal(
+      sum(({ dropped }) => dropped.rateLimit),
+      35,
+    );
+  });
+
+  test("what was run and comes again is run again, and takes no other's place", async (t) => {
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const seen: string[] = [];
+    const options = { when: { phase: { to: "Failed" } }, rateLimit: { max: 1, per: "1h", by: "all" } } as const;
+    const run = async ({ object: { metadata } }: { object: event.TestEvent["envelope"]["data"]["object"] }) =>
+      void seen.push(metadata.name);
+    const first = rig.start(run, options);
+    await rig.publish(createHistory("a").moved("Failed"), createHistory("b").moved("Failed"));
+    await until(() => first.status().done + first.status().skipped === 2);
+    const [told] = seen;
+    await rig.untilAcked();
+    await first.stop();
+    await rig.jetStream.api("CONSUMER.DELETE.CR_EVENTS.cr-test");
+    await rig.jetStream.api("STREAM.PURGE.KV_CR_SUBSCRIPTIONS");
+    const second = rig.start(run, options);
+    await until(() => second.status().done + second.status().skipped === 2);
+    assert.deepEqual(seen, [told, told]);
+  });
+});
+
+describe("sample", () => {
+  test("runs a share of the events, the same at each try; by object all events of a share of them", async (t) => {
+    const rig = await startRig(t);
+    if (rig === undefined) return;
+    const seen = new Map<string, string[]>();
+    const names = { name: "one", more: { sample: { percent: 50 } } };
+    const objects = { name: "two", more: { sample: { percent: 50, by: "object" as const } } };
+    const started = [names, objects].map(({ name, more }) =>
+      rig.start(
+        async ({ event: { id, name: object } }) => void seen.set(name, [...(seen.get(name) ?? []), `${object} ${id}`]),
+        {
+          ...{ name, when: { op: "updated" }, ...more },
+        },
+      ),
+    );
+    const histories = Array.from({ length: 20 }, (_, i) => createHistory(`o${i}`, { uid: `uid-${i}` }));
+    for (let round = 0; round < 4; round++) await rig.publish(...histories.map((each) => each.moved("Running")));
+    await until(() => started.every((each) => each.status().done + each.status().skipped === 80));
+    for (const each of started) {
+      const { done, skipped, dropped } = each.status();
+      assert.ok(done > 15 && skipped > 15, `${done} and ${skipped}`);
+      assert.equal(dropped.sample, skipped);
+    }
+    const byObject = Map.groupBy(seen.get("two") ?? [], (each) => each.split(" ")[0]);
+    for (const [object, ids] of byObject) assert.equal(ids.length, 4, object);
+  });
+});
+
 describe("what cannot be said together is refused at start", () => {
   const rows = [
     { more: { debounce: "30s", count: { min: 3, within: "1h" } }, expected: /debounce and count exclude each other/ },
@@ -122,6 +265,15 @@ describe("what cannot be said together is refused at start", () => {
     },
     { more: { count: { min: 1, within: "1h" } }, expected: /count.min/ },
     { more: { count: { min: 2, within: "1y" } }, expected: /count.within/ },
+    { more: { throttle: { max: 1, per: "1m" }, partitions: 2 }, expected: /throttle: .*set partitions to 1/ },
+    {
+      more: { oncePer: { key: "object", within: "1h" }, sample: { percent: 5 } },
+      expected: /oncePer and sample exclude/,
+    },
+    { more: { sample: { percent: 100 } }, expected: /more than 0 and less than 100|Too big|less than/ },
+    { more: { rateLimit: { max: 1, per: "1h", by: "a[" } }, expected: /rateLimit.by: path "a\[" cannot be read/ },
+    { more: { oncePer: { key: { cel: "object.spec.replicas +" } } }, expected: /oncePer.key/ },
+    { more: { oncePer: { key: { cel: "[object.kind]" } } }, expected: /oncePer.key/ },
   ];
   for (const { more, expected } of rows) {
     test(JSON.stringify(more), async () => {
