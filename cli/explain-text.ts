@@ -11,6 +11,8 @@ export interface Explained {
   readonly functionName: string;
   readonly selection: Selection;
   readonly plan: Plan;
+  /** When the function is called for what matches; `undefined`: at once. */
+  readonly called: string | undefined;
   readonly schema: {
     /** Those whose schemas were asked. */
     readonly clusters: readonly string[];
@@ -28,12 +30,14 @@ export interface Explained {
 const SUBJECTS_SHOWN_MAX = 10;
 
 /** Renders everything; without a line break at the end. */
-export function renderExplained({ name, functionName, selection, plan, schema, nats, scan, event }: Explained): string {
+export function renderExplained(explained: Explained): string {
+  const { name, functionName, selection, plan, called, schema, nats, scan, event } = explained;
   const title = `${paint("bold", name)}${name === functionName ? "" : ` ${paint("dim", `runs ${functionName}`)}`}`;
   const sections = [
     title,
     section("Filter", indented(stringify(selection).trimEnd())),
     section("NATS decides", planText(plan)),
+    ...(called === undefined ? [] : [section("The function is called", `  ${called}`)]),
     section("Schema", schemaText(schema)),
     ...(nats === undefined ? [] : [paint("yellow", nats)]),
     ...(scan === undefined ? [] : [scanText(scan, selection.when !== undefined)]),

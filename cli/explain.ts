@@ -12,6 +12,7 @@ import {
   type Selection,
   type Subscription,
   selectionIn,
+  shownTimes,
 } from "#kit";
 import { findSubscriptions } from "../functions/main.ts";
 import { type ExplainedEvent, explainSequence, scanEvents } from "./explain-events.ts";
@@ -80,7 +81,7 @@ async function explain(
 ): Promise<Explained> {
   const { name, function: functionName } = subscription;
   const selection = selectionOf(subscription);
-  const known = { name, functionName, selection, plan: planSelection(selection) };
+  const known = { name, functionName, selection, plan: planSelection(selection), called: shownTimes(selection) };
   if (typeof nats === "string") return { ...known, nats, schema: { clusters: [], mistakes: [], problem: "no schema" } };
   const schema = await checkSchema(nats, selection);
   const { event: wanted, count } = options;

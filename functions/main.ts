@@ -33,6 +33,7 @@ import {
   type SubscriptionStatus,
   type SubscriptionsFile,
   subscribe,
+  timersOfPartitions,
   watchSchemas,
 } from "#kit";
 import { readinessOf } from "./health.ts";
@@ -165,14 +166,22 @@ type Measure = () => Promise<readonly MeasuredSubscription[]>;
 
 /** While NATS is away nobody knows what waits there. */
 async function measured(jetStream: JetStream, status: SubscriptionStatus): Promise<MeasuredSubscription> {
-  if (!jetStream.connected) return { status, backlog: undefined };
-  const backlog = await backlogOfPartitions(jetStream, status.name, status.partitions).catch(() => undefined);
-  return { status, backlog };
+  if (!jetStream.connected) return { status, backlog: undefined, timers: undefined };
+  const { name, partitions } = status;
+  const [backlog, timers] = await Promise.all([
+    backlogOfPartitions(jetStream, name, partitions).catch(() => undefined),
+    timersOfPartitions(jetStream, name, partitions).catch(() => undefined),
+  ]);
+  return { status, backlog, timers };
 }
 
 /** The answer at /status. */
 async function statusNow(readiness: () => Readiness, measure: Measure): Promise<object> {
-  const subscriptions = (await measure()).map(({ status, backlog }) => ({ ...status, ...(backlog && { backlog }) }));
+  const subscriptions = (await measure()).map(({ status, backlog, timers }) => ({
+    ...status,
+    ...(backlog && { backlog }),
+    ...(timers && { timers }),
+  }));
   return { ready: readiness().ready, subscriptions };
 }
 

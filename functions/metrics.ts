@@ -3,12 +3,14 @@
  * 21 MB and a quarter of a second to load, which a function that sleeps until its case occurs should not pay.
  */
 import type { MetricFamily } from "#contract";
-import type { Backlog, SubscriptionStatus } from "#kit";
+import type { Backlog, SubscriptionStatus, TimerBacklog } from "#kit";
 
 /** A subscription, and what waits for it in NATS; `undefined` while NATS does not say. */
 export interface MeasuredSubscription {
   readonly status: SubscriptionStatus;
   readonly backlog: Backlog | undefined;
+  /** And what waits for its time there; `undefined` also where nothing ever does. */
+  readonly timers: TimerBacklog | undefined;
 }
 
 type Read = (subscription: MeasuredSubscription) => number | undefined;
@@ -18,6 +20,11 @@ const COUNTERS: readonly (readonly [string, string, Read])[] = [
   ["runs", "Tries of the function, first and further ones.", ({ status }) => status.runs],
   ["retries", "Failed tries that are tried again.", ({ status }) => status.retried],
   ["undecided", "Events for which an expression of the filter had no value.", ({ status }) => status.undecided],
+  [
+    "delayed",
+    "Matching events that were stored to wait (for, debounce, batch, or over the limit of throttle).",
+    ({ status }) => status.waiting,
+  ],
   [
     "overrun_objects",
     "Objects of which events were dropped before they were read.",
@@ -37,6 +44,8 @@ const GAUGES: readonly (readonly [string, string, Read])[] = [
     "Age of the oldest event that waits or is not finished; 0 without one.",
     ({ backlog }) => backlog?.oldestSeconds,
   ],
+  ["waiting_events", "Events that wait for their time.", ({ timers }) => timers?.waiting],
+  ["due_events", "What was due and is not finished; with batch and throttle wake-ups.", ({ timers }) => timers?.due],
   ["events_at_risk", "Unread events of which the next change drops one.", ({ status }) => status.eventsAtRisk],
   ["partitions_held", "Partitions that this process works on.", ({ status }) => status.partitions.held.length],
   ["partitions", "Partitions of the subscription.", ({ status }) => status.partitions.count],
@@ -53,6 +62,9 @@ export function functionFamilies(
     { labels: { subscription, outcome: "skipped" }, value: skipped },
     { labels: { subscription, outcome: "dead_letter" }, value: deadLetters },
   ]);
+  const dropped = subscriptions.flatMap(({ status: { name: subscription, dropped: by } }) =>
+    Object.entries(by).map(([key, value]) => ({ labels: { subscription, by: key }, value })),
+  );
   const family = (type: "counter" | "gauge", name: string, help: string, read: Read): MetricFamily => ({
     ...{ name: `cr_reactor_subscription_${name}${type === "counter" ? "_total" : ""}`, help, type },
     samples: subscriptions.flatMap((each) => {
@@ -66,6 +78,12 @@ export function functionFamilies(
       help: "Events that ended, by how.",
       type: "counter",
       samples: outcomes,
+    },
+    {
+      name: "cr_reactor_subscription_dropped_total",
+      help: "Matching events that were left out, by what left them out; they are among the skipped.",
+      type: "counter",
+      samples: dropped,
     },
     ...COUNTERS.map(([name, help, read]) => family("counter", name, help, read)),
     ...GAUGES.map(([name, help, read]) => family("gauge", name, help, read)),

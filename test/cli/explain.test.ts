@@ -77,6 +77,16 @@ async function openScene(t: TestContext, when: object, more: object = {}) {
 const FAILED_IN_PROD = { all: [{ phase: { to: "Failed" } }, { namespaces: ["prod"] }] };
 
 describe("cr-reactor explain", () => {
+  test("says when the function is called, and by what that nothing is told apart", async (t) => {
+    const more = { throttle: { max: 5, per: "1m", by: "spec.teem" } };
+    const scene = await openScene(t, { phase: { to: "Failed" } }, more);
+    if (scene === undefined) return;
+    const { code, out } = await scene.explained();
+    assert.equal(code, 1);
+    assert.match(out, /The function is called\n {2}for at most 5 within 1m by spec\.teem; the others wait in NATS/);
+    assert.match(out, /✖ throttle\.by: spec\.teem is not in Database .*, so it tells nothing apart/);
+  });
+
   test("says what a subscription means, which events match, and why others nearly do", async (t) => {
     const scene = await openScene(t, FAILED_IN_PROD);
     if (scene === undefined) return;
