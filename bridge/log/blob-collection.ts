@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../logger.ts";
-import { DEAD_LETTERS_ROOT, DEAD_LETTERS_STREAM } from "../nats/function-stream.ts";
+import { DEAD_LETTERS_ROOT, DEAD_LETTERS_STREAM, TIMERS_ROOT, TIMERS_STREAM } from "../nats/function-stream.ts";
 import type { JetStream } from "../nats/jetstream.ts";
 import { unlessMissing } from "../nats/jetstream-error.ts";
 import { read } from "../nats/reader.ts";
@@ -184,20 +184,26 @@ function idOf({ name }: BlobMeta): string {
   return name.slice(0, name.lastIndexOf("/"));
 }
 
-/** A reading may come from a copy that is behind: the leader must agree on the newest. And a dead letter is kept whole. */
+/** A reading may come from a copy that is behind: the leader must agree on the newest. And a dead letter, and what waits, is kept whole. */
 async function mayRemove(jetStream: JetStream, object: string, { newest }: Named): Promise<boolean> {
   const last = await unlessMissing(
     "message",
     jetStream.api<{ message: { seq: number } }>(`STREAM.MSG.GET.${EVENTS_STREAM}`, { last_by_subj: `${object}.>` }),
   );
   if (last?.message.seq !== newest.get(object)) return false;
-  const letters = await unlessMissing(
-    "stream",
-    jetStream.api<{ state: { subjects?: object } }>(`STREAM.INFO.${DEAD_LETTERS_STREAM}`, {
-      subjects_filter: `${DEAD_LETTERS_ROOT}.*.${object}.>`,
-    }),
-  );
-  return Object.keys(letters?.state.subjects ?? {}).length === 0;
+  const kept = [
+    [DEAD_LETTERS_STREAM, `${DEAD_LETTERS_ROOT}.*.${object}.>`],
+    [TIMERS_STREAM, `${TIMERS_ROOT}.wait.*.${object}.>`],
+    [TIMERS_STREAM, `${TIMERS_ROOT}.due.*.*.${object}.>`],
+    [TIMERS_STREAM, `${TIMERS_ROOT}.member.*.*.${object}.>`],
+  ] as const;
+  for (const [stream, subject] of kept) if (await hasSubject(jetStream, stream, subject)) return false;
+  return true;
+}
+
+async function hasSubject(jetStream: JetStream, stream: string, subjects_filter: string): Promise<boolean> {
+  const asked = jetStream.api<{ state: { subjects?: object } }>(`STREAM.INFO.${stream}`, { subjects_filter });
+  return Object.keys((await unlessMissing("stream", asked))?.state.subjects ?? {}).length > 0;
 }
 
 /** Chunks are listed before the blobs: what was finished meanwhile has its name. */

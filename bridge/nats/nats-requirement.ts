@@ -6,7 +6,7 @@
  * for the subjects.
  */
 import { encodeToken, SUBJECT_ROOT } from "../log/subject.ts";
-import { DEAD_LETTERS_STREAM } from "./function-stream.ts";
+import { DEAD_LETTERS_STREAM, TIMERS_STREAM } from "./function-stream.ts";
 import { BLOBS_BUCKET, CHECKPOINTS_BUCKET, EVENTS_STREAM, SCHEMAS_BUCKET } from "./stream.ts";
 
 export { NATS_VERSION_MIN } from "./jetstream.ts";
@@ -48,10 +48,10 @@ export function bridgeRequirement(cluster?: string): NatsRequirement {
       // The janitor removes what every subscription has read.
       `$JS.API.STREAM.PURGE.${EVENTS_STREAM}`,
       `$JS.API.CONSUMER.LIST.${EVENTS_STREAM}`,
-      // Blobs that nobody names any more are removed; dead letters name them too.
+      // Blobs that nobody names any more are removed; dead letters, and what waits, name them too.
       `$JS.API.STREAM.MSG.DELETE.${blobs}`,
       `$JS.API.STREAM.PURGE.${blobs}`,
-      `$JS.API.STREAM.INFO.${DEAD_LETTERS_STREAM}`,
+      ...[DEAD_LETTERS_STREAM, TIMERS_STREAM].map((stream) => `$JS.API.STREAM.INFO.${stream}`),
       // The index, and what blobs there are, are read with consumers that the server names.
       ...[EVENTS_STREAM, blobs].flatMap((stream) => [
         `$JS.API.CONSUMER.CREATE.${stream}`,

@@ -5,7 +5,10 @@ import { BlobLostError, putBlob } from "../../../bridge/log/blob.ts";
 import { collectBlobs } from "../../../bridge/log/blob-collection.ts";
 import { blobOf, openEnvelope } from "../../../bridge/log/dataref.ts";
 import { openEventLog } from "../../../bridge/log/event-log.ts";
+import { objectPart } from "../../../bridge/log/subject.ts";
+import { timersStream } from "../../../bridge/nats/function-stream.ts";
 import { connectJetStream, type JetStream } from "../../../bridge/nats/jetstream.ts";
+import { ensureStream } from "../../../bridge/nats/stream.ts";
 import { bucketMessages, eventAbout, filler, keyOf, largeObject, startLargeRig } from "../large-event.ts";
 
 const signal = AbortSignal.timeout(60_000);
@@ -161,6 +164,25 @@ describe("collecting blobs", () => {
     assert.equal((await collect()).removed, 1);
     await assert.rejects(openEnvelope(jetStream, sent), BlobLostError);
   });
+
+  for (const waits of ["wait.s", "due.s.1", "member.s.all"]) {
+    test(`keeps what an event refers to that waits: ${waits}`, async (t) => {
+      const started = await rig(t);
+      if (started === undefined) return;
+      const { jetStream, log, publish, collect } = started;
+      const [created] = history("orders", 1);
+      assert.ok(created);
+      await publish([created]);
+      const sent = (await log.eventAt(1))?.envelope;
+      await ensureStream(jetStream, timersStream({ replicas: 1 }));
+      const subject = `crtimer.${waits}.${objectPart(created.subject)}.00`;
+      await jetStream.publish(subject, JSON.stringify(sent), {});
+      await jetStream.api("STREAM.PURGE.CR_EVENTS");
+      assert.equal((await collect()).removed, 0);
+      await jetStream.api("STREAM.PURGE.CR_TIMERS");
+      assert.equal((await collect()).removed, 1);
+    });
+  }
 
   test("keeps the blob of an event that was published again under the same id", async (t) => {
     const started = await rig(t);
