@@ -263,9 +263,10 @@ describe("the manifests", () => {
     const lags = triggers.filter(({ type }: { type: string }) => type === "nats-jetstream");
     assert.deepEqual(
       lags.map(({ metadata }: KubeObject) => [metadata["stream"], metadata["consumer"]]),
-      ["CR_EVENTS", ...(/"(for|debounce|batch)":/.test(JSON.stringify(subscriptions)) ? ["CR_TIMERS"] : [])].flatMap(
-        (stream) => consumers.map((consumer) => [stream, consumer]),
-      ),
+      [
+        "CR_EVENTS",
+        ...(/"(for|debounce|batch|throttle)":/.test(JSON.stringify(subscriptions)) ? ["CR_TIMERS"] : []),
+      ].flatMap((stream) => consumers.map((consumer) => [stream, consumer])),
     );
     assert.equal(maxReplicaCount, Math.max(...subscriptions.map(({ partitions }) => partitions)));
     assert.equal(find(objects, `Deployment ${scaleTargetRef.name}`)["spec"].replicas, undefined);

@@ -38,21 +38,15 @@ export function openTimerDesk(jetStream: JetStream, options: TimerDeskOptions): 
     ensure: (settings) => ensureTimers(jetStream, settings),
     carryOut: (order, log) => {
       const group = groupOfDue(order.message.subject);
-      if (group === undefined)
-        return inTurn(readTimer(order.message)?.subject ?? "", () =>
-          carryOut(jetStream, subscription, order, delivery, log),
-        );
-      switch (delay.type) {
-        case "batch":
-          return inTurn(group, () => carryOutBatch(delay, group, order, delivery, desk.signal));
-        case "throttle":
-          return carryOutThrottled(delay, group, order, { delivery, inTurn, signal: desk.signal });
-        case "window":
-          log.warn("what waited for another setting of the subscription (batch, throttle) is not carried out");
-          return Promise.resolve(true);
-        default:
-          return delay satisfies never;
-      }
+      const { subject = "" } = readTimer(order.message) ?? {};
+      if (delay.type === "window" && group === undefined)
+        return inTurn(subject, () => carryOut(jetStream, subscription, order, delivery, log));
+      if (delay.type === "batch" && group !== undefined)
+        return inTurn(group, () => carryOutBatch(delay, group, order, delivery, desk.signal));
+      if (delay.type === "throttle" && group !== undefined)
+        return carryOutThrottled(delay, group, order, { delivery, inTurn, signal: desk.signal });
+      log.warn("what waited for another setting of the subscription is not carried out");
+      return Promise.resolve(true);
     },
   });
 }
