@@ -16,6 +16,7 @@ import { needNats } from "../kit/shared-kube.ts";
 import { until } from "../kit/until.ts";
 import { startFunctionProcess } from "./function-process.ts";
 import { startJourney } from "./rig.ts";
+import time from "./time-function.ts";
 
 const PATIENT = { waitMsMax: 90_000, pollMs: 100 };
 const FAILED = { when: { phase: { to: "Failed" } } };
@@ -29,7 +30,7 @@ interface Call {
 
 /** Where the function writes, and subscriptions of it. */
 function createLedger() {
-  const file = join(createDataFolder("time").path, "calls");
+  const file = join(createDataFolder(time.name).path, "calls");
   const calls = (): Call[] =>
     (existsSync(file) ? readFileSync(file, "utf8") : "")
       .split("\n")
@@ -42,11 +43,11 @@ function createLedger() {
         .filter((call) => call.subscription === subscription)
         .flatMap(({ names }) => names)
         .toSorted(),
-    subscription: (name: string, time: object) => ({
+    subscription: (name: string, when: object) => ({
       ...{ name, function: join(import.meta.dirname, "time-function.ts"), config: { file } },
       ...{ apiVersion: "demo.example.com/v1", kind: "Database", start: "all" },
       ...FAILED,
-      ...time,
+      ...when,
     }),
   };
 }
@@ -128,13 +129,13 @@ describe("time, with everything real", () => {
     const scene = await startScene(t);
     if (scene === undefined) return;
     const { ledger, nats, publish } = scene;
-    for (const [name, time] of Object.entries({
+    for (const [name, when] of Object.entries({
       stuck: { for: "6s" },
       quiet: { debounce: "6s" },
       gathered: { batch: { window: "6s" } },
       paced: { throttle: { max: 1, per: "6s" } },
     })) {
-      const config = { nats: { servers: [nats.url] }, subscriptions: [ledger.subscription(name, time)] };
+      const config = { nats: { servers: [nats.url] }, subscriptions: [ledger.subscription(name, when)] };
       const lag = (stream: string) => lagOf(nats.monitorUrl, stream, `cr-${name}`);
       const noting = await startFunctionProcess(t, { config });
       const objects = [`${name}-a`, `${name}-b`].map((each) => createHistory(each).moved("Failed"));
