@@ -98,7 +98,10 @@ describe("throttle", () => {
     await until(() => new Set(scene.whats()).size === 6);
     await until(async () => (await scene.waiting()).length === 0);
     // A killed NATS may have forgotten the newest acknowledgements of those that were run at once.
-    assert.deepEqual([...new Set(scene.whats())].toSorted(), objects.map(({ envelope }) => `${envelope.name} 1`).toSorted());
+    assert.deepEqual(
+      [...new Set(scene.whats())].toSorted(),
+      objects.map(({ envelope }) => `${envelope.name} 1`).toSorted(),
+    );
   });
 
   test("one that fails is tried again in its own time, while others go on", async (t) => {
