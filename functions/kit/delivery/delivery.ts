@@ -5,7 +5,15 @@
  * process ends as a dead letter too: after its last try it gets one more alone, since it may only have been near the one to blame.
  * A log that was restored gives sequences once more, so an event is known by its sequence and when it was stored.
  */
-import { type Delivered, type Envelope, type JetStream, type Logger, objectPart, type Tracing } from "#contract";
+import {
+  type Delivered,
+  type Envelope,
+  type JetStream,
+  type Logger,
+  objectPart,
+  type Tracing,
+  traceFields,
+} from "#contract";
 import type { IncidentMemory } from "../incident/incident-memory.ts";
 import type { Place, Verdict } from "../ownership/subscription-record.ts";
 import type { StepMemory } from "../step/step-memory.ts";
@@ -148,7 +156,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     let letter: number | undefined;
     if (settled.type === "dead-letter") {
       const sealed = sealDeadLetter(letterOf(binding, event, settled), message, jetStream.payloadBytesMax);
-      letter = await publishDeadLetter(jetStream, sealed, { log, signal: ended.signal });
+      const about = log.child({ id: settled.eventId, ...traceFields(settled.trace) });
+      letter = await publishDeadLetter(jetStream, sealed, { log: about, signal: ended.signal });
       if (letter === undefined) return false;
     }
     report(log, counts, { subject: message.subject, streamSequence }, settled, letter);
