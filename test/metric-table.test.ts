@@ -61,7 +61,9 @@ describe("the READMEs' tables of metrics", () => {
     // What is only there after a second, and after a comparison with the log.
     const isComplete = async () =>
       /^cr_reactor_known_objects.*^cr_reactor_last_verification_/ms.test(await scrape(bridge));
-    await until(isComplete, { what: "all metrics to be there" });
+    await until(isComplete, { what: "all metrics of the bridge to be there" });
+    const isCounted = async () => /^cr_reactor_subscription_due_events/m.test(await scrape(functions));
+    await until(isCounted, { what: "NATS to say what waits" });
     const ours = (lines: readonly Line[]) =>
       lines.filter((line) => !line.startsWith("cr_reactor_resource_database_")).toSorted();
     assert.deepEqual(ours(metricsIn(await scrape(bridge))), tableOf("bridge").toSorted());
