@@ -59,6 +59,8 @@ async function main(): Promise<void> {
   try {
     values = readCommand();
     scenarios = selected(values.only);
+    if (process.platform !== "linux" && !values.help)
+      throw new Error("the benchmark needs Linux: processor time and memory of other processes are read from /proc");
     for (const option of ["rounds", "minutes"] as const) checkNumber(option, values[option]);
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n(--help tells the options)\n`);
