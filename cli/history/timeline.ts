@@ -83,6 +83,7 @@ export async function readTimeline(
   const letters = Map.groupBy(await lettersOf(jetStream, object, signal), ({ letter }) => letter.streamSequence);
   const incidents = await incidentsOf(jetStream, bare, signal);
   const subscriptions = await subscriptionsOf(jetStream);
+  signal.throwIfAborted(); // which ends a reading without an error
   const entries = bare.map((entry) => {
     const done = [
       ...(steps.get(entry.envelope.id) ?? []).map(

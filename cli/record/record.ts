@@ -50,6 +50,7 @@ export async function recordCommand(
       if (recorded.length >= Math.min(options.count ?? COUNT_MAX, COUNT_MAX)) break;
     }
     progress("");
+    if (options.since !== undefined) signal.throwIfAborted(); // it would be half of what was asked for
     // Twice, because what one event shows to be secret may stand in an earlier one where nobody would look for it.
     for (const event of recorded) redactor.redact(event);
     const events = recorded.map((event) => redactor.redact(event));

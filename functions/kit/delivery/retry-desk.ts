@@ -8,9 +8,8 @@ import { type Delivered, type JetStream, type Logger, RETRIES_STREAM } from "#co
 import { dropLetter, ensureRetries, eventOf, findLetter, readRetryOrder } from "./dead-letter-box.ts";
 import type { Delivery } from "./delivery.ts";
 import { type OrderDeskOptions, openOrderDesk } from "./order-desk.ts";
-import { eventSubjectIn, readReplayOrder } from "./replay.ts";
-import { carryOutReplay } from "./replay-desk.ts";
-import { createTurns } from "./turns.ts";
+import { readReplayOrder } from "./replay.ts";
+import { createReplayDesk } from "./replay-desk.ts";
 
 /** What the desk needs. */
 export interface RetryDeskOptions
@@ -25,7 +24,7 @@ const IDLE_MS_MAX = 3_600_000;
 /** Opens the desk. Resolves when `signal` aborted and what was in hand has ended. Never rejects. */
 export function openRetryDesk(jetStream: JetStream, options: RetryDeskOptions): Promise<void> {
   const { subscription, delivery, ...desk } = options;
-  const inTurn = createTurns();
+  const replays = createReplayDesk(jetStream, { subscription, delivery, signal: desk.signal });
   return openOrderDesk(jetStream, {
     ...desk,
     ...{ stream: RETRIES_STREAM, ordersMax: ORDERS_MAX, idleMsMax: IDLE_MS_MAX },
@@ -33,9 +32,8 @@ export function openRetryDesk(jetStream: JetStream, options: RetryDeskOptions): 
     ensure: (settings) => ensureRetries(jetStream, settings),
     carryOut: (order, log) => {
       const replay = readReplayOrder(order.message);
-      if (replay === undefined) return carryOut(jetStream, subscription, order, delivery, log);
-      const options = { subscription, delivery, log, signal: desk.signal };
-      return inTurn(eventSubjectIn(order.message.subject), () => carryOutReplay(jetStream, replay, order, options));
+      if (replay !== undefined) return replays(replay, order, log);
+      return carryOut(jetStream, subscription, order, delivery, log);
     },
   });
 }

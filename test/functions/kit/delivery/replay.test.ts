@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { findLetter, orderRetry, readLetters } from "../../../../functions/kit/delivery/dead-letter-box.ts";
-import { handledBy, orderReplay, type Replay, waitingReplays } from "../../../../functions/kit/delivery/replay.ts";
+import {
+  cancelReplays,
+  handledBy,
+  orderReplay,
+  type Replay,
+  waitingReplays,
+} from "../../../../functions/kit/delivery/replay.ts";
 import { PermanentError } from "../../../../functions/kit/outcome.ts";
 import * as event from "../event-factory.ts";
 import { replicasOf } from "../event-factory.ts";
@@ -128,6 +134,7 @@ describe("events that are replayed", () => {
     };
     const second = scene.start(async () => await new Promise<undefined>(() => undefined), {
       limits: { drainMs: 0, graceMs: 0 },
+      attempts: 1,
     });
     await until(async () => {
       const info = await scene.jetStream
@@ -136,7 +143,7 @@ describe("events that are replayed", () => {
       return info?.num_ack_pending === 16;
     });
     await second.stop();
-    scene.start(note);
+    scene.start(note, { attempts: 1 });
     gate.open();
     await scene.untilReplayed();
     for (const run of ["one", "two"])
@@ -189,6 +196,29 @@ describe("events that are replayed", () => {
     await scene.untilReplayed();
     assert.equal(runs, 2);
     assert.equal(running.lines.filter(({ msg }) => /in the log no more/.test(msg)).length, 2);
+  });
+
+  test("do not run any more when they were called off while they waited for their turn", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    await scene.publish(scaled("a", 1), scaled("a", 2));
+    const gate = door();
+    const ran: number[] = [];
+    const running = await scene.startDone(async ({ object, replay }) => {
+      if (replay === undefined) return;
+      ran.push(replicasOf(object));
+      await gate.passed;
+    });
+    await until(() => running.status().done === 2);
+    await scene.replay({ run: "one" }, 1, 2);
+    await until(() => ran.length === 1);
+    assert.equal(await cancelReplays(scene.jetStream, "test"), 2);
+    gate.open();
+    await until(async () => {
+      const info = await scene.jetStream.api<{ num_ack_pending: number }>("CONSUMER.INFO.CR_RETRIES.cr-test");
+      return info.num_ack_pending === 0;
+    });
+    assert.deepEqual(ran, [1]);
   });
 
   test("are those that the subscription is through with: the others come by themselves", async (t) => {
