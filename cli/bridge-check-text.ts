@@ -4,9 +4,9 @@
  */
 import type { BridgeConfig } from "../bridge/config.ts";
 import { previewWatch } from "../bridge/preview.ts";
+import { patternGapsOf } from "./bridge-role.ts";
 import type { Finding } from "./doctor/check.ts";
 import type { Plan, PlannedLease, PlannedWatch } from "./doctor/plan.ts";
-import { patternGapsOf } from "./rbac.ts";
 import { paint } from "./terminal.ts";
 
 /** What is told. */
@@ -43,7 +43,7 @@ export function renderCheck({ plan, config, where, ok }: CheckTold): string {
     ...patternGapsOf(plan, config).map((gap) => `${NOTE} ${gap}`),
     ok ? paint("green", "Everything can be watched.") : paint("red", "Not everything can be watched."),
     "",
-    paint("dim", "The Roles that this needs (alone: --rbac, for kubectl apply -f -):"),
+    paint("dim", "The Roles that this needs (alone: cr-reactor rbac):"),
   ].join("\n");
 }
 

@@ -7,17 +7,16 @@ import { BridgeConfig } from "../bridge/config.ts";
 import type { ApiServer } from "../bridge/kube/api-server.ts";
 import { previewWatch } from "../bridge/preview.ts";
 import { renderCheck } from "./bridge-check-text.ts";
+import { bridgeRoles, gapsOf } from "./bridge-role.ts";
 import { clusterError, openCluster } from "./cluster.ts";
 import { kubectlFor } from "./doctor/cluster.ts";
 import { type Plan, type PlannedLease, type PlannedWatch, planCapture } from "./doctor/plan.ts";
 import { readTextFile } from "./file.ts";
-import { gapsOf, renderRbac } from "./rbac.ts";
-import { failure, report, stopSignal } from "./terminal.ts";
+import { failure, stopSignal } from "./terminal.ts";
 
 /** The options of the command. */
 export interface BridgeCheckOptions {
   readonly config: string;
-  readonly rbac?: true;
   readonly json?: true;
 }
 
@@ -25,8 +24,7 @@ const EXIT_INCOMPLETE = 1;
 const EXIT_IMPOSSIBLE = 2;
 
 /**
- * Prints what it found, and ends the process: 0 when everything can be watched, 1 when something cannot, 2 when it cannot be checked. With
- * `rbac` 0 means that the Roles are complete, whoever has them.
+ * Prints what it found, and ends the process: 0 when everything can be watched, 1 when something cannot, 2 when it cannot be checked.
  */
 export async function bridgeCheckCommand(options: BridgeCheckOptions): Promise<void> {
   const signal = stopSignal();
@@ -49,11 +47,7 @@ async function check(options: BridgeCheckOptions): Promise<{ readonly text: stri
         throw clusterError(apiServer, error);
       },
     );
-    const rbac = renderRbac(plan, config);
-    if (options.rbac) {
-      for (const gap of gapsOf(plan, config)) report(gap);
-      return { text: rbac, code: plan.unserved.length > 0 ? EXIT_INCOMPLETE : 0 };
-    }
+    const rbac = bridgeRoles(plan, config);
     const ok = isWatchable(plan);
     const text = options.json
       ? `${JSON.stringify(toJson(plan, config, apiServer, rbac), null, 2)}\n`

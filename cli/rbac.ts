@@ -1,190 +1,72 @@
 /**
- * The Roles that a configuration needs in this cluster today, as YAML for `kubectl apply -f -`: minimal, because each rule is one that a
- * watch of the plan asks for, and complete, which a test holds that runs a bridge with them alone. What RBAC cannot say stands in comments.
- * The names are those of manifests/base, so that applying it replaces what was there.
- * Source: Kubernetes RBAC documentation: `*` stands for all groups, and a part of a name has no wildcard.
+ * `cr-reactor rbac`: the Roles that the bridge and the functions need in this cluster today, as YAML for `kubectl apply -f -`. It reads the API
+ * server and writes nothing; whose permissions it is asked with makes no difference.
  */
-import { groupOf } from "#contract";
-import type { BridgeConfig } from "../bridge/config.ts";
-import {
-  definitionRequirements,
-  eventRequirement,
-  type KubeRequirement,
-  leaseRequirements,
-  NAMESPACES_REQUIREMENT,
-  watchRequirement,
-} from "../bridge/kube/kube-requirement.ts";
-import { isPattern } from "../bridge/preview.ts";
-import { BRIDGE_NAMESPACE, type Plan, type PlannedWatch } from "./doctor/plan.ts";
+import { type KubernetesSettings, parseYamlConfig } from "#contract";
+import { BridgeConfig } from "../bridge/config.ts";
+import type { ApiServer } from "../bridge/kube/api-server.ts";
+import { bindAll } from "../functions/main.ts";
+import { bridgeRoles, gapsOf } from "./bridge-role.ts";
+import { clusterError, openCluster } from "./cluster.ts";
+import { kubectlFor } from "./doctor/cluster.ts";
+import { planCapture } from "./doctor/plan.ts";
+import { readTextFile } from "./file.ts";
+import { functionRoles } from "./function-role.ts";
+import { failure, report, stopSignal } from "./terminal.ts";
 
-interface Role {
-  readonly name: string;
-  /** `undefined`: a ClusterRole. */
-  readonly namespace: string | undefined;
-  readonly comments: readonly string[];
-  readonly rules: readonly Rule[];
+/** The options of the command; one of the files at least. */
+export interface RbacOptions {
+  readonly config?: string;
+  readonly subscriptions?: string;
+  readonly context?: string;
+  readonly kubeconfig?: string;
 }
 
-interface Rule {
-  readonly group: string;
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
-  readonly names?: readonly string[];
-  readonly comment?: string;
+interface Printed {
+  readonly yaml: string;
+  readonly gaps: readonly string[];
+  readonly isComplete: boolean;
 }
 
-const WATCHING = "cr-reactor-bridge";
-const SELECTING = "cr-reactor-bridge-namespaces";
-const LEADING = "bridge-leader";
-const TELLING = "bridge-events";
-const AGAIN = "make the Roles again";
-const API_GROUP = "rbac.authorization.k8s.io";
+const EXIT_INCOMPLETE = 1;
+const EXIT_IMPOSSIBLE = 2;
+const EXIT_STOPPED = 130;
 
-/** The YAML; it ends with a newline. */
-export function renderRbac(plan: Plan, config: BridgeConfig): string {
-  const roles = [...watchingRoles(plan, config), ...selectingRole(config), ...leadingRole(plan), ...tellingRole(plan)];
-  const head = [
-    "# What the bridge needs to read, by cr-reactor bridge --check --rbac. It goes to the ServiceAccount bridge in the namespace",
-    `# ${BRIDGE_NAMESPACE}: name yours under every subjects.`,
-    ...gapsOf(plan, config).map((gap) => `# ${gap}`),
-  ];
-  const documents = roles.flatMap((role) => [renderRole(role), renderBinding(role)]);
-  return `${[...head, documents.join("\n---\n")].join("\n")}\n`;
+/** Prints them, and ends the process: 0 when they are complete, 1 when a kind is not served so that its rule is missing, 2 when it cannot be told. */
+export async function rbacCommand(options: RbacOptions): Promise<void> {
+  stopSignal().addEventListener("abort", () => process.exit(EXIT_STOPPED)); // nothing is under way that would have to end
+  const parts = await rolesFor(options).catch((error: unknown) => failure(error));
+  for (const gap of parts?.flatMap(({ gaps }) => gaps) ?? []) report(gap);
+  const isComplete = parts?.every((part) => part.isComplete);
+  const code = parts === undefined ? EXIT_IMPOSSIBLE : isComplete ? 0 : EXIT_INCOMPLETE;
+  // A server that does not answer would keep the process for its own timeouts.
+  process.stdout.write(parts?.map(({ yaml }) => yaml).join("---\n") ?? "", () => process.exit(code));
 }
 
-/** What these Roles do not give, and what has to happen then: sentences. */
-export function gapsOf(plan: Plan, config: BridgeConfig): readonly string[] {
-  const unserved = plan.unserved.map(({ entry: { apiVersion, kind } }) => `${kind} of ${apiVersion}`);
-  return [
-    ...unserved.map((title) => `${title} is not served, so its rule is missing: ${AGAIN} when it is.`),
-    ...patternGapsOf(plan, config),
-  ];
+async function rolesFor({ config, subscriptions, ...cluster }: RbacOptions): Promise<readonly Printed[]> {
+  const bridge = config === undefined ? undefined : parseYamlConfig(BridgeConfig, await readTextFile(config), config);
+  const bindings =
+    subscriptions &&
+    (await bindAll({ subscriptions: { text: await readTextFile(subscriptions), fileName: subscriptions } }));
+  const settings = { ...bridge?.kubernetes, ...cluster };
+  let opened: Promise<ApiServer> | undefined;
+  const connect = () => {
+    opened ??= openCluster(settings);
+    return opened;
+  };
+  try {
+    return [
+      ...(bridge ? [await ofBridge(await connect(), bridge, settings)] : []),
+      ...(bindings ? [await functionRoles(connect, bindings)] : []),
+    ];
+  } catch (error) {
+    throw opened === undefined ? error : clusterError(await opened, error);
+  } finally {
+    await (await opened)?.close();
+  }
 }
 
-/** Those of the patterns alone. */
-export function patternGapsOf({ empty }: Plan, { resources }: BridgeConfig): readonly string[] {
-  const groups = new Set(resources.map(({ apiVersion }) => groupOf(apiVersion)).filter((group) => group.includes("*")));
-  return [
-    ...empty.map(({ apiVersion, kind }) => `${kind} of ${apiVersion} means nothing today: ${AGAIN} when it does.`),
-    ...[...groups].map((group) => {
-      const why =
-        group === "*"
-          ? "RBAC's \"*\" would give Kubernetes' own groups too"
-          : `RBAC cannot write "${group}" for groups`;
-      return `${why}: there is a rule for each group of today; ${AGAIN} when one is added.`;
-    }),
-  ];
-}
-
-/** One for the cluster and one for each namespace, as the watches are. */
-function watchingRoles({ watches }: Plan, { resources }: BridgeConfig): readonly Role[] {
-  const byPlace = Map.groupBy(watches, ({ wanted }) => wanted.namespace);
-  const namesIn = new Set(resources.filter((entry) => !isPattern(entry)).map(({ apiVersion }) => groupOf(apiVersion)));
-  return [...byPlace].map(([namespace, own]) => {
-    const byGroup = Map.groupBy(own, ({ wanted }) => groupOf(wanted.resource.apiVersion));
-    const rules = [...byGroup].map(([group, inGroup]) => watchingRule(group, inGroup, namesIn.has(group)));
-    const definitions = namespace === undefined ? definitionRules(own) : [];
-    const comments = namespace === undefined ? [] : ["Limited to this namespace, as in the configuration."];
-    return { name: WATCHING, namespace, comments, rules: [...rules, ...definitions] };
-  });
-}
-
-/** A group whose every kind is meant is given whole, so that its new kinds can be watched: but never the core group, with its Secrets. */
-function watchingRule(group: string, watches: readonly PlannedWatch[], isNamedToo: boolean): Rule {
-  const requirements = watches.map(({ wanted }) => watchRequirement(wanted));
-  const resources = [...new Set(requirements.map(({ resource }) => resource))].toSorted();
-  const verbs = requirements[0]?.verbs ?? [];
-  const patterns = watches.map(({ wanted }) => wanted.entry).filter(isPattern);
-  const pattern = patterns.find(({ kind }) => kind === "*") ?? patterns[0];
-  if (pattern === undefined) return { group, resources, verbs };
-  const meant = `${pattern.kind} of ${pattern.apiVersion}`;
-  if (pattern.kind === "*" && group !== "" && !isNamedToo)
-    return { group, resources: ["*"], verbs, comment: `${meant}; today ${resources.join(", ")}` };
-  const comment = pattern.kind === "*" ? `${meant}; the kinds of today: ${AGAIN} when one is added` : meant;
-  return { group, resources, verbs, comment };
-}
-
-function definitionRules(watches: readonly PlannedWatch[]): readonly Rule[] {
-  const [first, ...rest] = definitionRequirements(watches.map(({ wanted }) => wanted)).map(ruleFor);
-  if (first === undefined) return [];
-  const names = [first, ...rest].flatMap((rule) => rule.names ?? []);
-  const comment = "optional: without it a kind that left while no bridge ran is judged by what is served";
-  return [{ ...first, comment, ...(names.length > 0 && { names }) }];
-}
-
-function selectingRole({ resources }: BridgeConfig): readonly Role[] {
-  if (resources.every(({ namespaceSelector }) => namespaceSelector === undefined)) return [];
-  const comments = [`Namespaces by their labels. Those that come need Roles of their own: ${AGAIN} then.`];
-  return [{ name: SELECTING, namespace: undefined, comments, rules: [ruleFor(NAMESPACES_REQUIREMENT)] }];
-}
-
-function leadingRole({ lease: planned }: Plan): readonly Role[] {
-  if (planned.type === "off") return [];
-  const { namespace } = planned.lease;
-  const comments = [
-    "The Lease by which replicas agree who captures. RBAC cannot limit creating to a name.",
-    ...(planned.type === "here"
-      ? []
-      : ["The namespace is that of the bridge's Pod, unless leaderElection.namespace says so."]),
-  ];
-  return [{ name: LEADING, namespace, comments, rules: leaseRequirements(planned.lease).map(ruleFor) }];
-}
-
-function tellingRole({ eventNamespace: namespace }: Plan): readonly Role[] {
-  if (namespace === undefined) return [];
-  const comments = ["Optional: without it the bridge tells of itself in its log alone, and not as Kubernetes Events."];
-  return [{ name: TELLING, namespace, comments, rules: [ruleFor(eventRequirement(namespace))] }];
-}
-
-function ruleFor({ group, resource, verbs, name }: KubeRequirement): Rule {
-  return { group, resources: [resource], verbs, ...(name !== undefined && { names: [name] }) };
-}
-
-function renderRole({ name, namespace, comments, rules }: Role): string {
-  return [
-    ...comments.map((comment) => `# ${comment}`),
-    ...headOf(namespace === undefined ? "ClusterRole" : "Role", name, namespace),
-    "rules:",
-    ...rules.flatMap(renderRule),
-  ].join("\n");
-}
-
-function renderRule({ group, resources, verbs, names, comment }: Rule): readonly string[] {
-  return [
-    ...(comment === undefined ? [] : [`  # ${comment.replace(/\s+/g, " ")}`]),
-    `  - apiGroups: ${list([group])}`,
-    `    resources: ${list(resources)}`,
-    ...(names === undefined ? [] : [`    resourceNames: ${list(names)}`]),
-    `    verbs: ${list(verbs)}`,
-  ];
-}
-
-function renderBinding({ name, namespace }: Role): string {
-  const scope = namespace === undefined ? "Cluster" : "";
-  return [
-    ...headOf(`${scope}RoleBinding`, name, namespace),
-    "roleRef:",
-    `  apiGroup: ${API_GROUP}`,
-    `  kind: ${scope}Role`,
-    `  name: ${name}`,
-    "subjects: # the bridge's ServiceAccount: put yours",
-    "  - kind: ServiceAccount",
-    "    name: bridge",
-    `    namespace: ${BRIDGE_NAMESPACE}`,
-  ].join("\n");
-}
-
-function headOf(kind: string, name: string, namespace: string | undefined): readonly string[] {
-  return [
-    `apiVersion: ${API_GROUP}/v1`,
-    `kind: ${kind}`,
-    "metadata:",
-    `  name: ${name}`,
-    ...(namespace === undefined ? [] : [`  namespace: ${JSON.stringify(namespace)}`]),
-  ];
-}
-
-/** Quoted: a name may look like a number or a truth value. */
-function list(texts: readonly string[]): string {
-  return `[${texts.map((text) => JSON.stringify(text)).join(", ")}]`;
+async function ofBridge(apiServer: ApiServer, config: BridgeConfig, kubernetes: KubernetesSettings): Promise<Printed> {
+  const plan = await planCapture({ apiServer, config, kubernetes, kubectl: kubectlFor(kubernetes) });
+  return { yaml: bridgeRoles(plan, config), gaps: gapsOf(plan, config), isComplete: plan.unserved.length === 0 };
 }

@@ -26,6 +26,7 @@ function createAnnotate() {
     name: "annotate",
     description: "Writes annotations and labels onto the object that changed.",
     config: Config,
+    rights: ({ kubernetes }, { apiVersion, kind }) => [{ apiVersion, kind, verbs: ["patch"], kubernetes }],
     async run(context) {
       const { event, object, config } = context;
       if (isOwnChange(context) || isOfItsKeys(context.change, config)) return "left alone: a function made this change";

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { defineFunction, type Envelope, opOf, PermanentError } from "#kit";
 import { createKubeClients, isOwnChange, type KubePlace, KubeSettings, placeOf } from "./actions/kube/kube-client.ts";
-import { fillManifest, type Manifest, ManifestTemplate } from "./actions/kube/manifest.ts";
+import { fillManifest, type Manifest, ManifestTemplate, manifestRight } from "./actions/kube/manifest.ts";
 import { ownerReferences } from "./actions/kube/origin.ts";
 
 const Config = z.strictObject({
@@ -26,6 +26,7 @@ function createApplyManifest() {
     name: "apply-manifest",
     description: "Applies a Kubernetes manifest with the change's values in it (server-side apply).",
     config: Config,
+    rights: ({ manifest, kubernetes }) => [{ ...manifestRight(manifest), kubernetes }],
     async run(context) {
       const { event, config } = context;
       if (isOwnChange(context)) return "left alone: a function made this change";

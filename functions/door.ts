@@ -24,6 +24,7 @@ export {
   type Json,
   type Kind,
   type KubeObject,
+  type KubeRight,
   type Logger,
   labels,
   manager,
@@ -46,5 +47,6 @@ export {
   type StepResult,
   sql,
   suffix,
+  type ToldKind,
   terminating,
 } from "#kit";

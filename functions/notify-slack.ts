@@ -6,7 +6,12 @@
 import { z } from "zod";
 import { defineFunction, type FunctionContext, readSecret, SecretSource } from "#kit";
 import { HttpUrl } from "./actions/http-client.ts";
-import { createLookAround, type Surroundings, SurroundingsSettings } from "./actions/kube/surroundings.ts";
+import {
+  createLookAround,
+  type Surroundings,
+  SurroundingsSettings,
+  surroundingRights,
+} from "./actions/kube/surroundings.ts";
 import { filledLinks, Links } from "./actions/link.ts";
 import type { MessageMaker } from "./actions/slack/block.ts";
 import type { SlackReceipt } from "./actions/slack/conversation.ts";
@@ -59,6 +64,7 @@ function createNotifySlack() {
     name: "notify-slack",
     description: "Posts a message about the change to a Slack channel, and keeps one thread for each incident.",
     config: Config,
+    rights: ({ kubernetes }, told) => surroundingRights(kubernetes, told),
     batches: true,
     // A look into the channel's history, a post, a reply and an update of ten seconds each.
     timeoutMs: 60_000,

@@ -13,7 +13,7 @@ import {
   type ReportBlock,
   reportBlocks,
 } from "./actions/change-report.ts";
-import { createLookAround, SurroundingsSettings } from "./actions/kube/surroundings.ts";
+import { createLookAround, SurroundingsSettings, surroundingRights } from "./actions/kube/surroundings.ts";
 import { filledLinks, Links } from "./actions/link.ts";
 import { isWithin } from "./actions/pace.ts";
 import { renderTemplate, Template } from "./actions/template.ts";
@@ -71,6 +71,7 @@ function createOpenTicket() {
     name: "open-ticket",
     description: "Keeps one ticket for each incident: opened, commented on, closed and opened again.",
     config: Config,
+    rights: ({ kubernetes }, told) => surroundingRights(kubernetes, told),
     // A ticket takes up to six calls, each of ten seconds at most.
     timeoutMs: 60_000,
     async run(context) {

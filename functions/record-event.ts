@@ -17,6 +17,7 @@ const NOTE_BYTES_MAX = 1_024;
 const NAME_CHARS_MAX = 200;
 /** Where Events of objects without a namespace go. */
 const CLUSTER_NAMESPACE = "default";
+const EVENT = { apiVersion: "events.k8s.io/v1", kind: "Event" } as const;
 const ELLIPSIS = "…";
 
 const Config = z.strictObject({
@@ -38,14 +39,18 @@ function createRecordEvent() {
     name: "record-event",
     description: "Records a Kubernetes Event on the object, for kubectl describe.",
     config: Config,
+    rights({ about, kubernetes }, { isNamespaced }) {
+      const namespace = about === "origin" ? "*" : isNamespaced ? undefined : CLUSTER_NAMESPACE;
+      return [{ ...EVENT, verbs: ["create"], ...(namespace !== undefined && { namespace }), kubernetes }];
+    },
     async run(context) {
       const { config, subscription, idempotencyKey } = context;
       const regarding = regardingOf(context);
       const namespace = regarding.namespace ?? CLUSTER_NAMESPACE;
-      const apiVersion = "events.k8s.io/v1";
-      const place = { apiVersion, plural: "events", namespace, name: nameOf(regarding.name, idempotencyKey) };
+      const name = nameOf(regarding.name, idempotencyKey);
+      const place = { apiVersion: EVENT.apiVersion, plural: "events", namespace, name };
       const outcome = await clients(config.kubernetes, context).create(place, {
-        ...{ apiVersion, kind: "Event", type: config.type, reason: config.reason, regarding },
+        ...{ ...EVENT, type: config.type, reason: config.reason, regarding },
         metadata: { name: place.name, namespace, ...originMetadata(context) },
         note: noteOf(context),
         action: "React",

@@ -48,6 +48,7 @@ function createRollback() {
     name: "rollback",
     description: "Restores the last spec under which the object was healthy.",
     config: Config,
+    rights: ({ kubernetes }, { apiVersion, kind }) => [{ apiVersion, kind, verbs: ["get", "patch"], kubernetes }],
     async run(context) {
       const { event, object, config } = context;
       const failed = object["spec"] as Json | undefined;

@@ -4,16 +4,16 @@
  */
 import { hash } from "node:crypto";
 import { z } from "zod";
-import { defineFunction, type Envelope, type FunctionContext, type Json } from "#kit";
+import { defineFunction, type Envelope, type FunctionContext, type Json, type KubeRight } from "#kit";
 import { EventPath, valueIn } from "./actions/event-path.ts";
 import { createKubeClients, type KubeClients } from "./actions/kube/kube-client.ts";
 import { renderTemplate, Template } from "./actions/template.ts";
 import { HttpTarget, orderWorkflow } from "./actions/webhook.ts";
-import { ArgoTarget, argoWorkflow } from "./actions/workflow/argo.ts";
+import { ArgoTarget, argoWorkflow, WORKFLOW } from "./actions/workflow/argo.ts";
 import { dispatchWorkflow, GitHubActionsTarget } from "./actions/workflow/github.ts";
-import { JobTarget, kubeJob } from "./actions/workflow/job.ts";
-import { startKubeWorkflow } from "./actions/workflow/kube-workflow.ts";
-import { TektonTarget, tektonPipelineRun } from "./actions/workflow/tekton.ts";
+import { JOB, JobTarget, jobRights, kubeJob } from "./actions/workflow/job.ts";
+import { startKubeWorkflow, workflowRight } from "./actions/workflow/kube-workflow.ts";
+import { PIPELINE_RUN, TektonTarget, tektonPipelineRun } from "./actions/workflow/tekton.ts";
 import type { Started, WorkflowOrder } from "./actions/workflow/workflow-order.ts";
 
 /** 80 bits: two events of a subscription never share a name. */
@@ -53,6 +53,7 @@ function createTriggerWorkflow() {
     name: "trigger-workflow",
     description: "Starts a workflow (Argo, Tekton, a Job, GitHub Actions, HTTP), once for each event.",
     config: Config,
+    rights: ({ target }) => rightsOf(target),
     async run(context) {
       const { event, config, step, subscription, idempotencyKey } = context;
       const id = config.namePrefix + nameDigits(idempotencyKey);
@@ -88,6 +89,23 @@ async function start(
       );
     case "github-actions":
       return await dispatchWorkflow(target, order);
+    default:
+      return target satisfies never;
+  }
+}
+
+/** Of those that are Kubernetes objects; the others are orders over HTTP. */
+function rightsOf(target: Config["target"]): readonly KubeRight[] {
+  switch (target.type) {
+    case "argo":
+      return [workflowRight(target, WORKFLOW)];
+    case "tekton":
+      return [workflowRight(target, PIPELINE_RUN)];
+    case "job":
+      return [workflowRight(target, JOB), ...jobRights(target)];
+    case "http":
+    case "github-actions":
+      return [];
     default:
       return target satisfies never;
   }

@@ -41,6 +41,14 @@ const BRIDGE_DRAIN_SECONDS = 10;
 const rendering = (name: string): Rendering => RENDERINGS.find((each) => each.name === name) ?? assert.fail(name);
 const installations = RENDERINGS.filter(({ name }) => name !== "gitops");
 
+const imageOf = ({ image }: { readonly image: string }) => image;
+/** Everything but ConfigMaps, which Helm calls differently. */
+const withoutConfigs = (objects: readonly KubeObject[]) =>
+  withoutHashes(
+    objects.filter(({ kind }) => kind !== "ConfigMap"),
+    ["bridge-config", "functions-config", "nats"],
+  );
+
 /** Of each installation. */
 async function eachInstallation(t: TestContext, look: (objects: KubeObject[], name: string) => unknown): Promise<void> {
   for (const each of installations) {
@@ -168,10 +176,19 @@ describe("the manifests", () => {
       }
     }));
 
-  test("let nothing talk to the API server but the bridge", (t) =>
+  test("let nothing talk to the API server but the bridge, and functions that are given a Role", (t) =>
     eachInstallation(t, (objects) => {
-      for (const { title, template } of podsOf(objects))
-        assert.equal(template["spec"].automountServiceAccountToken, title === "Deployment bridge", title);
+      const accounts = objects
+        .flatMap((object) => (object["subjects"] ?? []).map(({ name }: { name: string }) => name))
+        .filter((name) => !name.startsWith("argo-")); // Pods that Argo makes
+      const policies = objects.filter(({ metadata }) => metadata.name.endsWith("-to-api-server"));
+      const open = policies.map(({ spec }) => spec.podSelector.matchLabels["app.kubernetes.io/name"]);
+      assert.deepEqual(open.toSorted(), [...new Set(accounts)].toSorted());
+      for (const { title, template } of podsOf(objects)) {
+        const { automountServiceAccountToken, serviceAccountName } = template["spec"];
+        const isAccount = title.startsWith("Deployment ") && accounts.includes(serviceAccountName);
+        assert.equal(automountServiceAccountToken, isAccount, title);
+      }
     }));
 
   test("are installed as the README says: its paths are there, and its kustomization is rendered", async (t) => {
@@ -274,25 +291,58 @@ describe("the manifests", () => {
     assert.match(configOf(objects, "nats-config", "users.conf"), new RegExp(`^ {2}${account} \\{$`, "m"));
   });
 
+  test("take every image by its digest, named in one place", async (t) => {
+    const kubectl = await needKubectl(t);
+    if (kubectl === undefined) return;
+    const digest = `sha256:${"0123456789abcdef".repeat(4)}`;
+    const folder = createDataFolder("digests");
+    t.after(() => folder.remove());
+    cpSync(MANIFESTS, join(folder.path, "manifests"), { recursive: true });
+    const registry = "registry.example.com/";
+    const images = ["cr-reactor", "nats"].map((name) => ({ name, newName: registry + name, digest }));
+    const components = ["keda", "knative", "argo-events", "monitoring", "functions-access"];
+    const kustomization = {
+      ...{ apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization", images },
+      resources: ["manifests/overlays/multi-cluster/hub"],
+      components: components.map((name) => `manifests/components/${name}`),
+    };
+    writeFileSync(join(folder.path, "kustomization.yaml"), stringify(kustomization));
+    const pods = podsOf(await build(kubectl, folder.path));
+    const named = [...new Set(pods.flatMap(({ template }) => template["spec"].containers.map(imageOf)))];
+    assert.deepEqual(named.toSorted(), [`${registry}cr-reactor@${digest}`, `${registry}nats@${digest}`]);
+    const chart = await renderChart(t, `image.digest="${digest}"`, `image.repository="${registry}cr-reactor"`);
+    const ofChart = podsOf(chart ?? []).flatMap(({ template }) => template["spec"].containers.map(imageOf));
+    if (chart !== undefined) assert.deepEqual([...new Set(ofChart)], [`${registry}cr-reactor@${digest}`]);
+  });
+
   test("of the Helm chart are those of base", async (t) => {
     const base = await render(t, rendering("base"));
     const chart = base && (await renderChart(t));
     if (base === undefined || chart === undefined) return;
-    const names = ["bridge-config", "functions-config", "nats"];
     // Helm makes the namespace itself, and writes values without their comments.
-    const expected = base.filter(({ kind }) => kind !== "Namespace" && kind !== "ConfigMap");
-    const comparable = (objects: readonly KubeObject[]) =>
-      withoutHashes(
-        objects.filter(({ kind }) => kind !== "ConfigMap"),
-        names,
-      );
-    assert.deepEqual(comparable(chart), comparable(expected));
+    const expected = base.filter(({ kind }) => kind !== "Namespace");
+    assert.deepEqual(withoutConfigs(chart), withoutConfigs(expected));
     const config = (objects: readonly KubeObject[]) => ({
       bridge: parseYamlConfig(BridgeConfig, configOf(objects, "bridge-config", "bridge.yaml"), "bridge.yaml"),
       functions: parseSubscriptions(configOf(objects, "functions-config", "subscriptions.yaml"), "subscriptions.yaml"),
       nats: configOf(objects, "nats", "NATS_URL"),
     });
     assert.deepEqual(config(chart), config(base));
+  });
+
+  test("of the Helm chart give functions the access that the component gives them", async (t) => {
+    const component = await render(t, rendering("functions-access"));
+    const role = component && find(component, "ClusterRole cr-reactor-functions");
+    const config = component && parse(configOf(component, "functions-config", "subscriptions.yaml"));
+    const values = [
+      "functions.access.enabled=true",
+      `functions.access.rules=${JSON.stringify(role?.["rules"])}`,
+      `functions.config=${JSON.stringify(config)}`,
+    ];
+    const chart = component && (await renderChart(t, ...values));
+    if (component === undefined || chart === undefined) return;
+    const expected = component.filter(({ kind }) => kind !== "Namespace");
+    assert.deepEqual(withoutConfigs(chart), withoutConfigs(expected));
   });
 
   test("of the Helm chart start new Pods when a setting changes, and only those that it is about", async (t) => {

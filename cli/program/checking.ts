@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { parseSeconds } from "./argument.ts";
 
-/** Adds doctor, verify, audit and nats-users. */
+/** Adds doctor, verify, audit, rbac and nats-users. */
 export function addChecking(program: Command): void {
   program
     .command("doctor")
@@ -47,6 +47,25 @@ export function addChecking(program: Command): void {
     .action(async (files: string[], options: { json?: true }) =>
       (await import("../audit.ts")).auditVerifyCommand(files, options),
     );
+
+  program
+    .command("rbac")
+    .description(
+      "Print the Roles in which bridge and functions may do what they need at the API server, and nothing else.",
+    )
+    .option("-c, --config <file>", "the bridge's configuration")
+    .option("-s, --subscriptions <file>", "the subscriptions of one process")
+    .option("--context <name>", "a context of the kubeconfig (default: the configuration's, else the current one)")
+    .option("--kubeconfig <file>", "another kubeconfig")
+    .addHelpText(
+      "after",
+      "\nExit code: 0 the Roles are complete; 1 a kind is not served, so that its rule is missing; 2 it cannot be told.\n\nExample:\n  $ cr-reactor rbac --config bridge.yaml --subscriptions subscriptions.yaml | kubectl apply -f -",
+    )
+    .action(async (options: { config?: string; subscriptions?: string }, command: Command) => {
+      if (options.config === undefined && options.subscriptions === undefined)
+        command.error("error: say for whom: --config, --subscriptions, or both");
+      await (await import("../rbac.ts")).rbacCommand(options);
+    });
 
   program
     .command("nats-users")

@@ -1,5 +1,5 @@
 /** The processes: the bridge, and functions over NATS and over HTTP. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { parsePort } from "./argument.ts";
 
 /** Adds bridge, run and serve. */
@@ -9,11 +9,10 @@ export function addRunning(program: Command): void {
     .description("Capture custom resources and publish their changes as CloudEvents on NATS.")
     .requiredOption("-c, --config <file>", "configuration (YAML); its JSON Schema: cr-reactor schema bridge")
     .option("--check", "say what it would watch and which permissions are missing, and print the Roles; needs no NATS")
-    .addOption(new Option("--rbac", "with --check: print only the Roles (YAML)").conflicts("json"))
     .option("--json", "with --check: one JSON object: ok, the watches, what is missing, and the Roles")
     .addHelpText(
       "after",
-      "\nExit code of --check: 0 all can be watched; 1 something cannot; 2 it cannot be checked.\n\nExamples:\n  $ cr-reactor bridge --config bridge.yaml\n  $ cr-reactor bridge --check --config bridge.yaml\n  $ cr-reactor bridge --check --rbac --config bridge.yaml | kubectl apply -f -",
+      "\nExit code of --check: 0 all can be watched; 1 something cannot; 2 it cannot be checked.\n\nExamples:\n  $ cr-reactor bridge --config bridge.yaml\n  $ cr-reactor bridge --check --config bridge.yaml",
     )
     .action(bridge);
 
@@ -55,7 +54,6 @@ async function bridge(
   command: Command,
 ): Promise<void> {
   if (check) return await (await import("../bridge-check.ts")).bridgeCheckCommand(options);
-  const ofCheck = ["rbac", "json"].find((name) => name in options);
-  if (ofCheck !== undefined) command.error(`error: option '--${ofCheck}' needs --check`);
+  if ("json" in options) command.error("error: option '--json' needs --check");
   await (await import("../bridge.ts")).bridgeCommand(options);
 }

@@ -6,6 +6,7 @@ import type { z } from "zod";
 import type { Change, Envelope, KubeObject, Logger } from "#contract";
 import type { Filter, Selection } from "./filter/filter.ts";
 import type { Incident } from "./incident/incident.ts";
+import type { KubeRight, ToldKind } from "./kube-right.ts";
 import type { KindOf } from "./schema/kind.ts";
 import type { Step } from "./step/step.ts";
 
@@ -65,6 +66,8 @@ export interface FunctionDefinition<Schema extends z.ZodType = z.ZodType, Resour
   readonly batches?: true;
   /** Time for one try; default 30,000. */
   readonly timeoutMs?: number;
+  /** What it does to the API server with these settings, for `cr-reactor rbac`; left out: nothing. */
+  rights?(config: z.output<Schema>, told: ToldKind): readonly KubeRight[];
   /** May return a note on what it did, for the log. */
   run(context: FunctionContext<z.output<Schema>, Resource>): Promise<string | undefined> | Promise<void>;
 }

@@ -65,6 +65,7 @@ export { type Plan, planSelection } from "./filter/plan.ts";
 export { shownTimes } from "./filter/time.ts";
 export type { Incident } from "./incident/incident.ts";
 export { type KeptIncidents, keptIncidents } from "./incident/kept-incident.ts";
+export type { KubeRight, ToldKind } from "./kube-right.ts";
 export { type Outcome, PermanentError, RetryAfterError } from "./outcome.ts";
 export { createMembership, type Membership } from "./ownership/membership.ts";
 export { consumerName } from "./ownership/partition.ts";

@@ -22,6 +22,7 @@ import { planSelection } from "./filter/plan.ts";
 import { timesIn } from "./filter/time.ts";
 import { followIncident, type Incident, type NoIncident } from "./incident/incident.ts";
 import type { IncidentMemory } from "./incident/incident-memory.ts";
+import type { KubeRight, ToldKind } from "./kube-right.ts";
 import type { Outcome } from "./outcome.ts";
 import { PartitionCount } from "./ownership/partition.ts";
 import { asCall, type CallTrace } from "./running-call.ts";
@@ -81,6 +82,8 @@ export interface Binding {
   /** Which of what comes is asked for. */
   readonly matcher: Matcher;
   readonly timeoutMs: number;
+  /** What the function does to the API server with these settings. */
+  rights(told: ToldKind): readonly KubeRight[];
   /** Calls the function once; where the event turns out to be about no incident, it is skipped. */
   run(call: FunctionCall): Promise<Extract<Outcome, { type: "done" | "skipped" }>>;
 }
@@ -163,6 +166,7 @@ export function bind<Schema extends z.ZodType>(
     subjects,
     matcher,
     timeoutMs: timeoutSeconds === undefined ? (definition.timeoutMs ?? TIMEOUT_MS_DEFAULT) : timeoutSeconds * 1_000,
+    rights: (told) => definition.rights?.(config, told) ?? [],
     async run(call) {
       const { event, attempt, log, signal, stepMemory: memory, trace } = call;
       const again = call.replay?.again ? call.replay.run : undefined;

@@ -1,5 +1,5 @@
 /**
- * The Roles that `cr-reactor bridge --check` prints are the ones that a bridge needs: a user without rights is told what is missing, has
+ * The Roles that `cr-reactor rbac` prints for a bridge are the ones that a bridge needs: a user without rights is told what is missing, has
  * exactly them applied, and then captures; on a real kube-apiserver with its RBAC.
  */
 import assert from "node:assert/strict";
@@ -7,14 +7,14 @@ import { spawnSync } from "node:child_process";
 import { describe, type TestContext, test } from "node:test";
 import { BridgeConfig } from "../../bridge/config.ts";
 import { connectApiServer } from "../../bridge/kube/api-server.ts";
+import { bridgeRoles } from "../../cli/bridge-role.ts";
 import { planCapture } from "../../cli/doctor/plan.ts";
-import { renderRbac } from "../../cli/rbac.ts";
 import { openVerifying } from "../bridge/verifying.ts";
 import { databaseCrd } from "../kit/database-crd.ts";
 import type { KubeAccess } from "../kit/kube-access.ts";
 import { needKube, needKubectl, sharedKube, uniqueNamespace } from "../kit/shared-kube.ts";
 import { until } from "../kit/until.ts";
-import { check, DATABASE, documentsOf, mintBridge, pathOf } from "./checking.ts";
+import { check, DATABASE, documentsOf, mintBridge, pathOf, rbac } from "./checking.ts";
 
 const READS = ["get", "list", "watch"];
 
@@ -40,7 +40,7 @@ async function captures(t: TestContext, kube: KubeAccess, namespace: string, kub
   );
 }
 
-describe("the Roles of bridge --check", () => {
+describe("the Roles of cr-reactor rbac for a bridge", () => {
   test("in one namespace: what is missing is named, with exactly them a bridge leads and captures, a verb taken away is noticed", async (t) => {
     const kube = await sharedKube(t);
     if (kube === undefined) return;
@@ -56,7 +56,7 @@ describe("the Roles of bridge --check", () => {
     assert.match(before.out, /✖ Lease test-\w+\/elected: may not create, get, update\n/);
     assert.match(before.out, /Not everything can be watched\./);
 
-    const { code, out } = await run("--rbac");
+    const { code, out } = await rbac(t, kubeconfigPath, resources, more);
     assert.equal(code, 0);
     const roles = documentsOf(out);
     const lease = { apiGroups: ["coordination.k8s.io"], resources: ["leases"] };
@@ -114,7 +114,7 @@ describe("the Roles of bridge --check", () => {
     );
     assert.match(before.out, /! may not get customresourcedefinitions \(optional\)/);
 
-    const { code, out, err } = await run("--rbac");
+    const { code, out, err } = await rbac(t, kubeconfigPath, resources);
     assert.equal(code, 0);
     assert.match(err, /RBAC cannot write "\*\.example\.com" for groups: there is a rule for each group of today/);
     assert.match(out, /# RBAC cannot write "\*\.example\.com"/);
@@ -136,7 +136,7 @@ describe("the Roles of bridge --check", () => {
     const namespace = await uniqueNamespace(kube);
     const { kubeconfigPath, apply } = await mintBridge(t, kube, namespace);
     const run = (...args: string[]) => check(t, kubeconfigPath, [DATABASE], args);
-    const { out } = await run("--rbac");
+    const { out } = await rbac(t, kubeconfigPath, [DATABASE]);
     assert.deepEqual(documentsOf(out)[0]?.rules?.[1], {
       apiGroups: ["apiextensions.k8s.io"],
       resources: ["customresourcedefinitions"],
@@ -169,7 +169,7 @@ describe("the Roles of bridge --check", () => {
     assert.equal(note?.status, "warning");
     assert.match(note.detail, /^may not create, patch events\.k8s\.io events in test-\w+ \(optional\): /);
     assert.match(note.next ?? "", /^add to a Role in test-\w+, under rules: - \{apiGroups: \["events\.k8s\.io"\]/);
-    await apply(renderRbac(await plan(), config));
+    await apply(bridgeRoles(await plan(), config));
     await until(async () => (await plan()).notes.length === 0, { what: "the rights to count" });
   });
 
@@ -180,7 +180,7 @@ describe("the Roles of bridge --check", () => {
     const namespace = await uniqueNamespace(kube);
     const resources = [DATABASE, { apiVersion: "v1", kind: "ConfigMap", namespaces: [namespace] }];
     const more = { leaderElection: { enabled: true, namespace } };
-    const { out } = await check(t, kube.kubeconfigPath, resources, ["--rbac"], more);
+    const { out } = await rbac(t, kube.kubeconfigPath, resources, more);
     const args = ["--kubeconfig", kube.kubeconfigPath, "apply", "--dry-run=server", "--validate=strict", "-f", "-"];
     const { status, stdout, stderr } = spawnSync(kubectl, args, { input: out, encoding: "utf8" });
     assert.equal(status, 0, stderr);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { database, databaseCrd, databasePath } from "../kit/database-crd.ts";
 import { openEmbedded } from "../kit/embedded-kube.ts";
-import { check, DATABASE, documentsOf, file, runBridgeCommand } from "./checking.ts";
+import { check, DATABASE, documentsOf, file, rbac, runCommand } from "./checking.ts";
 
 describe("bridge --check", () => {
   test("has one line a watch: what, where, how many, phase and settings; and needs no NATS", async (t) => {
@@ -36,9 +36,9 @@ describe("bridge --check", () => {
     const missing = { apiVersion: "demo.example.com/v1", kind: "Databse" };
     const { code, out } = await check(t, kubeconfigPath, [DATABASE, missing], ["--json"]);
     assert.equal(code, 1);
-    const { apiServer, rbac, ...said } = JSON.parse(out);
+    const { apiServer, rbac: roles, ...said } = JSON.parse(out);
     assert.match(apiServer, /^http/);
-    assert.match(rbac, /^# .*\n/);
+    assert.match(roles, /^# .*\n/);
     const [notServed] = said.notServed;
     assert.match(notServed.problem, /did you mean "Database"/);
     assert.deepEqual(
@@ -80,7 +80,7 @@ describe("bridge --check", () => {
       shown.out,
       /✖ Databse of demo\.example\.com\/v1 is not served \(did you mean "Database"\?\)\n {2}→ correct kind/,
     );
-    const { code, out, err } = await check(t, kubeconfigPath, resources, ["--rbac"]);
+    const { code, out, err } = await rbac(t, kubeconfigPath, resources);
     assert.equal(code, 1);
     assert.match(err, /^Databse of demo\.example\.com\/v1 is not served, so its rule is missing/);
     assert.deepEqual(
@@ -101,7 +101,7 @@ describe("bridge --check", () => {
     assert.match(out, /✔ Database +demo\.example\.com\/v1 +databases\.demo\.example\.com +all/);
     assert.match(out, /! \* of \*\.nobody\.test\/\* means nothing today/);
     assert.match(out, /! RBAC cannot write "\*\.example\.com" for groups/);
-    const roles = documentsOf((await check(t, kubeconfigPath, resources, ["--rbac"])).out);
+    const roles = documentsOf((await rbac(t, kubeconfigPath, resources)).out);
     const core = roles
       .flatMap(({ rules = [] }) => rules as { apiGroups: string[]; resources: string[] }[])
       .filter(({ apiGroups }) => apiGroups.includes(""));
@@ -125,7 +125,7 @@ describe("bridge --check", () => {
       { ...DATABASE, namespaces: ["default"] },
       { apiVersion: "demo.example.com/*", kind: "*" },
     ];
-    const { out } = await check(t, kubeconfigPath, resources, ["--rbac"]);
+    const { out } = await rbac(t, kubeconfigPath, resources);
     const given = documentsOf(out).flatMap(({ kind, rules = [] }) =>
       (rules as { apiGroups: string[]; resources: string[] }[])
         .filter(({ apiGroups }) => apiGroups.includes("demo.example.com"))
@@ -148,53 +148,53 @@ describe("bridge --check", () => {
 
   test("has the Lease of a Pod in the Roles where the bridge would elect in one, and none where it is off", async (t) => {
     const { kubeconfigPath } = await openEmbedded(t);
-    const on = await check(t, kubeconfigPath, [DATABASE], ["--rbac"], { leaderElection: { enabled: true } });
+    const on = await rbac(t, kubeconfigPath, [DATABASE], { leaderElection: { enabled: true } });
     assert.match(on.out, /kind: Role\nmetadata:\n {2}name: bridge-leader\n {2}namespace: "cr-reactor"\n/);
     assert.match(on.out, /resourceNames: \["cr-reactor-test-bridge"\]/);
     const shown = await check(t, kubeconfigPath, [DATABASE], [], { leaderElection: { enabled: true } });
     assert.equal(shown.code, 1, "the bridge would not start here");
     assert.match(shown.out, /✖ leaderElection is enabled, but no namespace is known for its Lease/);
-    const off = await check(t, kubeconfigPath, [DATABASE], ["--rbac"], { leaderElection: { enabled: false } });
+    const off = await rbac(t, kubeconfigPath, [DATABASE], { leaderElection: { enabled: false } });
     assert.doesNotMatch(off.out, /leases/);
   });
 
   test("has the Events of a Pod in the Roles, and none for another cluster, which has no such Pod", async (t) => {
     const { kubeconfigPath } = await openEmbedded(t);
     const config = file(t, "bridge.yaml", `cluster: test\nresources: [${JSON.stringify(DATABASE)}]\n`);
-    const env = { KUBECONFIG: kubeconfigPath };
-    const { out } = await runBridgeCommand(["--check", "--rbac", "--config", config], env);
+    const { out } = await runCommand("rbac", "--config", config, "--kubeconfig", kubeconfigPath);
     const role = documentsOf(out).find(({ kind, metadata }) => kind === "Role" && metadata.name === "bridge-events");
     assert.equal(role?.metadata.namespace, "cr-reactor");
     const events = { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] };
     assert.deepEqual(role?.rules, [events]);
-    assert.doesNotMatch((await check(t, kubeconfigPath, [DATABASE], ["--rbac"])).out, /events/);
+    assert.doesNotMatch((await rbac(t, kubeconfigPath, [DATABASE])).out, /events/);
   });
 });
 
 describe("bridge --check that cannot be done ends with exit code 2", () => {
   test("for mistakes in the configuration, with line and field", async (t) => {
     const config = file(t, "bridge.yaml", "cluster: Dev\nresource: []\n");
-    const { code, err, out } = await runBridgeCommand(["--check", "--config", config]);
+    const { code, err, out } = await runCommand("bridge", "--check", "--config", config);
     assert.deepEqual([code, out], [2, ""]);
     assert.match(err, /bridge\.yaml:1:10 cluster: expected/);
     assert.match(err, /bridge\.yaml:2:1 resource: unknown key \(did you mean "resources"\?\)/);
   });
 
   test("for a configuration that is not there, and an API server that does not answer", async (t) => {
-    const nowhere = await runBridgeCommand(["--check", "--config", "nowhere.yaml"]);
+    const nowhere = await runCommand("bridge", "--check", "--config", "nowhere.yaml");
     assert.deepEqual([nowhere.code, nowhere.err.trim()], [2, "error: nowhere.yaml does not exist: check the path"]);
     const { kubeconfigPath, server } = await openEmbedded(t);
     await server.stop();
-    const { code, err, out } = await check(t, kubeconfigPath, [DATABASE], ["--rbac"]);
+    const { code, err, out } = await rbac(t, kubeconfigPath, [DATABASE]);
     assert.deepEqual([code, out], [2, ""], "nothing for kubectl");
     assert.match(err, /the API server at http\S+ does not answer: connection refused\. Check: kubectl cluster-info/);
   });
 
-  for (const option of ["--rbac", "--json"]) {
-    test(`for ${option} without --check, which would start a bridge`, async () => {
-      const { code, err } = await runBridgeCommand(["--config", "bridge.yaml", option]);
-      assert.equal(code, 2);
-      assert.match(err, new RegExp(`option '${option}' needs --check`));
-    });
-  }
+  test("for --json without --check, which would start a bridge, and for Roles of nobody", async () => {
+    const json = await runCommand("bridge", "--config", "bridge.yaml", "--json");
+    assert.equal(json.code, 2);
+    assert.match(json.err, /option '--json' needs --check/);
+    const roles = await runCommand("rbac");
+    assert.equal(roles.code, 2);
+    assert.match(roles.err, /say for whom: --config, --subscriptions, or both/);
+  });
 });

@@ -27,10 +27,10 @@ export function file(t: TestContext, name: string, text: string): string {
   return join(folder, name);
 }
 
-/** Runs the command with these arguments behind `bridge` to its end. */
-export async function runBridgeCommand(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const child = spawn(process.execPath, [CLI, "bridge", ...args], {
-    env: { ...process.env, NO_COLOR: "1", HOME: "/nowhere", KUBECONFIG: "", NATS_URL: "nats://127.0.0.1:1", ...env },
+/** Runs a command with these arguments to its end. */
+export async function runCommand(...args: readonly string[]) {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    env: { ...process.env, NO_COLOR: "1", HOME: "/nowhere", KUBECONFIG: "", NATS_URL: "nats://127.0.0.1:1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const [out = "", err = ""] = await Promise.all(
@@ -49,8 +49,16 @@ export function check(
   args: readonly string[] = [],
   more: object = {},
 ) {
-  const text = stringify({ cluster: "test", resources, kubernetes: { kubeconfig }, ...more });
-  return runBridgeCommand(["--check", "--config", file(t, "bridge.yaml", text), ...args]);
+  return runCommand("bridge", "--check", "--config", bridgeFile(t, kubeconfig, resources, more), ...args);
+}
+
+/** Prints the Roles of a bridge with these resources. */
+export function rbac(t: TestContext, kubeconfig: string, resources: readonly object[], more: object = {}) {
+  return runCommand("rbac", "--config", bridgeFile(t, kubeconfig, resources, more));
+}
+
+function bridgeFile(t: TestContext, kubeconfig: string, resources: readonly object[], more: object): string {
+  return file(t, "bridge.yaml", stringify({ cluster: "test", resources, kubernetes: { kubeconfig }, ...more }));
 }
 
 /** The documents of a YAML text, as far as a test looks at them. */

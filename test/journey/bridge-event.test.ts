@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { check, DATABASE, documentsOf, mintBridge, pathOf } from "../cli/checking.ts";
+import { DATABASE, documentsOf, mintBridge, pathOf, rbac } from "../cli/checking.ts";
 import { database, databaseCrd, databasePath } from "../kit/database-crd.ts";
 import { openEmbedded } from "../kit/embedded-kube.ts";
 import type { KubeClient } from "../kit/kube-client.ts";
@@ -43,7 +43,7 @@ describe("a bridge tells of itself as Kubernetes Events", () => {
     if (scene === undefined) return;
     const { told, tells } = reader(kube.client, namespace);
     const resources = [{ ...DATABASE, namespaces: [namespace] }];
-    const { out } = await check(t, kubeconfigPath, resources, ["--rbac"], {});
+    const { out } = await rbac(t, kubeconfigPath, resources);
     const { rules } = documentsOf(out)[0] ?? assert.fail();
     const events = { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] };
     await apply(out);

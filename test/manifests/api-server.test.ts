@@ -5,14 +5,16 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { stringify } from "yaml";
-import { documentsOf, file, runBridgeCommand } from "../cli/checking.ts";
+import { parse, stringify } from "yaml";
+import { documentsOf, file, runCommand } from "../cli/checking.ts";
 import { databaseCrd } from "../kit/database-crd.ts";
 import { type KubeObject, KubeStatusError } from "../kit/kube-client.ts";
 import { needKube, needKubectl } from "../kit/shared-kube.ts";
 import { foreignKinds } from "./foreign-kind.ts";
-import { configOf, find, podsOf, RENDERINGS, render, renderChart } from "./rendering.ts";
+import { build, configOf, find, podsOf, RENDERINGS, render, renderChart, withFolder } from "./rendering.ts";
 
 /** An API server that has all the kinds and namespaces, and kubectl for it. */
 async function open(t: TestContext) {
@@ -48,6 +50,7 @@ async function open(t: TestContext) {
   };
 }
 
+const CONFIG_MAPS = { apiVersion: "v1", kind: "ConfigMap" };
 const DRY_RUN = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "--warnings-as-errors"];
 
 test("an API server", async (t) => {
@@ -65,7 +68,9 @@ test("an API server", async (t) => {
 
   await t.test("accepts what the Helm chart makes", async (t) => {
     const objects = await renderChart(t);
-    if (objects !== undefined) accepts(objects);
+    if (objects === undefined) return;
+    accepts(objects);
+    for (const { template } of podsOf(objects)) await createPod(template);
   });
 
   await t.test("would refuse a Pod with more rights, an unknown field, and warn of an API that goes away", async () => {
@@ -82,22 +87,62 @@ test("an API server", async (t) => {
     assert.match(dryRun([endpoints]).stderr, /deprecated/);
   });
 
+  await t.test("has the Roles that cr-reactor rbac prints as patches, as the README has it", async (t) => {
+    const kubectl = await needKubectl(t);
+    if (kubectl === undefined) return;
+    const bridge = { ...parse(configOf(base, "bridge-config", "bridge.yaml")), resources: [CONFIG_MAPS] };
+    const inPod = { enabled: true, namespace: "cr-reactor", ...bridge.leaderElection };
+    const subscription = { name: "seen", function: "record-event", ...CONFIG_MAPS, config: { reason: "Seen" } };
+    const files = {
+      "--config": stringify({ ...bridge, leaderElection: inPod }),
+      "--subscriptions": stringify({ subscriptions: [subscription] }),
+    };
+    const given = Object.entries(files).flatMap(([option, text]) => [option, file(t, "config.yaml", text)]);
+    const { out, err } = await runCommand("rbac", ...given, "--kubeconfig", kube.kubeconfigPath);
+    assert.equal(err, "");
+    const rendering = { name: "own", folder: "base", components: ["components/functions-access"] };
+    const objects = await withFolder(rendering, async (folder) => {
+      const path = join(folder, "kustomization.yaml");
+      const kustomization = { ...parse(readFileSync(path, "utf8")), patches: [{ path: "access.yaml" }] };
+      writeFileSync(path, stringify(kustomization));
+      writeFileSync(join(folder, "access.yaml"), out);
+      return await build(kubectl, folder);
+    });
+    for (const account of ["bridge", "functions"]) {
+      const printed = rights(documentsOf(out), account);
+      assert.ok(printed.length >= 2);
+      assert.deepEqual(rights(objects, account), printed);
+    }
+  });
+
+  // The others have the subscriptions of one of these, or none.
+  for (const rendering of RENDERINGS.filter(({ name }) => /^(quickstart|production|functions-access)$/.test(name))) {
+    await t.test(`gives functions of ${rendering.name} the rights that they need, and no other`, async (t) => {
+      const objects = (await render(t, rendering)) ?? [];
+      const subscriptions = file(t, "s.yaml", configOf(objects, "functions-config", "subscriptions.yaml"));
+      const { out, err } = await runCommand(
+        ...["rbac", "--subscriptions", subscriptions, "--kubeconfig", kube.kubeconfigPath],
+      );
+      assert.equal(err, "");
+      assert.deepEqual(rights(objects, "functions"), rights(documentsOf(out), "functions"));
+    });
+  }
+
   for (const rendering of RENDERINGS.filter(({ name }) => name !== "gitops")) {
     await t.test(`gives the bridge of ${rendering.name} the rights that it needs, and no other`, async (t) => {
       const objects = (await render(t, rendering)) ?? [];
       const config = file(t, "bridge.yaml", configOf(objects, "bridge-config", "bridge.yaml"));
-      const { out, err } = await runBridgeCommand(["--check", "--rbac", "--config", config], {
-        KUBECONFIG: kube.kubeconfigPath,
-      });
+      const { out, err } = await runCommand("rbac", "--config", config, "--kubeconfig", kube.kubeconfigPath);
       assert.equal(err, "");
-      assert.deepEqual(rights(objects), rights(documentsOf(out)));
+      assert.deepEqual(rights(objects, "bridge"), rights(documentsOf(out), "bridge"));
     });
   }
 });
 
-function rights(objects: readonly KubeObject[]) {
+function rights(objects: readonly (KubeObject | null)[], account: string) {
   return objects
-    .filter(({ kind, metadata }) => /Role/.test(kind ?? "") && metadata.name.includes("bridge"))
+    .filter((object) => object !== null)
+    .filter(({ kind, metadata }) => /Role/.test(kind ?? "") && metadata.name.includes(account))
     .map(({ kind, metadata, rules, roleRef, subjects }) => ({
       ...{ title: `${kind} ${metadata.name}`, rules, roleRef },
       subjects: subjects?.map(({ kind, name, namespace }: { kind: string; name: string; namespace: string }) => [

@@ -31,6 +31,7 @@ export const RENDERINGS: readonly Rendering[] = [
   { name: "production", folder: "overlays/production" },
   { name: "hub", folder: "overlays/multi-cluster/hub" },
   { name: "leaf", folder: "overlays/multi-cluster/leaf" },
+  { name: "functions-access", folder: "base", components: ["components/functions-access"] },
   { name: "keda", folder: "overlays/production", components: ["components/keda"] },
   { name: "knative", folder: "base", components: ["components/knative"] },
   { name: "monitoring", folder: "base", components: ["components/monitoring"] },
@@ -40,20 +41,24 @@ export const RENDERINGS: readonly Rendering[] = [
 ];
 
 /** The objects, or `undefined` where kubectl is missing and the test is skipped. */
-export async function render(
-  t: TestContext,
-  { folder, components = [] }: Rendering,
-): Promise<KubeObject[] | undefined> {
+export async function render(t: TestContext, rendering: Rendering): Promise<KubeObject[] | undefined> {
   const kubectl = await needKubectl(t);
-  if (kubectl === undefined) return undefined;
-  if (components.length === 0) return await build(kubectl, join(MANIFESTS, folder));
+  return kubectl === undefined ? undefined : await withFolder(rendering, (folder) => build(kubectl, folder));
+}
+
+/** Calls with the folder to render: the overlay's, or one that names it together with components, for as long as the call takes. */
+export async function withFolder<T>(
+  { folder, components = [] }: Rendering,
+  use: (folder: string) => Promise<T>,
+): Promise<T> {
+  if (components.length === 0) return await use(join(MANIFESTS, folder));
   const own = mkdtempSync(join(tmpdir(), "cr-reactor-kustomize-"));
   try {
     const from = (path: string) => relative(own, join(MANIFESTS, path));
     const kustomization = { resources: [from(folder)], components: components.map(from) };
     const head = { apiVersion: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization", namespace: "cr-reactor" };
     writeFileSync(join(own, "kustomization.yaml"), stringify({ ...head, ...kustomization }));
-    return await build(kubectl, own);
+    return await use(own);
   } finally {
     rmSync(own, { recursive: true });
   }

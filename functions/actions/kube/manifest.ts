@@ -3,7 +3,7 @@
  * that no value of an object can become structure; a text that is one `{{ path }}` and nothing else keeps the type of what stands there.
  */
 import { z } from "zod";
-import type { Json } from "#kit";
+import type { Json, KubeRight } from "#kit";
 import { EventPath, type EventScope, valueIn } from "../event-path.ts";
 import { renderTemplate, Template, type TemplateScope } from "../template.ts";
 
@@ -33,6 +33,20 @@ export interface Manifest {
   readonly [field: string]: unknown;
 }
 
+/** What applying it takes. Of a name that an event fills in, any object of the kind may be the one. */
+export function manifestRight({ apiVersion, kind, metadata }: ManifestTemplate): KubeRight {
+  const { name, namespace } = metadata;
+  return {
+    ...{ apiVersion, kind, verbs: ["create", "patch"] },
+    ...(namespace !== undefined && { namespace: isTemplate(namespace) ? "*" : namespace.trim() }),
+    ...(!isTemplate(name) && { names: [name.trim()] }),
+  };
+}
+
+function isTemplate(text: string): boolean {
+  return text.includes("{");
+}
+
 /** Fills it in; a field whose one value is not there is left out. Throws as renderTemplate does. */
 export function fillManifest(template: ManifestTemplate, scope: TemplateScope & EventScope): Manifest {
   const { name, namespace, generateName: _, ...metadata } = template.metadata;
@@ -60,5 +74,5 @@ function fill(value: Json, scope: TemplateScope & EventScope): Json | undefined 
 function fillText(text: string, scope: TemplateScope & EventScope): Json | undefined {
   const path = ONE_PATH.exec(text.trim())?.[1];
   if (path !== undefined && EventPath.safeParse(path).success) return valueIn(scope, path);
-  return text.includes("{") ? renderTemplate(text, scope, "plain") : text;
+  return isTemplate(text) ? renderTemplate(text, scope, "plain") : text;
 }

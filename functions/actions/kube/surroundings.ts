@@ -5,7 +5,7 @@
  * Source: Kubernetes API reference, core/v1 Event; "Receiving resources as Tables".
  */
 import { z } from "zod";
-import type { FunctionContext } from "#kit";
+import type { FunctionContext, KubeRight, ToldKind } from "#kit";
 import { cutText } from "../cut-text.ts";
 import { createKubeClients, type KubeClient, KubeSettings } from "./kube-client.ts";
 
@@ -111,6 +111,17 @@ const Table = z.object({
     .transform((rows) => rows ?? []),
 });
 type Table = z.output<typeof Table>;
+
+/** What looking around takes; of objects without a namespace, what they own may be in any. */
+export function surroundingRights(settings: SurroundingsSettings, { isNamespaced }: ToldKind): readonly KubeRight[] {
+  if (settings === undefined) return [];
+  const { warnings, owned, ...kubernetes } = settings;
+  const right = (kind: Pick<KubeRight, "apiVersion" | "kind">, elsewhere: string): KubeRight => {
+    return { ...kind, verbs: ["list"], ...(!isNamespaced && { namespace: elsewhere }), kubernetes };
+  };
+  const events = warnings > 0 ? [right({ apiVersion: "v1", kind: "Event" }, CLUSTER_NAMESPACE)] : [];
+  return [...events, ...owned.map((kind) => right(kind, "*"))];
+}
 
 /** Starts without a connection. */
 export function createLookAround(): LookAround {

@@ -18,12 +18,15 @@ export const ArgoTarget = KubeWorkflowTarget.extend({
   serviceAccountName: z.string().min(1).optional(),
 });
 
+/** The kind. */
+export const WORKFLOW = { apiVersion: "argoproj.io/v1alpha1", kind: "Workflow" } as const;
+
 /** The Workflow. Its parameters are texts; what Argo's template does with them is its own. */
 export function argoWorkflow(target: z.infer<typeof ArgoTarget>, order: WorkflowOrder): WorkflowObject {
   const { workflowTemplate: name, clusterScope, entrypoint, serviceAccountName } = target;
   const parameters = textParameters(order).map(([parameter, value]) => ({ name: parameter, value }));
   return {
-    ...{ apiVersion: "argoproj.io/v1alpha1", kind: "Workflow", plural: "workflows" },
+    ...{ ...WORKFLOW, plural: "workflows" },
     spec: {
       workflowTemplateRef: { name, ...(clusterScope && { clusterScope }) },
       arguments: { parameters },

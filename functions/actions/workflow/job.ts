@@ -3,7 +3,7 @@
  * Source: Kubernetes API reference, batch/v1 JobTemplateSpec; core/v1 EnvVar (`$(NAME)` in a value is filled in, `$$` is `$`).
  */
 import { z } from "zod";
-import { type Json, PermanentError } from "#kit";
+import { type Json, type KubeRight, PermanentError } from "#kit";
 import type { KubeClient } from "../kube/kube-client.ts";
 import { StringMap } from "../kube/origin.ts";
 import { KubeWorkflowTarget, type WorkflowObject } from "./kube-workflow.ts";
@@ -33,6 +33,16 @@ export const JobTarget = KubeWorkflowTarget.extend({
 });
 type JobTarget = z.infer<typeof JobTarget>;
 
+/** The kind. */
+export const JOB = { apiVersion: "batch/v1", kind: "Job" } as const;
+
+/** What is read for it. */
+export function jobRights({ cronJob, namespace, kubernetes }: JobTarget): readonly KubeRight[] {
+  if (cronJob === undefined) return [];
+  const where = { ...(namespace !== undefined && { namespace }), kubernetes };
+  return [{ apiVersion: "batch/v1", kind: "CronJob", verbs: ["get"], names: [cronJob], ...where }];
+}
+
 /** The Job. Throws PermanentError when there is no such CronJob. */
 export async function kubeJob(
   { template, cronJob }: JobTarget,
@@ -50,7 +60,7 @@ export async function kubeJob(
     ...(podSpec.initContainers && { initContainers: podSpec.initContainers.map(withEnv) }),
   };
   return {
-    ...{ apiVersion: "batch/v1", kind: "Job", plural: "jobs" },
+    ...{ ...JOB, plural: "jobs" },
     labels: found.metadata?.labels ?? {},
     annotations: { ...found.metadata?.annotations, ...(cronJob && { "cronjob.kubernetes.io/instantiate": "manual" }) },
     spec: { ...found.spec, template: { ...found.spec.template, spec } },

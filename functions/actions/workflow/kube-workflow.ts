@@ -3,7 +3,7 @@
  * idempotency key in its annotations tells that it is the first one and not another's.
  */
 import { z } from "zod";
-import { PermanentError } from "#kit";
+import { type KubeRight, PermanentError } from "#kit";
 import { type KubeClient, type KubeClients, KubeSettings } from "../kube/kube-client.ts";
 import { isMadeFor, originMetadata, ownerReferences, StringMap } from "../kube/origin.ts";
 import type { Started, WorkflowOrder } from "./workflow-order.ts";
@@ -29,6 +29,14 @@ export interface WorkflowObject {
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
   readonly spec: unknown;
+}
+
+/** What starting one takes: a second try looks at what is there. */
+export function workflowRight(
+  { namespace, kubernetes }: KubeWorkflowTarget,
+  kind: Pick<KubeRight, "apiVersion" | "kind">,
+): KubeRight {
+  return { ...kind, verbs: ["create", "get"], ...(namespace !== undefined && { namespace }), kubernetes };
 }
 
 /** Where its workflows run. Throws PermanentError when nothing says so. */

@@ -19,6 +19,9 @@ export const TektonTarget = KubeWorkflowTarget.extend({
   serviceAccountName: z.string().min(1).optional(),
 });
 
+/** The kind. */
+export const PIPELINE_RUN = { apiVersion: "tekton.dev/v1", kind: "PipelineRun" } as const;
+
 /** The PipelineRun. A list is an array of texts, a map an object of texts, anything else a text. */
 export function tektonPipelineRun(target: z.infer<typeof TektonTarget>, { parameters }: WorkflowOrder): WorkflowObject {
   const { pipeline, workspaces, serviceAccountName } = target;
@@ -26,7 +29,7 @@ export function tektonPipelineRun(target: z.infer<typeof TektonTarget>, { parame
     value === null ? [] : [{ name, value: paramValue(value) }],
   );
   return {
-    ...{ apiVersion: "tekton.dev/v1", kind: "PipelineRun", plural: "pipelineruns" },
+    ...{ ...PIPELINE_RUN, plural: "pipelineruns" },
     spec: {
       pipelineRef: typeof pipeline === "string" ? { name: pipeline } : pipeline,
       params,

@@ -25,7 +25,9 @@ seccompProfile: { type: RuntimeDefault }
 {{- end }}
 
 {{- define "cr-reactor.container" -}}
-image: "{{ .root.Values.image.repository }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}"
+{{- with .root.Values.image }}
+image: "{{ .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.root.Chart.AppVersion }}{{ end }}"
+{{- end }}
 {{- if ne .root.Values.image.pullPolicy "IfNotPresent" }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 {{- end }}
