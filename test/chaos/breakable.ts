@@ -6,6 +6,7 @@ import type { JetStream } from "#contract";
 import type { KubeServer } from "../kit/kube-apiserver.ts";
 import type { NatsCluster } from "../kit/nats-cluster.ts";
 import type { NatsServer } from "../kit/nats-server.ts";
+import type { OtherBuild } from "../kit/other-build.ts";
 import type { Random } from "../kit/random.ts";
 import type { Bridges } from "./bridges.ts";
 import type { Blindness } from "./evidence.ts";
@@ -28,6 +29,8 @@ export interface Breakable {
   readonly jetStream: JetStream;
   readonly log: EventRecorder;
   readonly orderWriter: OrderWriter;
+  /** What the bridges are upgraded to; built when it is first asked for. */
+  readonly otherBuild: () => Promise<OtherBuild>;
   /** What was done to the histories: a fault that does it notes it, for `Evidence`. */
   readonly losses: { readonly restores: Blindness[]; readonly wipesMs: number[] };
   /** The number of the newest event in the log. */

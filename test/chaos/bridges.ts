@@ -36,10 +36,23 @@ export interface Bridges extends AsyncDisposable {
   /** Kills both, so that nobody captures; they stay away until `restart`. */
   kill(signal: NodeJS.Signals): Promise<void>;
   restart(): Promise<void>;
+  /**
+   * Replaces one after the other, as a Deployment's rolling update does: the new one is ready before the old one is told to stop. Without a
+   * release it is the first one again.
+   */
+  roll(release?: Release): Promise<void>;
   /** The last lines of both. */
   logTail(lines?: number): string;
   /** Resolves when one leads and the other one stands by. */
   roles(): Promise<{ readonly leader: Bridge; readonly standby: Bridge }>;
+}
+
+/** What a new version brings. */
+export interface Release {
+  /** The command line's file. */
+  readonly cli: string;
+  /** Over the configuration that was there. */
+  readonly settings: object;
 }
 
 const Readiness = z.object({
@@ -68,8 +81,8 @@ export async function startBridges(config: object, complain: (problem: string) =
   const first = cleanup.use(await startBridge("bridge-a", config, complain));
   const capturingMs = Date.now();
   const second = cleanup.use(await startBridge("bridge-b", config, complain));
-  const each: readonly Bridge[] = [first, second];
-  const kept = cleanup.move();
+  const each = [first, second];
+  cleanup.move(); // from here on they are those of `each`
   return {
     each,
     capturingMs,
@@ -78,6 +91,15 @@ export async function startBridges(config: object, complain: (problem: string) =
     },
     async restart() {
       await Promise.all(each.map((bridge) => bridge.restart()));
+    },
+    async roll(release = { cli: CLI, settings: {} }) {
+      for (const [index, old] of [...each].entries()) {
+        each[index] = await startBridge(old.name, { ...config, ...release.settings }, complain, release.cli);
+        await old[Symbol.asyncDispose]();
+        const { code, signal } = old.lastExit ?? {};
+        if (code !== 0)
+          complain(`${old.name} was replaced, and ended with ${signal ?? `exit code ${code}`}: ${old.logTail(5)}`);
+      }
     },
     logTail: (lines) => each.map(({ name, logTail }) => `${name}:\n${logTail(lines)}`).join("\n"),
     async roles() {
@@ -94,7 +116,9 @@ export async function startBridges(config: object, complain: (problem: string) =
       if (found === undefined) throw new Error("no bridge leads"); // `until` would have thrown
       return found;
     },
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(each.map((bridge) => bridge[Symbol.asyncDispose]()));
+    },
   };
 }
 
@@ -121,6 +145,7 @@ export function startBridge(
   name: string,
   config: object,
   complain: (problem: string) => void,
+  cli = CLI,
 ): Promise<Bridge & AsyncDisposable> {
   return withFreePorts(1, async ([port = 0]) => {
     const folder = createDataFolder(name);
@@ -129,7 +154,7 @@ export function startBridge(
     const server = await startServer({
       name,
       command: process.execPath,
-      args: () => ["--import", PRELOAD, CLI, "bridge", "--config", file],
+      args: () => ["--import", PRELOAD, cli, "bridge", "--config", file],
       folder,
       isReady: READY,
       stopMsMax: 30_000,

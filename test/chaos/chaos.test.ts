@@ -1,7 +1,7 @@
 /**
- * Three short runs of `npm run chaos`, with a fixed seed, under load: bridge and NATS are killed, the API server comes back without its
+ * Four short runs of `npm run chaos`, with a fixed seed, under load: bridge and NATS are killed, the API server comes back without its
  * history, and connections are cut; etcd is put back to an older copy, the log is lost, and the kind with all objects; a cluster of NATS loses
- * its leader. Then every write is looked for in the log. Longer runs with all faults: `npm run chaos`.
+ * its leader; the bridges are upgraded. Then every write is looked for in the log. Longer runs with all faults: `npm run chaos`.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -27,6 +27,7 @@ const RUNS: readonly { readonly what: string; readonly faults: readonly FaultNam
     faults: ["nats-leader-kill", "nats-leader-stepdown", "bridge-kill-published"],
     isCluster: true,
   },
+  { what: "the bridges are upgraded, and the upgrade is taken back", faults: ["bridge-upgrade"] },
 ];
 
 describe("nothing is lost, nothing is there twice, everything is in order and nothing is false", () => {

@@ -9,11 +9,13 @@ import { HISTORY_FAULTS } from "./history-fault.ts";
 import { LEADER_FAULTS } from "./leader-fault.ts";
 import { LOG_FAULTS } from "./log-fault.ts";
 import { PROCESS_FAULTS } from "./process-fault.ts";
+import { UPGRADE_FAULTS } from "./upgrade-fault.ts";
 
 /** All faults by name. */
 export const FAULTS = {
   ...PROCESS_FAULTS,
   ...LEADER_FAULTS,
+  ...UPGRADE_FAULTS,
   ...FAULT_POINT_FAULTS,
   ...CONNECTION_FAULTS,
   ...CLUSTER_FAULTS,

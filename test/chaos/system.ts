@@ -11,6 +11,7 @@ import { kubeconfigText } from "../kit/kube-access.ts";
 import type { KubeServer } from "../kit/kube-apiserver.ts";
 import type { NatsCluster } from "../kit/nats-cluster.ts";
 import type { NatsServer } from "../kit/nats-server.ts";
+import { type OtherBuild, otherBuild } from "../kit/other-build.ts";
 import { type ServerProcess, startServer } from "../kit/server-process.ts";
 import { until } from "../kit/until.ts";
 import type { Breakable } from "./breakable.ts";
@@ -88,9 +89,14 @@ async function startParts(servers: Servers, load: Load, cleanup: AsyncDisposable
   const config = bridgeConfig(kube, cleanup, kubeProxy.port, natsProxies, streams);
   const bridge = cleanup.use(await startBridges(config, complain));
   const start = { fromMs, toMs: bridge.capturingMs };
+  let built: Promise<OtherBuild> | undefined;
   return {
     ...{ kube, nats, cluster, bridge, writer, kubeProxy, jetStream, ledger, log, start, problems },
     orderWriter: ordersTo(writer, ordersPath),
+    otherBuild() {
+      built ??= otherBuild();
+      return built;
+    },
     losses: { restores: [], wipesMs: [] },
     natsProxy: {
       set(mode) {

@@ -11,13 +11,11 @@ import { connectApiServer } from "../../bridge/kube/api-server.ts";
 import { becomeLeader, type LeaderState } from "../../bridge/leader/leader.ts";
 import { LeaderElectionSettings, openLease } from "../../bridge/leader/lease.ts";
 import { createDataFolder } from "../kit/data-folder.ts";
-import { database, databasePath } from "../kit/database-crd.ts";
 import type { ServerProcess } from "../kit/server-process.ts";
 import { mintUser, sharedKube, uniqueNamespace } from "../kit/shared-kube.ts";
 import { until } from "../kit/until.ts";
-import { startJourney } from "./rig.ts";
-
-type Journey = NonNullable<Awaited<ReturnType<typeof startJourney>>>;
+import { type Journey, startJourney } from "./rig.ts";
+import { assertComplete, keepWriting } from "./writing.ts";
 
 /** Fast enough for a test, and long enough for a loaded machine to renew in time. */
 const FAST = { leaseSeconds: 4, renewDeadlineSeconds: 3, retrySeconds: 0.5 };
@@ -32,36 +30,6 @@ async function startTwo(journey: Journey, times: object) {
   // The log must keep every event to be compared.
   const start = () => journey.startBridge({ leaderElection, streams: { eventsPerSubjectMax: 100_000 } }, READY);
   return { first: await start(), second: await start() };
-}
-
-/** Creates and changes databases, one write at a time, until told to stop; the ids their events must have. */
-function keepWriting({ kube, namespace }: Journey) {
-  const stop = new AbortController();
-  const acknowledged = new Set<string>(); // a write without effect keeps its version
-  const writing = (async () => {
-    for (let count = 0; !stop.signal.aborted; count++) {
-      const name = `db-${count % 5}`;
-      const { metadata } =
-        count < 5
-          ? await kube.client.create(databasePath(namespace), database(name, namespace))
-          : await kube.client.patch(databasePath(namespace, name), { spec: { replicas: 1 + (count % 9) } });
-      acknowledged.add(`${metadata.uid}.${metadata.resourceVersion}`);
-    }
-  })();
-  return {
-    acknowledged,
-    async stop() {
-      stop.abort();
-      await writing;
-    },
-  };
-}
-
-/** Every acknowledged write is in the log, once, and nothing else is. */
-async function assertComplete(journey: Journey, acknowledged: ReadonlySet<string>): Promise<void> {
-  const ids = async () => (await journey.events()).map(({ id }) => id);
-  await until(async () => new Set(await ids()).size >= acknowledged.size, { pollMs: 250 });
-  assert.deepEqual((await ids()).toSorted(), [...acknowledged].toSorted());
 }
 
 const leaseOf = async ({ kube, namespace }: Journey) =>

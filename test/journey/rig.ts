@@ -50,6 +50,9 @@ export async function startCommand(
   return process_;
 }
 
+/** Everything that a journey has. */
+export type Journey = NonNullable<Awaited<ReturnType<typeof startJourney>>>;
+
 /** Servers, receivers, and how to start the two sides; `undefined` where a server is missing. */
 export async function startJourney(
   t: TestContext,

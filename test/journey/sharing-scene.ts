@@ -51,8 +51,8 @@ export async function startSharingScene(t: TestContext) {
     jetStream,
     published,
     begun,
-    /** Starts a process; ready when it works or stands by. */
-    async startProcess(subscription: object): Promise<ServerProcess> {
+    /** Starts a process, of another build if one is named; ready when it works or stands by. */
+    async startProcess(subscription: object, cli = CLI): Promise<ServerProcess> {
       const folder = createDataFolder("run");
       const file = join(folder.path, "run.yaml");
       const entry = {
@@ -65,7 +65,7 @@ export async function startSharingScene(t: TestContext) {
       const process_ = await startServer({
         name: "cr-reactor run",
         command: process.execPath,
-        args: () => [CLI, "run", "--subscriptions", file],
+        args: () => [cli, "run", "--subscriptions", file],
         folder,
         isReady: /partition taken|standing by/,
         stopMsMax: 20_000,
