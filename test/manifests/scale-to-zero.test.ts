@@ -131,22 +131,33 @@ describe("a subscription without processes", () => {
     await woken.stop();
   });
 
-  test("is woken when what it waits for is due, and not before", async (t) => {
-    const asleep = await fallenAsleep(t, { ...FAILED, for: "2s" });
-    if (asleep === undefined) return;
-    const { rig, seen, start } = asleep;
-    assert.equal(await lagOf(rig, "cr-test", "CR_TIMERS"), 0);
-    await rig.publish(failing("a"));
-    const noting = start();
-    await until(async () => (await lagOf(rig, "cr-test")) === 0);
-    await noting.stop();
-    await until(async () => (await lagOf(rig, "cr-test", "CR_TIMERS")) === 1);
-    assert.deepEqual([await lagOf(rig, "cr-test"), seen], [0, []]);
-    const woken = start();
-    await until(async () => (await lagOf(rig, "cr-test", "CR_TIMERS")) === 0);
-    assert.deepEqual(seen, ["a"]);
-    await woken.stop();
-  });
+  for (const { waits, more } of [
+    { waits: "for", more: { for: "2s" } },
+    { waits: "debounce", more: { debounce: "2s" } },
+    { waits: "batch", more: { batch: { window: "2s" }, batches: true } },
+  ] as const) {
+    test(`with ${waits} is woken when what it waits for is due`, async (t) => {
+      const asleep = await fallenAsleep(t, { ...FAILED, ...more });
+      if (asleep === undefined) return;
+      const { rig, seen, start } = asleep;
+      assert.equal(await lagOf(rig, "cr-test", "CR_TIMERS"), 0);
+      await rig.publish(failing("a"));
+      // However slow this machine is, it does not carry out what is due meanwhile.
+      const limits = { retry: { firstMs: 600_000, maxMs: 600_000, resetAfterMs: 600_000 } };
+      const refuse = async () => {
+        throw new Error("not yet");
+      };
+      const noting = rig.start(refuse, { ...FAILED, ...more, limits });
+      await until(async () => (await lagOf(rig, "cr-test")) === 0);
+      await noting.stop();
+      await until(async () => (await lagOf(rig, "cr-test", "CR_TIMERS")) === 1);
+      assert.deepEqual([await lagOf(rig, "cr-test"), seen], [0, []]);
+      const woken = start();
+      await until(async () => (await lagOf(rig, "cr-test", "CR_TIMERS")) === 0);
+      assert.deepEqual(seen, ["a"]);
+      await woken.stop();
+    });
+  }
 
   test("with partitions has the lag of each in its own consumer, and under the old name nothing", async (t) => {
     const asleep = await fallenAsleep(t, { ...FAILED, partitions: 2 });
