@@ -4,12 +4,13 @@
  */
 import {
   BlobLostError,
-  type Delivered,
   type Envelope,
+  EVENTS_STREAM,
+  getStored,
   type JetStream,
   MalformedEventError,
-  read,
   readEvent,
+  type StoredMessage,
 } from "#contract";
 import { findPlace } from "../delivery/consumer.ts";
 import { isMatch, type Matcher } from "../filter/match.ts";
@@ -34,16 +35,38 @@ export async function recall(options: RecallOptions): Promise<number> {
   const { jetStream, subjects, matcher, handled, signal } = options;
   const after = Math.max(handled.afterSequence, await placeBefore(options));
   if (after >= handled.upToSequence) return 0;
-  const reading = { filter_subjects: subjects, deliver_policy: "by_start_sequence", opt_start_seq: after + 1 } as const;
   let count = 0;
-  for await (const delivered of read(jetStream, reading, signal, false)) {
-    const { streamSequence, message } = delivered;
-    if (streamSequence > handled.upToSequence) break;
-    const event = await readWhole(jetStream, message.data, signal);
-    if (event !== undefined && isMatch(matcher.match, event) && (await recallOne(event, delivered, options))) count++;
+  for await (const stored of storedBetween(jetStream, subjects, after, handled.upToSequence)) {
+    signal.throwIfAborted();
+    const event = await readWhole(jetStream, stored.data, signal);
+    if (event !== undefined && isMatch(matcher.match, event) && (await recallOne(event, stored, options))) count++;
   }
-  signal.throwIfAborted(); // which ends the reading without an error
   return count;
+}
+
+/**
+ * What the log has behind the first sequence and up to the second, in its order. One by one, since a consumer of its own is more than a user of
+ * the subscription's may have.
+ */
+async function* storedBetween(
+  jetStream: JetStream,
+  subjects: readonly string[],
+  afterSequence: number,
+  upToSequence: number,
+): AsyncGenerator<StoredMessage, void, void> {
+  const next = (subject: string, seq: number) =>
+    getStored(jetStream, EVENTS_STREAM, { next_by_subj: subject, seq }).then((stored) => ({ subject, stored }));
+  let heads = await Promise.all(subjects.map((subject) => next(subject, afterSequence + 1)));
+  for (;;) {
+    const sequences = heads.map(({ stored }) => stored?.sequence ?? Number.POSITIVE_INFINITY);
+    const sequence = Math.min(...sequences);
+    const first = heads.find(({ stored }) => stored?.sequence === sequence);
+    if (first?.stored === undefined || sequence > upToSequence) return;
+    yield first.stored;
+    heads = await Promise.all(
+      heads.map((head) => (head.stored?.sequence === sequence ? next(head.subject, sequence + 1) : head)),
+    );
+  }
 }
 
 /** The sequence up to which nothing can matter any more. */
@@ -58,9 +81,10 @@ async function placeBefore({ jetStream, matcher, timing, over }: RecallOptions):
 /** Resolves to whether it waits, as far as is known. */
 async function recallOne(
   event: Envelope,
-  { message, streamSequence, storedAtMs }: Delivered,
+  { sequence: streamSequence, storedAtMs, subject, data, header }: StoredMessage,
   { timing: { rates, delay }, over, signal }: RecallOptions,
 ): Promise<boolean> {
+  const message = { subject, data, header, reply: undefined, status: 0, description: "" };
   const entry = { event, message, streamSequence, storedAtMs };
   if (delay === undefined) await rates?.isRun(event, signal);
   if (delay === undefined) return false;
