@@ -263,7 +263,9 @@ describe("a function that goes wrong", { concurrency: 2 }, () => {
   });
 
   test("by standing still in a step loses it to another process, and does not record over its result when it wakes up", async (t) => {
-    const scene = await startScene(t);
+    // What it asked for stays open for half a minute, as long as an event waits for its acknowledgement in life: here that is two seconds,
+    // so that the one that stands still is given the event several more times, and each counts as a try.
+    const scene = await startScene(t, { attempts: 100 });
     if (scene === undefined) return;
     const { receivers } = scene;
     receivers.hold();
