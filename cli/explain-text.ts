@@ -3,6 +3,7 @@ import { stringify } from "yaml";
 import type { Explanation, Plan, Selection } from "#kit";
 import { plain, renderChange } from "./change-text.ts";
 import type { ExplainedEvent, Scan } from "./explain-events.ts";
+import type { ExplainedSilence } from "./explain-silences.ts";
 import { paint } from "./terminal.ts";
 
 /** All that there is to say about one subscription. */
@@ -20,6 +21,8 @@ export interface Explained {
     /** Why it was not checked. */
     readonly problem?: string;
   };
+  /** In front of it now. */
+  readonly silences: readonly ExplainedSilence[];
   /** Why the log was not asked. */
   readonly nats?: string;
   readonly scan?: Scan;
@@ -31,7 +34,7 @@ const SUBJECTS_SHOWN_MAX = 10;
 
 /** Renders everything; without a line break at the end. */
 export function renderExplained(explained: Explained): string {
-  const { name, functionName, selection, plan, called, schema, nats, scan, event } = explained;
+  const { name, functionName, selection, plan, called, schema, silences, nats, scan, event } = explained;
   const title = `${paint("bold", name)}${name === functionName ? "" : ` ${paint("dim", `runs ${functionName}`)}`}`;
   const sections = [
     title,
@@ -39,6 +42,7 @@ export function renderExplained(explained: Explained): string {
     section("NATS decides", planText(plan)),
     ...(called === undefined ? [] : [section("The function is called", `  ${called}`)]),
     section("Schema", schemaText(schema)),
+    ...(silences.length === 0 ? [] : [section("Silences", silences.map(silenceText).join("\n"))]),
     ...(nats === undefined ? [] : [paint("yellow", nats)]),
     ...(scan === undefined ? [] : [scanText(scan, selection.when !== undefined)]),
     ...(event === undefined ? [] : [eventText(event, selection.when !== undefined)]),
@@ -71,6 +75,18 @@ function schemaText({ clusters, mistakes, problem }: Explained["schema"]): strin
   if (mistakes.length === 0)
     return `  ${paint("green", "✔")} nothing is mistaken, as ${where} ${clusters.length === 1 ? "has" : "have"} the kind`;
   return mistakes.map((mistake) => `  ${paint("red", "✖")} ${plain(mistake)}`).join("\n");
+}
+
+const SILENCE_TEXTS = {
+  on: "holds its events back now, those that it is about",
+  off: "is not on now",
+  depends: "holds back where an annotation or a label says so",
+} as const;
+
+function silenceText({ id, state, reason, problem }: ExplainedSilence): string {
+  const mark = problem !== undefined || state === "on" ? paint("yellow", "!") : paint("green", "✔");
+  const why = reason === undefined ? "" : paint("dim", `: ${plain(reason)}`);
+  return `  ${mark} ${plain(id)} ${problem === undefined ? SILENCE_TEXTS[state] : plain(problem)}${why}`;
 }
 
 function scanText({ scanned, isWhole, matched, events }: Scan, hasFilter: boolean): string {

@@ -16,6 +16,7 @@ import {
 } from "#kit";
 import { findSubscriptions } from "../functions/main.ts";
 import { type ExplainedEvent, explainSequence, scanEvents } from "./explain-events.ts";
+import { explainSilences } from "./explain-silences.ts";
 import { type Explained, renderExplained } from "./explain-text.ts";
 import { readTextFile } from "./file.ts";
 import { print, stopSignal } from "./terminal.ts";
@@ -48,13 +49,18 @@ export async function explainCommand(name: string, options: ExplainOptions): Pro
   const fileName = options.subscriptions;
   const file = fileName === undefined ? undefined : { text: await readTextFile(fileName), fileName };
   const subscriptions = await findSubscriptions({ ...(file && { subscriptions: file }), select: [name] });
-  const own =
-    options.server === undefined && file !== undefined ? parseSubscriptions(file.text, file.fileName).nats : undefined;
+  const parsed = file && parseSubscriptions(file.text, file.fileName);
+  const own = options.server === undefined ? parsed?.nats : undefined;
   const settings = resolveNatsSettings(own ?? NatsSettings.parse(options.server ? { servers: options.server } : {}));
   const nats = options.offline ? "--offline: neither schema nor log were asked" : await open(settings, options);
   try {
     const all: Explained[] = [];
-    for (const subscription of subscriptions) all.push(await explain(subscription, nats, options, signal));
+    for (const subscription of subscriptions) {
+      const explained = await explain(subscription, nats, options, signal);
+      const silences =
+        typeof nats === "string" ? [] : await explainSilences(nats, subscription, parsed?.silences ?? [], signal);
+      all.push({ ...explained, silences });
+    }
     print(options.json ? JSON.stringify(all.map(jsonOf), null, 2) : all.map(renderExplained).join("\n\n\n"));
     const isMistaken = ({ plan, schema }: Explained) => plan.subjects.length === 0 || schema.mistakes.length > 0;
     if (all.some(isMistaken)) process.exitCode = EXIT_MISTAKEN;
@@ -78,7 +84,7 @@ async function explain(
   nats: JetStream | string,
   options: ExplainOptions,
   signal: AbortSignal,
-): Promise<Explained> {
+): Promise<Omit<Explained, "silences">> {
   const { name, function: functionName } = subscription;
   const selection = selectionOf(subscription);
   const known = { name, functionName, selection, plan: planSelection(selection), called: shownTimes(selection) };

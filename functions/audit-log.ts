@@ -42,6 +42,8 @@ function createAuditLog() {
     name: "audit-log",
     description: "Writes every change as one line of JSON (ECS), each with the hash of the one before.",
     config: Config,
+    // A record with holes is none.
+    silenceable: false,
     async run({ event, config, idempotencyKey, signal }) {
       const { target } = config;
       const record = auditRecord(event, config.fieldsMax);

@@ -35,6 +35,7 @@ import {
   subscribe,
   timersOfPartitions,
   watchSchemas,
+  watchSilences,
 } from "#kit";
 import { readinessOf } from "./health.ts";
 import { functionFamilies, type MeasuredSubscription } from "./metrics.ts";
@@ -116,7 +117,8 @@ export async function runFunctions(options: RunFunctionsOptions): Promise<Runnin
   });
   logConnection(jetStream, log, MEANWHILE);
   const membership = createMembership(jetStream, { log });
-  const subscribing = { log, tracing: telemetry?.tracing, signal, membership };
+  const silences = watchSilences(jetStream, { settings: fileOf(options)?.silences, log, signal });
+  const subscribing = { log, tracing: telemetry?.tracing, signal, membership, silences };
   const subscriptions = bindings.map((binding) => subscribe(jetStream, binding, subscribing));
   const selections = bindings.map(({ subscription }) => subscription);
   const schemas = watchSchemas(jetStream, selections, { log, signal });

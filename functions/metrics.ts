@@ -20,6 +20,7 @@ const COUNTERS: readonly (readonly [string, string, Read])[] = [
   ["runs", "Tries of the function, first and further ones.", ({ status }) => status.runs],
   ["retries", "Failed tries that are tried again.", ({ status }) => status.retried],
   ["undecided", "Events for which an expression of the filter had no value.", ({ status }) => status.undecided],
+  ["silenced", "Events that a silence held back.", ({ status }) => status.silenced],
   [
     "delayed",
     "Matching events that were stored to wait (for, debounce, batch, or over the limit of throttle).",

@@ -18,6 +18,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   undici: /^bridge\/kube\/api-server\.ts$/,
   nodemailer: /^functions\/actions\/email\.ts$/,
   nats: /^bridge\/nats\/jetstream\.ts$/,
+  croner: /^functions\/kit\/silence\/window\.ts$/,
   cloudevents: /^bridge\/event\/seal\.ts$/,
   "prom-client": /^bridge\/metrics\/instrument\.ts$/,
   pino: /^bridge\/logger\.ts$/,
@@ -30,7 +31,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   "@opentelemetry/exporter-metrics-otlp-http": /^bridge\/trace\/otlp-metrics\.ts$/,
   "@opentelemetry/exporter-metrics-otlp-proto": /^bridge\/trace\/otlp-metrics\.ts$/,
   "@opentelemetry/resources": /^bridge\/trace\/otlp(-[a-z]+)?\.ts$/,
-  yaml: /^(bridge\/yaml-config|cli\/(types-source|explain-text|history\/state)|cli\/embedded\/(request\/request|embedded|manifest|server))\.ts$/,
+  yaml: /^(bridge\/yaml-config|cli\/(types-source|explain-text|silence-text|history\/state)|cli\/embedded\/(request\/request|embedded|manifest|server))\.ts$/,
   "@marcbachmann/cel-js":
     /^(cli\/embedded\/schema\/schema-rule(-value)?|functions\/kit\/expression\/cel(-[a-z]+)?)\.ts$/,
   "@slack/types": /^functions\/actions\/slack\/block\.ts$/,

@@ -5,6 +5,7 @@ import type { Delivery, Unsent } from "./dev-message.ts";
 const MARKS: Readonly<Record<Delivery["outcome"], readonly [mark: string, style: Style, word: string]>> = {
   done: ["✔", "green", "done"],
   skipped: ["–", "dim", "skipped"],
+  silenced: ["–", "dim", "held back by a silence"],
   retry: ["↻", "yellow", "would be tried again"],
   "dead-letter": ["✖", "red", "dead letter"],
 };

@@ -28,7 +28,7 @@ export interface DevSubscription {
 /** What became of one event in one subscription. */
 export interface Delivery {
   readonly subscription: string;
-  readonly outcome: "done" | "skipped" | "retry" | "dead-letter";
+  readonly outcome: "done" | "skipped" | "silenced" | "retry" | "dead-letter";
   /** What the function returned. */
   readonly note?: string | undefined;
   /** Why it was skipped. */

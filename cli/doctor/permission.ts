@@ -13,6 +13,7 @@ import {
   type JetStream,
   RETRIES_STREAM,
   SCHEMAS_BUCKET,
+  SILENCES_BUCKET,
   STEPS_BUCKET,
   SUBSCRIPTIONS_BUCKET,
   TIMERS_ROOT,
@@ -101,6 +102,12 @@ export const FUNCTIONS_REQUIREMENT: NatsRequirement = {
     `$JS.API.CONSUMER.CREATE.${TIMERS_STREAM}`,
     ...["INFO", "DELETE"].map((call) => `$JS.API.CONSUMER.${call}.${TIMERS_STREAM}.*`),
     `$JS.API.CONSUMER.MSG.NEXT.${TIMERS_STREAM}.*`,
+    // What waits for one call, and what silences held back, is read with consumers that the server names.
+    `$JS.API.CONSUMER.CREATE.${TIMERS_STREAM}`,
+    ...["INFO", "DELETE"].map((call) => `$JS.API.CONSUMER.${call}.${TIMERS_STREAM}.*`),
+    // Silences are read, and made by people alone.
+    ...["STREAM.INFO", "STREAM.CREATE", "CONSUMER.CREATE"].map((call) => `$JS.API.${call}.KV_${SILENCES_BUCKET}`),
+    ...["MSG.NEXT", "DELETE"].map((call) => `$JS.API.CONSUMER.${call}.KV_${SILENCES_BUCKET}.*`),
     // What steps gave.
     `$KV.${STEPS_BUCKET}.>`,
     ...["STREAM.INFO", "STREAM.CREATE", "STREAM.MSG.GET"].map((call) => `$JS.API.${call}.KV_${STEPS_BUCKET}`),

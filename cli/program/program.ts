@@ -7,6 +7,7 @@ import { addLooking } from "./looking.ts";
 import { addMaking } from "./making.ts";
 import { addPast } from "./past.ts";
 import { addRunning } from "./running.ts";
+import { addSilences } from "./silences.ts";
 import { addTrying } from "./trying.ts";
 
 /** Built anew at each call; parsing is the caller's. An error of usage is thrown as a CommanderError. */
@@ -25,6 +26,7 @@ export function createProgram(): Command {
   addLooking(program);
   addPast(program);
   addLetters(program);
+  addSilences(program);
   addChecking(program);
   addMaking(program);
   addTrying(program);

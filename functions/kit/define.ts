@@ -64,6 +64,8 @@ export interface FunctionDefinition<Schema extends z.ZodType = z.ZodType, Resour
   readonly resolve?: Filter;
   /** `run` looks at `events`, so that a subscription may name `batch`. */
   readonly batches?: true;
+  /** Where a subscription says nothing else: whether silences hold its events back; default true. */
+  readonly silenceable?: boolean;
   /** Time for one try; default 30,000. */
   readonly timeoutMs?: number;
   /** What it does to the API server with these settings, for `cr-reactor rbac`; left out: nothing. */

@@ -75,6 +75,19 @@ export { checkSelection, type Mistake, schemasOf } from "./schema/check.ts";
 export { defineKind, type Kind } from "./schema/kind.ts";
 export { type KindPattern, type KindSchemas, readKindSchemas } from "./schema/schema-bucket.ts";
 export { patternOf, type SchemaWatch, watchSchemas } from "./schema/schema-watch.ts";
+export { compileSetting, compileSilence } from "./silence/compiled-silence.ts";
+export { countHeldBack, type HeldBackCount } from "./silence/held-back-survey.ts";
+export { Silence, SilenceSetting, SilenceWish } from "./silence/silence.ts";
+export {
+  addSilence,
+  endSilence,
+  findSilence,
+  noSilence,
+  readSilences,
+  SilenceError,
+  type StoredSilence,
+} from "./silence/silence-bucket.ts";
+export { watchSilences } from "./silence/silence-watch.ts";
 export { type KeptStep, type KnownStep, keptSteps, knownSteps } from "./step/kept-step.ts";
 export { createProcessMemory } from "./step/process-memory.ts";
 export type { Step, StepCall, StepResult } from "./step/step.ts";

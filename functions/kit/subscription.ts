@@ -20,13 +20,14 @@ import { heldStateOf, StatelessFilterError } from "./filter/held-state.ts";
 import { compileFilter, type Matcher, type MatchResult } from "./filter/match.ts";
 import { planSelection } from "./filter/plan.ts";
 import { timesIn } from "./filter/time.ts";
-import { followIncident, type Incident, type NoIncident } from "./incident/incident.ts";
+import { followIncident, type Incident, type NoIncident, silenceIncident } from "./incident/incident.ts";
 import type { IncidentMemory } from "./incident/incident-memory.ts";
 import type { KubeRight, ToldKind } from "./kube-right.ts";
 import type { Outcome } from "./outcome.ts";
 import { PartitionCount } from "./ownership/partition.ts";
 import { asCall, type CallTrace } from "./running-call.ts";
 import { ServeSettings } from "./serve/serve-settings.ts";
+import { SilenceSettings } from "./silence/silence.ts";
 import { createSteps, type Steps } from "./step/step.ts";
 import type { StepMemory } from "./step/step-memory.ts";
 
@@ -59,6 +60,8 @@ export const Subscription = z.strictObject({
   attempts: z.int().min(1).max(1_000).default(8),
   /** Time for one try, up to an hour; default: the function's, else 30. */
   timeoutSeconds: z.number().positive().max(3_600).optional(),
+  /** Whether silences hold its events back; default: as the function says, which is true but for audit-log. */
+  silenceable: z.boolean().optional(),
 });
 export type Subscription = z.infer<typeof Subscription>;
 
@@ -69,6 +72,8 @@ export const SubscriptionsFile = z.strictObject({
   serve: ServeSettings.optional(),
   /** Where `cr-reactor run` serves /livez, /readyz, /metrics and /status, such as `{ port: 8080 }`; left out: nowhere. */
   health: HealthSettings.optional(),
+  /** Maintenance windows and the like, in which no function is called. */
+  silences: SilenceSettings.optional(),
   subscriptions: z.array(Subscription).min(1, "name at least one subscription").superRefine(refuseSameNames),
 });
 export type SubscriptionsFile = z.infer<typeof SubscriptionsFile>;
@@ -84,6 +89,12 @@ export interface Binding {
   readonly timeoutMs: number;
   /** What the function does to the API server with these settings. */
   rights(told: ToldKind): readonly KubeRight[];
+  /** Whether silences hold its events back. */
+  readonly silenceable: boolean;
+  /** Whether the function takes many events at once. */
+  readonly batches: boolean;
+  /** Whether a silence may hold the event back: not where it resolves an incident that somebody was told of. */
+  isHeldBack(call: Pick<FunctionCall, "event" | "match" | "incidentMemory" | "log" | "signal">): Promise<boolean>;
   /** Calls the function once; where the event turns out to be about no incident, it is skipped. */
   run(call: FunctionCall): Promise<Extract<Outcome, { type: "done" | "skipped" }>>;
 }
@@ -167,6 +178,13 @@ export function bind<Schema extends z.ZodType>(
     matcher,
     timeoutMs: timeoutSeconds === undefined ? (definition.timeoutMs ?? TIMEOUT_MS_DEFAULT) : timeoutSeconds * 1_000,
     rights: (told) => definition.rights?.(config, told) ?? [],
+    silenceable: subscription.silenceable ?? definition.silenceable ?? true,
+    batches: definition.batches === true,
+    async isHeldBack({ event, match: type, incidentMemory: memory, log, signal }) {
+      if (subscription.resolve === undefined) return true;
+      const { match, window } = matcher;
+      return await silenceIncident(event, { memory, subscription: name, type, match, window, log, signal });
+    },
     async run(call) {
       const { event, attempt, log, signal, stepMemory: memory, trace } = call;
       const again = call.replay?.again ? call.replay.run : undefined;

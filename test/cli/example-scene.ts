@@ -1,6 +1,6 @@
 /**
  * The scene for the examples of every command's help: a folder with the files that they name, a NATS whose log has event 1042 and whose dead letters
- * begin with 12, an API server in the context kind-dev with a bridge on it, and stand-ins for the programs behind a pipe.
+ * begin with 12, a silence k3f9qz, an API server in the context kind-dev with a bridge on it, and stand-ins for the programs behind a pipe.
  */
 import assert from "node:assert/strict";
 import { chmodSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { stringify } from "yaml";
 import { BridgeConfig } from "../../bridge/config.ts";
 import { createLogger } from "../../bridge/logger.ts";
 import { runBridge } from "../../bridge/main.ts";
-import { deadLettersStream } from "../../bridge/nats/function-stream.ts";
+import { deadLettersStream, silencesStream } from "../../bridge/nats/function-stream.ts";
 import { ensureStream, eventsStream, type StreamDefinition, StreamSettings } from "../../bridge/nats/stream.ts";
 import { createAuditFile } from "../../functions/actions/audit/audit-file.ts";
 import { PermanentError } from "../../functions/kit/outcome.ts";
@@ -28,7 +28,12 @@ const ROOT = join(import.meta.dirname, "../..");
 const DATABASES = "/apis/demo.example.com/v1/namespaces/prod/databases";
 /** The numbers that the examples name. */
 const FIRST_EVENT = 1_042;
+const SILENCE = "k3f9qz";
 const FIRST_LETTER = 12;
+const silenceOfOthers = {
+  ...{ version: 1, subscriptions: ["others"], reason: "an example", by: "somebody", summary: false },
+  ...{ begins: "2026-01-01T00:00:00Z", ends: "2126-01-01T00:00:00Z" },
+};
 const BEAT_MS = 300;
 
 const database = (name: string) => ({
@@ -67,6 +72,8 @@ export async function startExampleScene(t: TestContext): Promise<ExampleScene | 
     ({ ...rest, config: { ...config, first_seq } }) as StreamDefinition;
   await ensureStream(jetStream, beginAt(eventsStream(settings), FIRST_EVENT));
   await ensureStream(jetStream, beginAt(deadLettersStream(settings), FIRST_LETTER));
+  await ensureStream(jetStream, silencesStream(settings));
+  await jetStream.publish(`$KV.CR_SILENCES.${SILENCE}`, JSON.stringify(silenceOfOthers), {});
   const kube = await openEmbedded(t);
   const slack = await startSlack();
   t.after(() => slack[Symbol.asyncDispose]());

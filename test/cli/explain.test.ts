@@ -11,6 +11,7 @@ import { kindSchemaKey } from "../../bridge/schema/kind-schema.ts";
 import { reduceSchema } from "../../bridge/schema/kind-schema-reduction.ts";
 import { distanceOf } from "../../cli/explain-events.ts";
 import type { Explanation } from "../../functions/kit/kit.ts";
+import { addSilence } from "../../functions/kit/silence/silence-bucket.ts";
 import { startRig } from "../functions/kit/delivery/rig.ts";
 import { created, deleted, type TestEvent, updated } from "../functions/kit/event-factory.ts";
 import { databaseCrd } from "../kit/database-crd.ts";
@@ -33,16 +34,21 @@ async function explain(...args: readonly string[]) {
   return { code, out, err };
 }
 
-function subscriptionsFile(t: TestContext, subscriptions: readonly object[], servers: readonly string[] = []): string {
+function subscriptionsFile(
+  t: TestContext,
+  subscriptions: readonly object[],
+  servers: readonly string[] = [],
+  silences: readonly object[] = [],
+): string {
   const folder = mkdtempSync(join(tmpdir(), "cr-reactor-explain-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, "subscriptions.yaml");
-  writeFileSync(file, stringify({ ...(servers.length > 0 && { nats: { servers } }), subscriptions }));
+  writeFileSync(file, stringify({ ...(servers.length > 0 && { nats: { servers } }), silences, subscriptions }));
   return file;
 }
 
 /** A log in which orders failed, and others did not; and what the kind has. */
-async function openScene(t: TestContext, when: object, more: object = {}) {
+async function openScene(t: TestContext, when: object, more: object = {}, silences: readonly object[] = []) {
   const rig = await startRig(t);
   if (rig === undefined) return undefined;
   const events: readonly TestEvent[] = [
@@ -70,7 +76,7 @@ async function openScene(t: TestContext, when: object, more: object = {}) {
   };
   const key = kindSchemaKey({ cluster: "lab", group: "demo.example.com", version: "v1", kind: "Database" });
   await rig.jetStream.publish(`$KV.${SCHEMAS_BUCKET}.${key}`, JSON.stringify(schema), {});
-  const file = subscriptionsFile(t, [{ ...database, name: "failed", when, ...more }], [rig.nats.url]);
+  const file = subscriptionsFile(t, [{ ...database, name: "failed", when, ...more }], [rig.nats.url], silences);
   return { events, rig, explained: (...args: readonly string[]) => explain("failed", "-s", file, ...args) };
 }
 
@@ -162,6 +168,36 @@ describe("cr-reactor explain", () => {
       /\n {4}✖ when: opens [\s\S]*\n {4}✔ resolve: resolves [\s\S]*✔ op deleted: it was deleted/,
     );
     assert.match(resolving.out, /\.deleted\.\*/);
+  });
+
+  test("says which silences are in front of it, and which cannot work", async (t) => {
+    const window = { cron: "0 2 * * *", zone: "UTC", for: "1m" };
+    const asked = { annotation: "example.com/quiet", reason: "as they say" };
+    const scene = await openScene(t, FAILED_IN_PROD, {}, [
+      { name: "nightly", window, subscriptions: "other" },
+      { name: "muted", ...asked },
+      { name: "muted-namespaces", ...asked, of: "namespace" },
+    ]);
+    if (scene === undefined) return;
+    const ends = new Date(Date.now() + 3_600_000).toISOString();
+    const made = {
+      version: 1,
+      reason: "a move",
+      by: "me",
+      begins: new Date(0).toISOString(),
+      ends,
+      summary: false,
+    } as const;
+    const id = await addSilence(scene.rig.jetStream, made, new AbortController().signal);
+    const { code, out } = await scene.explained();
+    assert.equal(code, 0);
+    const lines = out.slice(out.indexOf("\nSilences\n")).split("\n").slice(2, 6);
+    assert.deepEqual(lines, [
+      `  ! ${id} holds its events back now, those that it is about: a move`,
+      "  ✔ muted holds back where an annotation or a label says so: as they say",
+      "  ! muted-namespaces no bridge captures Namespaces, so it silences nothing: add { apiVersion: v1, kind: Namespace } to the bridge's resources: as they say",
+      "",
+    ]);
   });
 
   test("a path that the kind does not have is told, with exit code 1", async (t) => {

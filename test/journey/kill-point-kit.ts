@@ -9,6 +9,7 @@ import { deliveryLimits as limitsOf } from "../../functions/kit/delivery/deliver
 import { settle as settleEvent } from "../../functions/kit/delivery/settle.ts";
 import { createNatsIncidents as openIncidents } from "../../functions/kit/incident/nats-memory.ts";
 import { createMembership as joinOthers } from "../../functions/kit/ownership/membership.ts";
+import { createHeldBackBook as openBook } from "../../functions/kit/silence/held-back.ts";
 import { createNatsMemory as openMemory } from "../../functions/kit/step/nats-memory.ts";
 import { passed } from "./kill-point.ts";
 
@@ -19,6 +20,7 @@ export * from "../../functions/kit/delivery/delivery-limits.ts";
 export * from "../../functions/kit/delivery/settle.ts";
 export * from "../../functions/kit/incident/nats-memory.ts";
 export * from "../../functions/kit/ownership/membership.ts";
+export * from "../../functions/kit/silence/held-back.ts";
 export * from "../../functions/kit/step/nats-memory.ts";
 
 /** Quicker than in life. */
@@ -69,6 +71,23 @@ export const createNatsIncidents: typeof openIncidents = (...given) => {
       const revision = await memory.write(...change);
       passed("incident-stored");
       return revision;
+    },
+  };
+};
+
+export const createHeldBackBook: typeof openBook = (...given) => {
+  const book = openBook(...given);
+  return {
+    ...book,
+    async keep(...held) {
+      passed("before-held");
+      await book.keep(...held);
+      passed("held-stored");
+    },
+    async markTold(...told) {
+      passed("before-told");
+      await book.markTold(...told);
+      passed("told-stored");
     },
   };
 };

@@ -16,6 +16,7 @@ const WRAPPED: ReadonlySet<string> = new Set(
     "kit/delivery/delivery-limits.ts",
     "kit/incident/nats-memory.ts",
     "kit/ownership/membership.ts",
+    "kit/silence/held-back.ts",
     "kit/step/nats-memory.ts",
   ].map((file) => new URL(file, FUNCTIONS).href),
 );

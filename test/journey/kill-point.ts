@@ -23,6 +23,14 @@ export type KillPoint =
   | "before-incident"
   /** It is stored, and nobody knows of it. */
   | "incident-stored"
+  /** That a silence holds the event back is about to be stored. */
+  | "before-held"
+  /** It is stored, and the event not acknowledged. */
+  | "held-stored"
+  /** The summary has told of an event, and nobody knows of it. */
+  | "before-told"
+  /** That it was told is stored. */
+  | "told-stored"
   /** The function has ended. */
   | "after-run"
   /** The event is about to be acknowledged. */

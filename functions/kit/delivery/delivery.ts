@@ -16,6 +16,7 @@ import {
 } from "#contract";
 import type { IncidentMemory } from "../incident/incident-memory.ts";
 import type { Place, Verdict } from "../ownership/subscription-record.ts";
+import type { SilenceGate } from "../silence/silence-gate.ts";
 import type { StepMemory } from "../step/step-memory.ts";
 import type { Binding } from "../subscription.ts";
 import type { Timing } from "../timer/timing.ts";
@@ -40,6 +41,7 @@ export interface DeliveryOptions {
   readonly stepMemory: StepMemory;
   readonly incidentMemory: IncidentMemory;
   readonly timing: Timing;
+  readonly silences: SilenceGate | undefined;
   readonly counts: DeliveryCounts;
   readonly acknowledgements: Acknowledgements;
   readonly slots: Slots;
@@ -125,21 +127,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   };
   const life = setInterval(showLife, limits.ackWaitMs / SIGNS_PER_ACK_WAIT);
   const settleOptions = {
-    ...{
-      jetStream,
-      binding,
-      stepMemory: options.stepMemory,
-      incidentMemory: options.incidentMemory,
-      timing: options.timing,
-      log,
-      tracing: options.tracing,
-      slots,
-      running,
-      retry: limits.retry,
-      graceMs: limits.graceMs,
-      isWanted: options.isWanted,
-      stopping: stopping.signal,
-    },
+    ...options,
+    ...{ running, retry: limits.retry, graceMs: limits.graceMs, stopping: stopping.signal },
     onRetry: (error: Error) => {
       counts.retried++;
       counts.lastError = error.message;
@@ -267,7 +256,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         if (event.deliveryCount > attempts) slots.give(1);
         const settled = event.deliveryCount > attempts ? suspected(event) : await settle(event, 1, settleOptions);
         if (settled === undefined) return undefined;
-        for (const each of event.batch?.members ?? [event]) if (!(await conclude(each, settled))) return undefined;
+        for (const { member, settled: own } of membersOf(event, settled))
+          if (!(await conclude(member, own))) return undefined;
         return settled.type;
       } finally {
         void follow(object, lane);
@@ -321,6 +311,20 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return excusedOf(left);
     },
   };
+}
+
+/** How each event of a call ended: what a silence held back of a batch has its own end. */
+function membersOf(
+  event: GivenUp & Settling,
+  settled: Settled,
+): { readonly member: GivenUp; readonly settled: Settled }[] {
+  const { batch } = event;
+  if (batch === undefined) return [{ member: event, settled }];
+  return batch.members.map((member, index) => {
+    const eventId = batch.events[index]?.id ?? "";
+    const isHeldBack = settled.heldBack?.includes(eventId);
+    return { member, settled: isHeldBack ? { type: "silenced", attempts: 0, eventId } : settled };
+  });
 }
 
 /** What was not begun here had no try by its delivery to this process. */

@@ -14,10 +14,12 @@ import {
 import { isMatch, type MatchResult } from "../filter/match.ts";
 import type { Rate } from "../filter/time-plan.ts";
 import { type Dropper, type Outcome, PermanentError } from "../outcome.ts";
+import type { SilenceGate } from "../silence/silence-gate.ts";
 import type { Binding } from "../subscription.ts";
 import type { Batch } from "../timer/batches.ts";
 import type { Entry } from "../timer/queue.ts";
 import type { Delay, Timing } from "../timer/timing.ts";
+import { askSilences, type HoldBack, isResolvedSince } from "./hold-back.ts";
 import type { Replay } from "./replay.ts";
 import type { Warning } from "./warning.ts";
 
@@ -31,21 +33,19 @@ export interface Settling extends Pick<Delivered, "message" | "deliveryCount"> {
   readonly replay?: Replay | undefined;
   /** It is the first of these, which have waited for one call. */
   readonly batch?: Batch;
+  /** The dead letter that somebody wants to be tried again: no silence holds that back. */
+  readonly retryOf?: number;
+  /** The silence that held it back, and is over. */
+  readonly summaryOf?: string;
   /** Why its event cannot be had any more: it was too large to wait. */
   readonly lost?: string;
 }
 
 /** The event to run, the outcome that the message has without being run, or why its data could not be had this time. */
 export type Judgement =
-  | {
-      readonly type: "run";
-      readonly event: Envelope;
-      readonly match: Extract<MatchResult["type"], "matched" | "resolving">;
-      readonly held?: Held;
-      /** With `batch`: all of the call. */
-      readonly events?: readonly Envelope[];
-    }
+  | Run
   | ({ readonly type: "wait"; readonly delay: Pick<Delay, "wait"> } & Entry)
+  | HoldBack<Run>
   | {
       readonly type: "ended";
       readonly outcome: Outcome;
@@ -62,7 +62,15 @@ export interface Held {
   readonly object: KubeObject;
 }
 
-type Run = Extract<Judgement, { type: "run" }>;
+/** What the function is called with. */
+export interface Run {
+  readonly type: "run";
+  readonly event: Envelope;
+  readonly match: Extract<MatchResult["type"], "matched" | "resolving">;
+  readonly held?: Held;
+  /** With `batch`: all of the call. */
+  readonly events?: readonly Envelope[];
+}
 
 /** What judging needs around it. */
 export interface JudgeOptions {
@@ -71,14 +79,31 @@ export interface JudgeOptions {
   readonly binding: Binding;
   /** What the subscription says of time, at work. */
   readonly timing: Timing;
+  /** The silences in front of the subscription. */
+  readonly silences?: SilenceGate | undefined;
   /** Whether an edit that is pending lets the event be run. */
   readonly isWanted?: (event: Envelope) => boolean;
   /** Aborts when no further try is to be begun. */
   readonly stopping: AbortSignal;
 }
 
-/** What is no event can only become a dead letter. */
+/** What becomes of an event: run, unless a silence holds it back. What somebody asks for, a retry or a replay, no silence holds back. */
 export async function judge(settling: Settling, options: JudgeOptions): Promise<Judgement> {
+  const judgement = await judgeAlone(settling, options);
+  const { silences, stopping } = options;
+  const isAskedFor = settling.retryOf !== undefined || settling.replay !== undefined;
+  if (judgement.type !== "run" || silences === undefined || isAskedFor) return judgement;
+  try {
+    if (settling.summaryOf !== undefined && (await isResolvedSince(judgement.event, settling, silences, options)))
+      return { ...skipped("it was resolved while it was held back"), event: judgement.event };
+    return await askSilences(judgement, settling, silences, stopping);
+  } catch (error) {
+    return { type: "unopened", event: judgement.event, error: error as Error };
+  }
+}
+
+/** What is no event can only become a dead letter. */
+async function judgeAlone(settling: Settling, options: JudgeOptions): Promise<Judgement> {
   if (settling.lost !== undefined)
     return { type: "ended", outcome: { type: "dead-letter", error: new PermanentError(settling.lost) } };
   if (settling.batch !== undefined) return judgeBatch(settling.batch, options.binding);
@@ -173,7 +198,7 @@ function dropped(type: Rate["type"] | "sample"): Judgement {
 export async function judgeSent(
   sent: SentEnvelope,
   options: Pick<JudgeOptions, "jetStream" | "binding" | "stopping">,
-): Promise<Exclude<Judgement, { type: "wait" }>> {
+): Promise<Exclude<Judgement, { type: "wait" | "hold-back" }>> {
   if (sent.data !== undefined) return match(options.binding, sent);
   try {
     return match(options.binding, await open(sent, options));
@@ -201,7 +226,10 @@ async function open(
   }
 }
 
-function match({ subscription, matcher }: Binding, event: Envelope): Exclude<Judgement, { type: "wait" }> {
+function match(
+  { subscription, matcher }: Binding,
+  event: Envelope,
+): Exclude<Judgement, { type: "wait" | "hold-back" }> {
   try {
     const result = matcher.match(event);
     if (result.type === "matched" || result.type === "resolving") return { type: "run", event, match: result.type };

@@ -15,6 +15,8 @@ export interface DeliveryCounts {
   skipped: number;
   /** They have to wait first (`for`, `debounce`, `batch`, `throttle`); each comes again when that is over. */
   waiting: number;
+  /** A silence held them back. */
+  silenced: number;
   /** Of the skipped: those that match, by what left them out. */
   readonly dropped: Record<Dropper, number>;
   /** Of the skipped: those for which an expression of the filter could not be evaluated. */
@@ -28,7 +30,7 @@ export interface DeliveryCounts {
 /** All zero. */
 export function newCounts(): DeliveryCounts {
   return {
-    ...{ matched: 0, runs: 0, done: 0, skipped: 0, waiting: 0, undecided: 0, retried: 0, deadLetters: 0 },
+    ...{ matched: 0, runs: 0, done: 0, skipped: 0, waiting: 0, silenced: 0, undecided: 0, retried: 0, deadLetters: 0 },
     dropped: { count: 0, rateLimit: 0, oncePer: 0, sample: 0 },
     lastError: undefined,
   };
@@ -55,6 +57,10 @@ export function report(
       break;
     case "waiting":
       counts.waiting++;
+      break;
+    case "silenced":
+      counts.silenced++;
+      log.info({ ...fields, silence: settled.silence }, "held back by a silence");
       break;
     case "dead-letter":
       counts.deadLetters++;

@@ -73,6 +73,7 @@ async function carryOut(
       return true;
     case "done":
     case "waiting": // its timer is stored
+    case "silenced": // no silence holds back what somebody asks for
     case "dead-letter":
       await dropLetter(jetStream, order.letter);
       return true;

@@ -9,7 +9,8 @@ import type { Outcome } from "../outcome.ts";
 import type { StepMemory } from "../step/step-memory.ts";
 import { beginTry, type Try, traceOf } from "../trace/try.ts";
 import { attempt } from "./attempt.ts";
-import { type Judgement, type JudgeOptions, judge, type Settling } from "./judgement.ts";
+import { keepHeld, type Silenced, silencedBy } from "./hold-back.ts";
+import { type Judgement, type JudgeOptions, judge, type Run, type Settling } from "./judgement.ts";
 import type { Slots } from "./slots.ts";
 import { warnOnce } from "./warning.ts";
 
@@ -18,8 +19,10 @@ export type Settled = {
   readonly attempts: number;
   readonly eventId?: string;
   readonly firstTriedMs?: number;
+  /** With `batch`: the ids of those events that a silence held back, whatever became of the others. */
+  readonly heldBack?: readonly string[];
   readonly trace?: TraceContext | undefined;
-} & (Exclude<Outcome, { type: "retry" }> | Waiting);
+} & (Exclude<Outcome, { type: "retry" }> | Waiting | Silenced);
 
 /** The event has to wait for a while: it is stored, and comes again when its time is up. */
 interface Waiting {
@@ -70,7 +73,7 @@ export async function settle(
     const firstTriedMs = Date.now();
     let judgement: Judgement | undefined;
     for (let number = deliveryCount; ; number++) {
-      if (judgement?.type !== "run" && judgement?.type !== "wait") judgement = await judge(settling, options);
+      if (judgement === undefined || judgement.type === "unopened") judgement = await judge(settling, options);
       if (judgement.type === "ended") {
         if (judgement.warning !== undefined) warnOnce(judgement.warning, options);
         const { event, outcome } = judgement;
@@ -105,8 +108,9 @@ export async function settle(
 export async function tryToEnd(
   judgement: Exclude<Judgement, { type: "ended" }>,
   tried: Try,
-  options: Parameters<typeof tryOnce>[2],
-): Promise<Outcome | Waiting> {
+  options: Parameters<typeof tryOnce>[2] & Pick<SettleOptions, "silences">,
+): Promise<(Outcome | Waiting | Silenced) & Pick<Settled, "heldBack">> {
+  if (judgement.type === "hold-back") return await tryToHoldBack(judgement, tried, options);
   if (judgement.type !== "wait") return await tryOnce(judgement, tried, options);
   const { delay, event } = judgement;
   const wait = async (signal: AbortSignal): Promise<Outcome> => {
@@ -119,9 +123,27 @@ export async function tryToEnd(
   return { type: "waiting" };
 }
 
+/** Holds back what a silence is about, and runs what is left. Never rejects. */
+async function tryToHoldBack(
+  judgement: Extract<Judgement, { type: "hold-back" }>,
+  tried: Try,
+  options: Parameters<typeof tryToEnd>[2],
+): Promise<(Outcome | Silenced) & Pick<Settled, "heldBack">> {
+  const { silences } = options;
+  let kept: Awaited<ReturnType<typeof keepHeld<Run>>> = { left: judgement.whole, heldBack: [] };
+  const keep = async (signal: AbortSignal): Promise<Outcome> => {
+    if (silences !== undefined) kept = await keepHeld(judgement, silences, { ...options, log: tried.log, signal });
+    return { type: "done" };
+  };
+  const outcome = await attempt(keep, { ...options, timeoutMs: WAIT_ATTEMPT_MS });
+  if (outcome.type !== "done") return outcome;
+  const { left, heldBack } = kept;
+  return left === undefined ? silencedBy(judgement.held) : { ...(await tryOnce(left, tried, options)), heldBack };
+}
+
 /** One try of what may be run. Never rejects. */
 export function tryOnce(
-  judgement: Exclude<Judgement, { type: "ended" | "wait" }>,
+  judgement: Exclude<Judgement, { type: "ended" | "wait" | "hold-back" }>,
   { number, log, trace, run }: Try,
   options: Pick<SettleOptions, "binding" | "stepMemory" | "incidentMemory" | "graceMs" | "running"> &
     Pick<Settling, "replay">,
@@ -136,8 +158,10 @@ export function tryOnce(
 }
 
 /** A failure that is not tried again is a dead letter. */
-function ended(outcome: Outcome, attempts: number): Settled {
-  return outcome.type === "retry" ? { type: "dead-letter", error: outcome.error, attempts } : { ...outcome, attempts };
+function ended(outcome: Outcome & Pick<Settled, "heldBack">, attempts: number): Settled {
+  if (outcome.type !== "retry") return { ...outcome, attempts };
+  const { error, heldBack } = outcome;
+  return { type: "dead-letter", error, attempts, ...(heldBack && { heldBack }) };
 }
 
 async function waited(waitMs: number, signal: AbortSignal): Promise<boolean> {

@@ -10,6 +10,8 @@ import type { Membership } from "../ownership/membership.ts";
 import { consumerName, partitionSubjects, partitionTokens } from "../ownership/partition.ts";
 import { createRecordKeeper } from "../ownership/record-keeper.ts";
 import { newestOf, type SubscriptionRecord, verdictOn } from "../ownership/subscription-record.ts";
+import type { SilenceWatch } from "../silence/silence-watch.ts";
+import { createSubscriptionSilences } from "../silence/subscription-silences.ts";
 import { createNatsMemory } from "../step/nats-memory.ts";
 import type { Binding } from "../subscription.ts";
 import { dueSubjects } from "../timer/timer.ts";
@@ -39,6 +41,8 @@ export interface SubscriptionStatus extends Readonly<DeliveryCounts>, OverrunCou
   readonly partitions: { readonly held: readonly number[]; readonly count: number };
   /** Processes that share the work. */
   readonly members: number;
+  /** Silences that are on: ids, and names of those of the file. Those that an annotation or a label asks for are not known without an event. */
+  readonly silences: readonly string[];
   /** One that is not in force yet. */
   readonly edit?: { readonly generation: number; readonly afterSequence?: number; readonly waitsFor: string };
 }
@@ -59,6 +63,8 @@ export interface SubscribeOptions {
   readonly signal: AbortSignal;
   /** This process among the others: one for all its subscriptions. */
   readonly membership: Membership;
+  /** The silences of this process; left out: there are none. */
+  readonly silences?: SilenceWatch;
   /** For tests. */
   readonly limits?: Partial<DeliveryLimits>;
 }
@@ -74,7 +80,7 @@ const HELD_MIN = 16;
 export function subscribe(
   jetStream: JetStream,
   binding: Binding,
-  { log: parentLog, tracing, signal, membership, limits: overrides }: SubscribeOptions,
+  { log: parentLog, tracing, signal, membership, silences: watch, limits: overrides }: SubscribeOptions,
 ): RunningSubscription {
   const { name, concurrency } = binding.subscription;
   const log = parentLog.child({ subscription: name });
@@ -86,6 +92,8 @@ export function subscribe(
   const stepMemory = createNatsMemory(jetStream);
   const incidentMemory = createNatsIncidents(jetStream, log);
   const timing = createNatsTiming(jetStream, name, binding.matcher, log);
+  const heldBack =
+    binding.silenceable && watch ? createSubscriptionSilences(jetStream, binding, watch, timing, log) : undefined;
   let state: SubscriptionState = "starting";
   let trouble: string | undefined;
   let logCreatedAt: string | undefined;
@@ -114,7 +122,8 @@ export function subscribe(
     if (index === 0) keeper.retire().catch((error: unknown) => log.warn({ err: error }, "old consumers are left over"));
     const heldMax = Math.max(HELD_MIN, Math.ceil(limits.heldMax / current.partitions));
     const worker = startWorker({
-      ...{ jetStream, log, tracing, counts, acknowledgements, stepMemory, incidentMemory, timing },
+      ...{ jetStream, log, tracing, counts, acknowledgements, stepMemory, incidentMemory, timing, heldBack },
+      silences: heldBack?.gate,
       binding: {
         ...binding,
         run: (call) => {
@@ -269,6 +278,7 @@ export function subscribe(
           count: record?.current.partitions ?? binding.subscription.partitions,
         },
         members: record === undefined ? 0 : members(record).length,
+        silences: heldBack?.gate.on() ?? [],
         ...(record?.next && { edit: editOf(record.next, keeper.waitsFor) }),
       };
     },

@@ -3,6 +3,7 @@
  * whoever asks whether everything is all right.
  */
 import { DEAD_LETTERS_ROOT, DEAD_LETTERS_STREAM, encodeToken, type JetStream, unlessMissing } from "#contract";
+import { Selection } from "../filter/filter.ts";
 import { readRecord, subscriptionNames } from "../ownership/stored-subscription.ts";
 import { addBacklogs, type Backlog, backlogOf } from "./backlog.ts";
 import { findConsumers } from "./consumer.ts";
@@ -18,6 +19,8 @@ export interface SurveyedSubscription {
   readonly isEdited: boolean;
   readonly backlog: Backlog;
   readonly deadLetters: number;
+  /** What it asks for; `undefined` where its record is of before there were any, or of a newer version. */
+  readonly selection: Selection | undefined;
 }
 
 interface Subjects {
@@ -46,6 +49,7 @@ async function surveyOne(jetStream: JetStream, name: string): Promise<SurveyedSu
   return {
     name,
     function: record.current.function,
+    selection: Selection.safeParse(record.current.selection).data,
     partitions: record.current.partitions,
     attended: consumers.filter(({ progress }) => progress.waitingPulls + progress.unacknowledged > 0).length,
     isEdited: record.next !== undefined,

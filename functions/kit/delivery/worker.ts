@@ -7,6 +7,7 @@
  */
 import { ConsumerGoneError, createBackoff, type Delivered, EVENTS_STREAM, pull, RequestLostError } from "#contract";
 import type { Place } from "../ownership/subscription-record.ts";
+import type { SubscriptionSilences } from "../silence/subscription-silences.ts";
 import { openTimerDesk } from "../timer/timer-desk.ts";
 import { lookAtTimers } from "../timer/witness.ts";
 import { HAND_BACK } from "./acknowledgement.ts";
@@ -30,6 +31,8 @@ export interface WorkerOptions extends DeliveryOptions {
   readonly consumer: ConsumerIdentity;
   /** The orders to try dead letters again that are about its objects. */
   readonly orders: readonly string[];
+  /** What silences held back; `undefined`: they hold back nothing of it. */
+  readonly heldBack: SubscriptionSilences | undefined;
   /** What is due and about its objects. */
   readonly due: readonly string[];
   /** The log that the lease is about; when it is another one the worker waits to be stopped. */
@@ -190,7 +193,10 @@ export function startWorker(options: WorkerOptions): Worker {
   const retrying = openRetryDesk(jetStream, { ...orders, delivery, limits, log, signal });
   const due = { ...orders, subjects: options.due, ordersMax: limits.heldMax };
   const { delay } = timing;
-  const timingDesk = delay && openTimerDesk(jetStream, { ...due, delay, delivery, limits, log, signal });
+  const { heldBack } = options;
+  const openDue = () => openTimerDesk(jetStream, { ...due, delay, heldBack, delivery, limits, log, signal });
+  // Nothing is due of most subscriptions, ever.
+  const timingDesk = delay ? openDue() : heldBack?.untilSummaries(signal).then(openDue);
   return {
     state: () => state,
     overrun: () => overrun.counts(),

@@ -99,7 +99,8 @@ const plainFilter = {
   /** Over object, before, patch, transitions and event. */
   cel: expression(compileCel).optional(),
 };
-const KEYS = [...Object.keys(plainFilter), "all", "any", "not"];
+/** What a filter may say. */
+export const FILTER_KEYS: readonly string[] = [...Object.keys(plainFilter), "all", "any", "not"];
 
 const filters = (): z.ZodOptional<z.ZodArray<z.ZodType<Filter, Filter>>> =>
   z.array(AnyFilter).min(1, "name at least one filter").optional();
@@ -119,7 +120,7 @@ const AnyFilter = z
     },
   })
   .refine((filter) => Object.values(filter).some((value) => value !== undefined), {
-    error: `is empty: name a condition (${KEYS.join(", ")}), or leave it out`,
+    error: `is empty: name a condition (${FILTER_KEYS.join(", ")}), or leave it out`,
     when: ({ issues }) => issues.length === 0,
   });
 

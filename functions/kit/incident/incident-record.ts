@@ -14,6 +14,8 @@ export const IncidentState = z.object({
   openedBy: z.string(),
   updateCount: z.int().nonnegative(),
   resolvedAt: z.string().optional(),
+  /** Nobody was told of it, because a silence held its opening back: it counts as resolved at once, and as none. */
+  silenced: z.literal(true).optional(),
   receipts: z.record(z.string(), z.json()),
 });
 export type IncidentState = z.infer<typeof IncidentState>;
@@ -70,6 +72,22 @@ export function judgeIncident(record: IncidentRecord | undefined, occurrence: Oc
   return decided(opened(record, occurrence), "opened", event);
 }
 
+/**
+ * Decides whether a silence may hold an event back: not where it resolves what is open, nor where it was decided before. `record`: an opening
+ * that nobody is told of is remembered, so that what resolves it is told to nobody either. Nothing is stored of an event that would update.
+ */
+export function judgeSilenced(
+  record: IncidentRecord | undefined,
+  occurrence: Occurrence,
+): { readonly isHeld: boolean; readonly record?: IncidentRecord } {
+  const judged = judgeIncident(record, occurrence);
+  if (judged.type !== "decided" || judged.decision.type === "resolved") return { isHeld: false };
+  if (judged.decision.type === "updated") return { isHeld: true };
+  const { newest, decisions: _, ...opened } = judged.record;
+  const silenced = { ...newest, resolvedAt: occurrence.event.time, silenced: true } as const;
+  return { isHeld: true, record: { ...opened, newest: silenced, decisions: record?.decisions ?? [] } };
+}
+
 /** The incident with this key, if it is one of the newest two. */
 export function stateOf({ newest, previous }: IncidentRecord, key: string): IncidentState | undefined {
   return [newest, previous].find((state) => state?.key === key);
@@ -94,7 +112,7 @@ function opened(record: IncidentRecord | undefined, { event, subscription }: Occ
   const newest = { key, openedAt: event.time, openedBy: event.id, updateCount: 0, receipts: {} };
   const { sequence } = event;
   if (record === undefined) return { version: 1, sequence, newest, decisions: [] };
-  return { ...record, newest, previous: record.newest };
+  return { ...record, newest, previous: record.newest.silenced ? record.previous : record.newest };
 }
 
 function decided(record: IncidentRecord, type: Decision["type"], { id, sequence }: Occurrence["event"]): Judged {

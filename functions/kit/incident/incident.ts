@@ -8,7 +8,14 @@ import type { Matcher, MatchResult } from "../filter/match.ts";
 import { PermanentError } from "../outcome.ts";
 import { IDENTITY_BYTES_MAX, RECEIPTS_BYTES_MAX } from "./incident-limits.ts";
 import type { FoundRecord, IncidentKey, IncidentMemory } from "./incident-memory.ts";
-import { type Decision, type IncidentRecord, judgeIncident, type Occurrence, stateOf } from "./incident-record.ts";
+import {
+  type Decision,
+  type IncidentRecord,
+  judgeIncident,
+  judgeSilenced,
+  type Occurrence,
+  stateOf,
+} from "./incident-record.ts";
 
 /** What a function is told about the incident that its event belongs to. */
 export interface Incident {
@@ -75,6 +82,24 @@ export async function followIncident(event: Envelope, options: IncidentOptions):
     if (revision === undefined) continue; // another process was faster: what it decided counts
     log.debug({ incident: judged.decision.key, type: judged.decision.type }, "incident");
     return incidentOf({ record: judged.record, revision }, judged.decision, key, options);
+  }
+}
+
+/**
+ * Whether a silence holds the event back, and remembers it of an opening: then what resolves it tells nobody either. What was opened before is
+ * resolved in a silence too. Throws as `followIncident`.
+ */
+export async function silenceIncident(event: Envelope, options: IncidentOptions): Promise<boolean> {
+  const { memory, subscription, type, signal } = options;
+  const key = { subscription, cluster: event.cluster, uid: event.data.object.metadata.uid };
+  checkIdentity(event);
+  for (;;) {
+    signal.throwIfAborted();
+    const found = await memory.read(key, signal);
+    const record = found.record ?? (await recordFromHistory(event, options));
+    const judged = judgeSilenced(record, { event, subscription, type });
+    if (judged.record === undefined) return judged.isHeld;
+    if ((await memory.write(key, judged.record, found.revision, signal)) !== undefined) return judged.isHeld;
   }
 }
 

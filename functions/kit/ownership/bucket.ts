@@ -1,19 +1,10 @@
 /**
- * CR_SUBSCRIPTIONS as a process sees it: a copy of all its entries, kept up to date by a watch, and writes that the server refuses when
+ * A key-value bucket as a process sees it: a copy of all its entries, kept up to date by a watch, and writes that the server refuses when
  * the entry has changed since it was read. After every reconnect, every hour, and whenever the watch breaks, the copy is read anew, so
  * that it is right again after NATS was wiped or restored from an older copy too, and does not keep what has expired.
  * Source: NATS ADR-8 (key-value: a stream with one message per subject; `Nats-Expected-Last-Subject-Sequence` is its compare-and-set).
  */
-import {
-  createBackoff,
-  ensureStream,
-  type JetStream,
-  read,
-  SUBSCRIPTIONS_BUCKET,
-  subscriptionsStream,
-  unlessMissing,
-} from "#contract";
-import { settingsFor } from "../log-settings.ts";
+import { createBackoff, type JetStream, read, unlessMissing } from "#contract";
 
 /** One entry; its revision changes with every write. */
 export interface Entry {
@@ -45,22 +36,27 @@ interface StreamInfo {
   readonly state: { readonly messages: number; readonly last_seq: number };
 }
 
-const STREAM = `KV_${SUBSCRIPTIONS_BUCKET}`;
-const ROOT = `$KV.${SUBSCRIPTIONS_BUCKET}.`;
+/** Which bucket. */
+export interface BucketOptions {
+  readonly name: string;
+  /** Makes it when it is missing. */
+  readonly ensure: () => Promise<void>;
+  /** How often all of it is read anew, so that the copy does not grow by what has expired; default an hour. */
+  readonly renewMs?: number;
+}
+
 /** The server tells nobody which entries have outlived their time; those of processes do within an hour. */
 const RENEW_MS = 3_600_000;
 const RETRY = { firstMs: 100, maxMs: 5_000, resetAfterMs: 60_000 };
 
-/**
- * Opens the bucket, made with so many replicas when it is missing, and follows it until `signal` aborts. `renewMs`: how often all of it is
- * read anew, so that the copy does not grow by what has expired; default an hour.
- */
+/** Opens a bucket and follows it until `signal` aborts. */
 export function openBucket(
   jetStream: JetStream,
-  replicas: number,
+  { name, ensure, renewMs = RENEW_MS }: BucketOptions,
   signal: AbortSignal,
-  { renewMs = RENEW_MS }: { readonly renewMs?: number } = {},
 ): Bucket {
+  const stream = `KV_${name}`;
+  const root = `$KV.${name}.`;
   const listeners = new Set<(key: string | undefined) => void>();
   let entries = new Map<string, Entry>();
   let syncBegunMs: number | undefined;
@@ -73,9 +69,9 @@ export function openBucket(
     tell(key);
   };
   const followOnce = async (round: AbortSignal) => {
-    await ensureStream(jetStream, subscriptionsStream(settingsFor(replicas)));
+    await ensure();
     const begunMs = performance.now();
-    const askState = async () => (await jetStream.api<StreamInfo>(`STREAM.INFO.${STREAM}`)).state;
+    const askState = async () => (await jetStream.api<StreamInfo>(`STREAM.INFO.${stream}`)).state;
     let fresh: Map<string, Entry> | undefined = new Map();
     const complete = (all: Map<string, Entry>) => {
       entries = all;
@@ -84,10 +80,10 @@ export function openBucket(
       tell(undefined);
     };
     if ((await askState()).messages === 0) complete(fresh);
-    const reading = { filter_subjects: [`${ROOT}>`], deliver_policy: "last_per_subject" } as const;
-    for await (const { message, streamSequence, pendingCount } of read(jetStream, reading, round, true, STREAM)) {
+    const reading = { filter_subjects: [`${root}>`], deliver_policy: "last_per_subject" } as const;
+    for await (const { message, streamSequence, pendingCount } of read(jetStream, reading, round, true, stream)) {
       const entry = { revision: streamSequence, value: parse(message.data) };
-      const key = message.subject.slice(ROOT.length);
+      const key = message.subject.slice(root.length);
       if (fresh === undefined) apply(key, entry);
       else fresh.set(key, entry);
       if (fresh === undefined || pendingCount > 0) continue;
@@ -124,14 +120,14 @@ export function openBucket(
       return syncBegunMs;
     },
     async fetch(key) {
-      const asked = jetStream.api<{ message: { seq: number; data?: string } }>(`STREAM.MSG.GET.${STREAM}`, {
-        last_by_subj: ROOT + key,
+      const asked = jetStream.api<{ message: { seq: number; data?: string } }>(`STREAM.MSG.GET.${stream}`, {
+        last_by_subj: root + key,
       });
       const found = (await unlessMissing("message", asked))?.message;
       return found && { revision: found.seq, value: parse(Buffer.from(found.data ?? "", "base64")) };
     },
     async write(key, value, revision, ttl) {
-      const { seq } = await jetStream.publish(ROOT + key, value === undefined ? "" : JSON.stringify(value), {
+      const { seq } = await jetStream.publish(root + key, value === undefined ? "" : JSON.stringify(value), {
         "Nats-Expected-Last-Subject-Sequence": String(revision),
         ...(value === undefined && { "KV-Operation": "DEL" }),
         ...(ttl !== undefined && { "Nats-TTL": ttl }),

@@ -10,7 +10,15 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { isWrongLastSequence, type JetStream, type Logger } from "#contract";
+import {
+  ensureStream,
+  isWrongLastSequence,
+  type JetStream,
+  type Logger,
+  SUBSCRIPTIONS_BUCKET,
+  subscriptionsStream,
+} from "#contract";
+import { settingsFor } from "../log-settings.ts";
 import { type Bucket, openBucket } from "./bucket.ts";
 
 /** The times of membership, milliseconds. */
@@ -188,7 +196,14 @@ export function createMembership(
     },
     open(replicas) {
       if (bucket !== undefined || closing.signal.aborted) return;
-      const opened = openBucket(jetStream, replicas, over.signal);
+      const opened = openBucket(
+        jetStream,
+        {
+          name: SUBSCRIPTIONS_BUCKET,
+          ensure: async () => void (await ensureStream(jetStream, subscriptionsStream(settingsFor(replicas)))),
+        },
+        over.signal,
+      );
       bucket = opened;
       opened.onChange((key) => {
         watched.note(opened, key);

@@ -2,6 +2,7 @@
  * Runs a bound function on one event after the other without NATS, by the code that does it in life: the filter, the steps, the incident, the
  * failures and their tries. Everything is in memory, and time is counted instead of waited for.
  */
+import type { z } from "zod";
 import { type Envelope, opOf, parseEnvelope } from "#contract";
 import { createRecordingLogger } from "../../../bridge/fixture.ts";
 import { deliveryLimits } from "../delivery/delivery-limits.ts";
@@ -12,16 +13,18 @@ import type { Explanation } from "../filter/clause.ts";
 import type { Matcher } from "../filter/match.ts";
 import type { Incident } from "../incident/incident.ts";
 import { createProcessIncidents } from "../incident/process-memory.ts";
+import type { SilenceSetting } from "../silence/silence.ts";
 import { createProcessMemory } from "../step/process-memory.ts";
 import type { Binding } from "../subscription.ts";
 import type { Member } from "../timer/queue.ts";
+import { testSilences } from "./tested-silence.ts";
 import { recordSteps, type TestedStep } from "./tested-step.ts";
 import { createVirtualTiming, type Due, objectOf } from "./virtual-timing.ts";
 
 /** What became of one event. */
 export interface TestResult {
   /** `retry`: the try failed, and would be followed by another. `waiting`: its time has not come (`for`, `debounce`, `batch`, `throttle`). */
-  readonly outcome: "done" | "skipped" | "waiting" | "retry" | "dead-letter";
+  readonly outcome: "done" | "skipped" | "silenced" | "waiting" | "retry" | "dead-letter";
   /** What the function returned. */
   readonly note: string | undefined;
   /** Why it was skipped: a sentence, and below it each part of the filter with what was found, as `cr-reactor explain` prints it. */
@@ -53,6 +56,8 @@ export interface RehearsalOptions {
   readonly isTimed: boolean;
   /** What the function was told about the incident in the last run; default nothing. */
   readonly incidentTold?: () => Incident | undefined;
+  /** In front of the function, as in a subscriptions file; default none. */
+  readonly silences?: readonly z.input<typeof SilenceSetting>[] | undefined;
 }
 
 /** One history of events. */
@@ -72,7 +77,14 @@ const NEVER = new AbortController().signal;
 const GRACE_MS = 100;
 
 /** Begins with no event and nothing remembered. */
-export function createRehearsal({ binding, retries, now, isTimed, incidentTold }: RehearsalOptions): Rehearsal {
+export function createRehearsal({
+  binding,
+  retries,
+  now,
+  isTimed,
+  incidentTold,
+  silences,
+}: RehearsalOptions): Rehearsal {
   const memory = createProcessMemory();
   /** All events so far, which is the log here. */
   const log: Envelope[] = [];
@@ -94,6 +106,10 @@ export function createRehearsal({ binding, retries, now, isTimed, incidentTold }
     log: createRecordingLogger(() => undefined),
   });
 
+  const { name } = binding.subscription;
+  const gate =
+    silences && binding.silenceable ? testSilences(name, silences, { log, nowMs: () => clockMs }) : undefined;
+
   const past = (payload: string) => {
     const event = parseEnvelope(payload);
     if (!log.some(({ id }) => id === event.id)) log.push(event);
@@ -108,7 +124,7 @@ export function createRehearsal({ binding, retries, now, isTimed, incidentTold }
     const settled = await settle(settling, 1, {
       ...{ jetStream: undefined, binding, timing, graceMs: GRACE_MS, random: () => 0, warned: new Set<string>() },
       ...{ slots: createSlots(1)(), running: new Set<AbortController>(), stopping: NEVER },
-      ...{ stepMemory: recordSteps(memory, steps), incidentMemory },
+      ...{ stepMemory: recordSteps(memory, steps), incidentMemory, silences: gate },
       log: createRecordingLogger((line) => logs.push(JSON.parse(line) as Record<string, unknown>)),
       retry: deliveryLimits(binding.subscription.concurrency).retry,
       onRetry: (error) => errors.push(error),
@@ -126,9 +142,9 @@ export function createRehearsal({ binding, retries, now, isTimed, incidentTold }
     return {
       outcome: settled === undefined ? "retry" : settled.type,
       note: settled?.type === "done" ? settled.note : undefined,
-      reason: settled?.type === "skipped" ? [settled.reason, ...unlessTimed(settled)].join("\n") : undefined,
+      reason: reasonOf(settled, unlessTimed),
       error: settled === undefined ? errors.at(-1) : settled.type === "dead-letter" ? settled.error : undefined,
-      attempts: settled?.type === "waiting" ? 0 : (settled?.attempts ?? errors.length),
+      attempts: settled?.type === "waiting" || settled?.type === "silenced" ? 0 : (settled?.attempts ?? errors.length),
       ...{ waitsMs, steps, logs, event },
       incident: incident === undefined ? undefined : told(incident),
     };
@@ -181,6 +197,12 @@ export function createRehearsal({ binding, retries, now, isTimed, incidentTold }
       return results;
     },
   };
+}
+
+type Skipped = Extract<Settled, { type: "skipped" }>;
+function reasonOf(settled: Settled | undefined, explain: (skipped: Skipped) => readonly string[]): string | undefined {
+  if (settled?.type === "silenced") return `the silence ${settled.silence} holds it back`;
+  return settled?.type === "skipped" ? [settled.reason, ...explain(settled)].join("\n") : undefined;
 }
 
 function whyNot(matcher: Matcher, event: Envelope): readonly string[] {

@@ -9,6 +9,7 @@ import { createFixture, type FixtureObject } from "../../../bridge/fixture.ts";
 import { type FunctionDefinition, ownSelection } from "../define.ts";
 import type { Selection } from "../filter/filter.ts";
 import type { Incident } from "../incident/incident.ts";
+import type { SilenceSetting } from "../silence/silence.ts";
 import { bind, ownSubscription, type Subscription } from "../subscription.ts";
 import { readRecorded } from "./recorded.ts";
 import { createRehearsal, type TestResult } from "./rehearsal.ts";
@@ -31,6 +32,8 @@ export interface TestFunctionOptions<Schema extends z.ZodType> {
   readonly cluster?: string;
   /** When it begins; default the first of January 2026, UTC. */
   readonly now?: Date;
+  /** The silences of a subscriptions file, by the test's clock. */
+  readonly silences?: readonly z.input<typeof SilenceSetting>[];
 }
 
 /** A function in its test. Each call is one event; they are remembered as one history. */
@@ -70,7 +73,14 @@ export function testFunction<Schema extends z.ZodType>(
   const binding = { ...bound, timeoutMs: options.timeoutMs ?? bound.timeoutMs };
   const { apiVersion, kind } = subscription;
   const fixture = createFixture({ apiVersion, kind, cluster: subscription.cluster ?? cluster, phase });
-  const rehearsal = createRehearsal({ binding, retries, now, isTimed: true, incidentTold: () => incident });
+  const rehearsal = createRehearsal({
+    binding,
+    retries,
+    now,
+    isTimed: true,
+    incidentTold: () => incident,
+    silences: options.silences,
+  });
 
   const run = (payload: string) => {
     incident = undefined;

@@ -7,6 +7,8 @@ import { type Delivered, type JetStream, type Logger, TIMERS_STREAM } from "#con
 import type { Delivery } from "../delivery/delivery.ts";
 import { type OrderDeskOptions, openOrderDesk } from "../delivery/order-desk.ts";
 import { createTurns, type Turns } from "../delivery/turns.ts";
+import { type HeldBackBook, readWake } from "../silence/held-back.ts";
+import { carryOutSummary } from "../silence/summary.ts";
 import type { Batches } from "./batches.ts";
 import { LOST, type Member } from "./queue.ts";
 import type { Throttle } from "./throttle.ts";
@@ -21,7 +23,9 @@ export interface TimerDeskOptions
   extends Pick<OrderDeskOptions, "consumer" | "subjects" | "ordersMax" | "limits" | "log" | "signal"> {
   readonly subscription: string;
   readonly delivery: Pick<Delivery, "redo">;
-  readonly delay: Delay;
+  readonly delay: Delay | undefined;
+  /** What silences held back, and where functions that take many events get the summary of it. */
+  readonly heldBack: { readonly book: HeldBackBook; readonly batches: Batches | undefined } | undefined;
 }
 
 /** Longer than a timer waits, so that a consumer whose processes sleep is there when something is due. */
@@ -29,7 +33,7 @@ const IDLE_MS_MAX = 40 * 86_400_000;
 
 /** Opens the desk. Resolves when `signal` aborted and what was in hand has ended. Never rejects. */
 export function openTimerDesk(jetStream: JetStream, options: TimerDeskOptions): Promise<void> {
-  const { subscription, delivery, delay, ...desk } = options;
+  const { subscription, delivery, delay, heldBack, ...desk } = options;
   const inTurn = createTurns(); // so that the second of an object sees what the first remembered
   return openOrderDesk(jetStream, {
     ...desk,
@@ -37,13 +41,20 @@ export function openTimerDesk(jetStream: JetStream, options: TimerDeskOptions): 
     description: `cr-reactor: what is due of subscription ${subscription}`,
     ensure: (settings) => ensureTimers(jetStream, settings),
     carryOut: (order, log) => {
+      const wake = readWake(order.message);
+      if (wake !== undefined && heldBack !== undefined) {
+        const timers = delay?.type === "window" ? delay : undefined;
+        const summary = { ...heldBack, timers, delivery, log, signal: desk.signal };
+        return inTurn(wake.partition, () => carryOutSummary(jetStream, wake, order, summary));
+      }
       const group = groupOfDue(order.message.subject);
       const { subject = "" } = readTimer(order.message) ?? {};
-      if (delay.type === "window" && group === undefined)
+      if (delay?.type === "window" && group === undefined)
         return inTurn(subject, () => carryOut(jetStream, subscription, order, delivery, log));
-      if (delay.type === "batch" && group !== undefined)
-        return inTurn(group, () => carryOutBatch(delay, group, order, delivery, desk.signal));
-      if (delay.type === "throttle" && group !== undefined)
+      const collected = delay?.type === "batch" ? delay : delay?.type === "throttle" ? undefined : heldBack?.batches;
+      if (collected !== undefined && group !== undefined)
+        return inTurn(group, () => carryOutBatch(collected, group, order, delivery, desk.signal));
+      if (delay?.type === "throttle" && group !== undefined)
         return carryOutThrottled(delay, group, order, { delivery, inTurn, signal: desk.signal });
       log.warn("what waited for another setting of the subscription is not carried out");
       return Promise.resolve(true);
@@ -75,7 +86,8 @@ async function carryOut(
     deliveryCount,
   };
   const ended = await delivery.redo({ ...event, ...lost });
-  if (ended === "done" || ended === "dead-letter") await rememberDone(jetStream, subscription, timer);
+  if (ended === "done" || ended === "dead-letter" || ended === "silenced")
+    await rememberDone(jetStream, subscription, timer);
   return ended !== undefined;
 }
 

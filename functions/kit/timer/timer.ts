@@ -40,7 +40,7 @@ const TimerFacts = z.object({
 export type TimerFacts = z.infer<typeof TimerFacts>;
 
 /** Room beside the event within the server's max_payload, which counts the headers: two subjects, ids and times. */
-const HEADERS_BYTES_MAX = 8_192;
+export const HEADERS_BYTES_MAX = 8_192;
 /** What is due waits this long for a process of its subscription. */
 const DUE_TTL = "720h";
 /** A server that was killed may have forgotten its newest acknowledgements; a day is more than its restart takes. */

@@ -84,20 +84,21 @@ export function createTimers(
       while (!(await patiently(() => storeOnce(jetStream, timer, entry), signal)));
     },
     judge(entry, nowMs, signal) {
-      const ask = (query: StoredQuery) => patiently(() => getStored(jetStream, EVENTS_STREAM, query), signal);
-      return judgeHeld(entry, readableSince(jetStream, entry, ask, signal), { window, match, nowMs });
+      const since = eventsSince(jetStream, entry, (ask) => patiently(ask, signal), signal);
+      return judgeHeld(entry, since, { window, match, nowMs });
     },
   };
 }
 
-/** What cannot be read tells nothing. */
-async function* readableSince(
+/** The object's events in the log since one, itself included; what cannot be read tells nothing. `ask` asks again while NATS is away. */
+export async function* eventsSince(
   jetStream: JetStream,
   entry: Entry,
-  ask: (query: StoredQuery) => Promise<StoredMessage | undefined>,
+  ask: <T>(question: () => Promise<T>) => Promise<T>,
   signal: AbortSignal,
 ): AsyncGenerator<Envelope, void, void> {
-  for await (const stored of sinceEntry(entry, ask)) {
+  const query = (wanted: StoredQuery) => ask(() => getStored(jetStream, EVENTS_STREAM, wanted));
+  for await (const stored of sinceEntry(entry, query)) {
     const event = await readWhole(jetStream, stored, signal);
     if (event !== undefined) yield event;
   }

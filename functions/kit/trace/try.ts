@@ -26,7 +26,7 @@ export interface Try {
   readonly trace: CallTrace;
   run<T>(work: () => T): T;
   /** `isLast`: the event is tried no more, so that a failure is a dead letter. Default: others decide about that. */
-  end(outcome: Outcome | { readonly type: "waiting" }, isLast?: boolean): void;
+  end(outcome: Outcome | { readonly type: "waiting" | "silenced" }, isLast?: boolean): void;
 }
 
 /** What is tried, and for whom. */

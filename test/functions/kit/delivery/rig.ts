@@ -16,6 +16,8 @@ import {
   type Membership,
   type MembershipLimits,
 } from "../../../../functions/kit/ownership/membership.ts";
+import { SilenceSetting } from "../../../../functions/kit/silence/silence.ts";
+import { watchSilences } from "../../../../functions/kit/silence/silence-watch.ts";
 import { bind, Subscription } from "../../../../functions/kit/subscription.ts";
 import { needNats } from "../../../kit/shared-kube.ts";
 import type { TestEvent } from "../event-factory.ts";
@@ -32,6 +34,8 @@ export interface StartOptions extends Partial<z.input<typeof Subscription>> {
   readonly batches?: true;
   readonly limits?: Partial<DeliveryLimits>;
   readonly jetStream?: JetStream;
+  /** Those of the file; with them, those of the bucket count too. */
+  readonly silences?: readonly z.input<typeof SilenceSetting>[];
   readonly membershipLimits?: Partial<MembershipLimits>;
 }
 export interface Started extends RunningSubscription {
@@ -88,7 +92,7 @@ export async function startRig(t: TestContext, { withLog = true, eventsPerSubjec
     },
     start(
       run: Run,
-      { batches, limits, membershipLimits, jetStream: other = jetStream, ...subscription }: StartOptions = {},
+      { batches, limits, silences, membershipLimits, jetStream: other = jetStream, ...subscription }: StartOptions = {},
     ): Started {
       const definition = defineFunction({
         name: "test-function",
@@ -116,6 +120,13 @@ export async function startRig(t: TestContext, { withLog = true, eventsPerSubjec
         membership,
         signal: stopping.signal,
         limits: { ...QUICK, ...limits },
+        ...(silences && {
+          silences: watchSilences(other, {
+            settings: silences.map((each) => SilenceSetting.parse(each)),
+            log,
+            signal: stopping.signal,
+          }),
+        }),
       });
       const self = {
         ...running,

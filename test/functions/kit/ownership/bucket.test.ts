@@ -1,6 +1,8 @@
 /** The copy of CR_SUBSCRIPTIONS against what the server has. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { subscriptionsStream } from "../../../../bridge/nats/function-stream.ts";
+import { ensureBesideLog } from "../../../../functions/kit/log-settings.ts";
 import { openBucket } from "../../../../functions/kit/ownership/bucket.ts";
 import { startRig, until } from "../delivery/rig.ts";
 
@@ -9,7 +11,15 @@ test("an entry whose time is over leaves the copy too: processes that were do no
   if (rig === undefined) return;
   const ending = new AbortController();
   t.after(() => ending.abort());
-  const bucket = openBucket(rig.jetStream, 1, ending.signal, { renewMs: 200 });
+  const bucket = openBucket(
+    rig.jetStream,
+    {
+      name: "CR_SUBSCRIPTIONS",
+      ensure: () => ensureBesideLog(rig.jetStream, subscriptionsStream),
+      renewMs: 200,
+    },
+    ending.signal,
+  );
   await until(() => bucket.syncBegunMs !== undefined);
   await bucket.write("process.old", { version: 1 }, 0, "1s");
   await bucket.write("subscription.a", { version: 1 }, 0);
