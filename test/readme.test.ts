@@ -45,6 +45,12 @@ describe("the README", () => {
     for (const { text } of filters) parseYamlConfig(z.strictObject({ when: Filter }), text, "README.md");
   });
 
+  test("shows times and silences that a subscriptions file accepts", () => {
+    const timed = blocks.filter(({ language, text }) => language === "yaml" && /^silences:/m.test(text));
+    assert.equal(timed.length, 1);
+    for (const { text } of timed) assert.equal(parseSubscriptions(text, "README.md").subscriptions.length, 2);
+  });
+
   test("of functions has a serve part that is accepted", () => {
     const functions = readFileSync(join(ROOT, "functions/README.md"), "utf8");
     const serve = /^```yaml\n(serve:\n.*?)^```$/ms.exec(functions)?.[1] ?? "";
@@ -72,7 +78,8 @@ describe("the README", () => {
     assert.ok(commands.length >= 5);
     for (const line of commands) {
       const [, name = "", ...rest] = line.split(" ");
-      const { stdout } = await run(process.execPath, [join(ROOT, "cli/main.ts"), name, "--help"]);
+      const below = name === "silence" ? rest.slice(0, 1) : [];
+      const { stdout } = await run(process.execPath, [join(ROOT, "cli/main.ts"), name, ...below, "--help"]);
       for (const option of rest.filter((word) => word.startsWith("--")))
         assert.ok(stdout.includes(option), `${line}: ${option}`);
     }
