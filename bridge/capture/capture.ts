@@ -133,7 +133,8 @@ export async function capture(options: CaptureOptions): Promise<void> {
   });
   const pipe = createPipe(resource, store, lanes, publisher, progress, census, () => saved?.savedAt);
   const parts = { store, lanes, publisher, progress, onLost, isLive: () => isLive };
-  const stopPriming = resumeFrom === undefined ? () => undefined : primeCensus({ ...options, signal, census });
+  const priming = { ...options, signal, census, asked: metrics.asked };
+  const stopPriming = resumeFrom === undefined ? () => undefined : primeCensus(priming);
   const stopVerifying = startVerifying({ ...options, ...parts, signal });
   try {
     const start = {

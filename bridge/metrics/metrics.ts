@@ -61,6 +61,8 @@ export interface Metrics {
   recorded(outcome: EventOutcome): void;
   /** Of all watches that run. */
   censuses(): readonly Census[];
+  /** Resolves when somebody first asks for metrics or a census: until then nothing has to be listed for them. */
+  readonly asked: Promise<void>;
   /** All of them, as they are now. */
   families(): Promise<readonly MetricFamily[]>;
   /** The same as text, in a format that the header `accept` names. */
@@ -85,7 +87,9 @@ export function createMetrics(): Metrics {
   };
   for (const outcome of EVENT_OUTCOMES) of.kubeEvents.inc({ outcome }, 0);
   const isTold = ({ resource }: Readonly<Record<string, string | number>>) => !forgotten.has(String(resource));
+  const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>();
   const families = async () => {
+    isAsked();
     const own = await of.families();
     const told = own.map((family) => ({ ...family, samples: family.samples.filter(({ labels }) => isTold(labels)) }));
     return [...told, ...objectFamilies([...censuses.values()], Date.now() / 1000)];
@@ -156,7 +160,11 @@ export function createMetrics(): Metrics {
     leading: (isLeader) => of.leader.set(isLeader ? 1 : 0),
     requested: (method, code) => of.requests.inc({ method, code }),
     recorded: (outcome) => of.kubeEvents.inc({ outcome }),
-    censuses: () => [...censuses.values()],
+    censuses() {
+      isAsked();
+      return [...censuses.values()];
+    },
+    asked,
     families,
     expose: async (accept) => renderMetrics(await families(), accept),
   };

@@ -149,7 +149,7 @@ const natsCases: readonly NatsCase[] = [
     server: restricted(`{ publish: ["$JS.API.INFO", "$JS.API.STREAM.INFO.CR_EVENTS"], subscribe: "_INBOX.>" }`),
     settings: AS_BRIDGE,
     expected: [
-      /failed: this user lacks what the bridge needs: publish \$JS\.API\.STREAM\.INFO\.KV_CR_CHECKPOINTS, .*STREAM\.INFO\.OBJ_CR_BLOBS, .*STREAM\.INFO\.CR_DEAD_LETTERS →/,
+      /failed: this user lacks what the bridge needs: publish \$JS\.API\.STREAM\.INFO\.KV_CR_CHECKPOINTS, .*STREAM\.INFO\.OBJ_CR_BLOBS, .*STREAM\.INFO\.CR_DEAD_LETTERS, and 1 more →/,
     ],
   },
   {
