@@ -1,5 +1,5 @@
 /**
- * `npm run tour`: ten commands one after the other on what the demo has left, drawn as cli/tour.svg, the second picture in the README. Nothing in it is
+ * `npm run tour`: the demo, and ten commands one after the other on what it has left, drawn as cli/tour.svg, the second picture in the README. Nothing in it is
  * made up: tour.test.ts takes the tour again and compares the words.
  */
 import { spawn } from "node:child_process";
@@ -27,6 +27,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["explain", "database-failed", "--subscriptions", "subscriptions.yaml", "--count", "2"],
   ["replay", "database-failed", "--from", "1h", "--dry-run"],
   ["record", "Database", "--since", "1h", "--anonymous", "--output", "fixtures"],
+  ["silence", "{ kind: Database }", "--for", "2h", "--reason", "moving the storage"],
   ["dead-letters", "list"],
   ["status"],
   ["verify", "--config", "bridge.yaml"],
