@@ -5,6 +5,7 @@
  * Source: JetStream API, `$JS.API.CONSUMER.MSG.NEXT`; ADR-13 (pull subscribe, idle heartbeats, status codes).
  */
 import type { JetStream, NatsMessage } from "./jetstream.ts";
+import { RequestLostError } from "./jetstream-error.ts";
 
 /** A stored message as a consumer delivers it. */
 export interface Delivered {
@@ -47,7 +48,7 @@ const EXPIRES_MS = 30_000;
 const HEARTBEAT_MS = 5_000;
 const NANOSECONDS_PER_MS = 1_000_000;
 
-/** Yields the consumer's messages until `signal` aborts. Throws ConsumerGoneError. */
+/** Yields the consumer's messages until `signal` aborts. Throws ConsumerGoneError, and RequestLostError when the connection is closed for good. */
 export async function* pull(jetStream: JetStream, options: PullOptions): AsyncGenerator<Delivered, void, void> {
   const { stream, consumer, signal, demandMax = 256, expiresMs = EXPIRES_MS } = options;
   const buffer: Delivered[] = [];
@@ -85,6 +86,8 @@ export async function* pull(jetStream: JetStream, options: PullOptions): AsyncGe
   };
   const stopListening = jetStream.onConnection((event) => {
     if (event.type === "connected") renewInbox();
+    if (event.type === "closed")
+      failure = new RequestLostError(`the connection to NATS is closed: ${consumer} is read no more`);
     wake.resolve();
   });
   const watchdog = setInterval(() => {

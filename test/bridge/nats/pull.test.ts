@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { connectJetStream } from "../../../bridge/nats/jetstream.ts";
+import { RequestLostError } from "../../../bridge/nats/jetstream-error.ts";
 import { ConsumerGoneError, type Delivered, pull } from "../../../bridge/nats/pull.ts";
 import { follow, read } from "../../../bridge/nats/reader.ts";
 import { ensureStream, eventsStream, StreamSettings } from "../../../bridge/nats/stream.ts";
@@ -93,6 +94,15 @@ describe("pulling messages", () => {
     stop.abort();
     await pulling;
     assert.deepEqual([...new Set(seen)], ["0", "1", "2", "3", "4", "5"]);
+  });
+
+  test("says so when its connection is closed for good, instead of waiting for ever", async (t) => {
+    const { jetStream, stop, createConsumer } = (await rig(t)) ?? {};
+    if (!jetStream || !stop || !createConsumer) return;
+    await createConsumer();
+    const first = pull(jetStream, { stream: "CR_EVENTS", consumer: "c", signal: stop.signal }).next();
+    await jetStream.close();
+    await assert.rejects(first, RequestLostError);
   });
 
   test("says so when its consumer is deleted, instead of waiting for ever", async (t) => {
