@@ -96,8 +96,8 @@ export async function* pull(jetStream: JetStream, options: PullOptions): AsyncGe
   }, HEARTBEAT_MS);
   const onAbort = () => wake.resolve();
   signal.addEventListener("abort", onAbort);
-  renewInbox();
   try {
+    renewInbox(); // throws where the connection is closed already
     while (!signal.aborted) {
       const next = buffer.shift();
       if (next !== undefined) {

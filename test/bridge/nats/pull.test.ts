@@ -103,6 +103,10 @@ describe("pulling messages", () => {
     const first = pull(jetStream, { stream: "CR_EVENTS", consumer: "c", signal: stop.signal }).next();
     await jetStream.close();
     await assert.rejects(first, RequestLostError);
+    const timers = () => process.getActiveResourcesInfo().filter((each) => each === "Timeout").length;
+    const before = timers();
+    await assert.rejects(pull(jetStream, { stream: "CR_EVENTS", consumer: "c", signal: stop.signal }).next());
+    assert.equal(timers(), before, "nothing is left that would keep a process");
   });
 
   test("says so when its consumer is deleted, instead of waiting for ever", async (t) => {
