@@ -29,7 +29,7 @@ export { KubernetesSettings } from "./kube/kubernetes-settings.ts";
 export { compareQuantities, isSameAmount } from "./kube/quantity.ts";
 export { BlobLostError } from "./log/blob.ts";
 export { type Checkpoint, loadCheckpoints } from "./log/checkpoint.ts";
-export { openEnvelope, readEvent } from "./log/dataref.ts";
+export { findEvent, openEnvelope, readEvent } from "./log/dataref.ts";
 export {
   decodeToken,
   encodePhase,

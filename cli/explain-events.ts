@@ -3,16 +3,14 @@
  * are kept that match, and those that fail in the fewest places.
  */
 import {
-  BlobLostError,
   type Envelope,
   EVENTS_STREAM,
   encodeToken,
+  findEvent,
   groupOf,
   type JetStream,
-  MalformedEventError,
   type Reading,
   read,
-  readEvent,
   SUBJECT_ROOT,
   unlessMissing,
 } from "#contract";
@@ -67,7 +65,7 @@ export async function scanEvents(
   let matched = 0;
   for await (const { message, streamSequence: sequence } of read(jetStream, start.reading, signal, false)) {
     if (++scanned > SCANNED_MAX) break;
-    const envelope = await readEnvelope(jetStream, message.data, signal);
+    const envelope = await findEvent(jetStream, message.data, signal);
     if (envelope === undefined || (id !== undefined && envelope.id !== id)) continue;
     const explanation = matcher.explain(envelope);
     const isMatch = explanation.holds === true;
@@ -95,7 +93,7 @@ export async function explainSequence(
   const asked = jetStream.api<{ message: { data?: string } }>(`STREAM.MSG.GET.${EVENTS_STREAM}`, { seq: sequence });
   const stored = await unlessMissing("stream", unlessMissing("message", asked));
   if (stored === undefined) return undefined;
-  const envelope = await readEnvelope(jetStream, Buffer.from(stored.message.data ?? "", "base64"), signal);
+  const envelope = await findEvent(jetStream, Buffer.from(stored.message.data ?? "", "base64"), signal);
   if (envelope === undefined) return undefined;
   const explanation = compileFilter(selection).explain(envelope);
   return { sequence, envelope, isMatch: explanation.holds === true, explanation };
@@ -176,18 +174,4 @@ async function countFrom(jetStream: JetStream, reading: Reading): Promise<number
   // One that stays is removed by the server.
   await jetStream.api(`CONSUMER.DELETE.${EVENTS_STREAM}.${consumer.name}`).catch(() => undefined);
   return consumer.num_pending;
-}
-
-/** `undefined`: it is no event of ours, or its data is gone. */
-async function readEnvelope(
-  jetStream: JetStream,
-  data: Uint8Array,
-  signal: AbortSignal,
-): Promise<Envelope | undefined> {
-  try {
-    return await readEvent(jetStream, data, signal);
-  } catch (error) {
-    if (error instanceof BlobLostError || error instanceof MalformedEventError) return undefined;
-    throw error;
-  }
 }

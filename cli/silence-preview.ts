@@ -3,19 +3,16 @@
  * that it is about. So somebody who silences too much sees it before it matters.
  */
 import {
-  BlobLostError,
-  type Envelope,
   encodeToken,
+  findEvent,
   groupOf,
   type JetStream,
-  MalformedEventError,
   type Reading,
   read,
-  readEvent,
   SUBJECT_ROOT,
   unlessMissing,
 } from "#contract";
-import { compileFilter, compileSilence, type Matcher, type Selection, type Silence, surveySubscriptions } from "#kit";
+import { compileFilter, compileSilence, isMatch, type Selection, type Silence, surveySubscriptions } from "#kit";
 
 /** Of one subscription that the silence concerns. */
 export interface SilencedCount {
@@ -58,9 +55,10 @@ export async function previewSilence(
       false,
     )) {
       if (++scanned > SCANNED_MAX) return;
-      const event = await readWhole(jetStream, message.data, signal);
+      const event = await findEvent(jetStream, message.data, signal);
       if (event === undefined) continue;
-      const asked = concerned.filter(({ matcher }) => isMatch(matcher, event));
+      // What resolves is told in a silence too.
+      const asked = concerned.filter(({ matcher }) => isMatch(matcher.match, event));
       if (asked.length === 0) continue;
       const namespace = async () => undefined;
       const isHeld = (await compiled.holds({ event, object: event.data.object, atMs, namespace })) !== undefined;
@@ -83,22 +81,4 @@ function readingOf(selections: readonly Selection[]): Reading {
   );
   const opt_start_time = new Date(Date.now() - DAY_MS).toISOString();
   return { filter_subjects: [...new Set(subjects)], deliver_policy: "by_start_time", opt_start_time };
-}
-
-/** An event that contradicts itself matches nothing. What resolves is told in a silence too. */
-function isMatch({ match }: Matcher, event: Envelope): boolean {
-  try {
-    return match(event).type === "matched";
-  } catch {
-    return false;
-  }
-}
-
-async function readWhole(jetStream: JetStream, data: Uint8Array, signal: AbortSignal): Promise<Envelope | undefined> {
-  try {
-    return await readEvent(jetStream, data, signal);
-  } catch (error) {
-    if (error instanceof BlobLostError || error instanceof MalformedEventError) return undefined;
-    throw error;
-  }
 }

@@ -7,7 +7,7 @@ import { Envelope, MalformedEventError, parseSent, type SentEnvelope } from "../
 import type { JetStream } from "../nats/jetstream.ts";
 import { RequestLostError } from "../nats/jetstream-error.ts";
 import { BLOBS_BUCKET } from "../nats/stream.ts";
-import { blobName, getBlob, putBlob } from "./blob.ts";
+import { BlobLostError, blobName, getBlob, putBlob } from "./blob.ts";
 
 /** What `dataref` begins with; the name of a blob follows. */
 const DATAREF_ROOT = `nats:/${BLOBS_BUCKET}/`;
@@ -68,5 +68,19 @@ export async function readEvent(jetStream: JetStream, payload: Uint8Array, signa
       if (jetStream.connected && ++silences >= SILENT_TRIES) throw error;
       await jetStream.whenConnected(signal);
     }
+  }
+}
+
+/** The same, and `undefined` for what is no event of ours or has lost its data. Throws RequestLostError as `readEvent`. */
+export async function findEvent(
+  jetStream: JetStream,
+  payload: Uint8Array,
+  signal: AbortSignal,
+): Promise<Envelope | undefined> {
+  try {
+    return await readEvent(jetStream, payload, signal);
+  } catch (error) {
+    if (error instanceof BlobLostError || error instanceof MalformedEventError) return undefined;
+    throw error;
   }
 }

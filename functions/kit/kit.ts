@@ -60,7 +60,7 @@ export {
 } from "./filter/builder.ts";
 export type { Explanation } from "./filter/clause.ts";
 export { Filter, Selection, selectionIn } from "./filter/filter.ts";
-export { compileFilter, explainMatch, type Matcher, type MatchResult } from "./filter/match.ts";
+export { compileFilter, explainMatch, isMatch, type Matcher, type MatchResult } from "./filter/match.ts";
 export { type Plan, planSelection } from "./filter/plan.ts";
 export { shownTimes } from "./filter/time.ts";
 export type { Incident } from "./incident/incident.ts";

@@ -5,11 +5,11 @@
  * Source: NATS ADR-8 (key-value), ADR-43 (`Nats-TTL`); JetStream, `Nats-Expected-Last-Subject-Sequence`.
  */
 import {
-  BlobLostError,
   ConsumerGoneError,
   createBackoff,
   type Envelope,
   encodeToken,
+  findEvent,
   getStored,
   groupOf,
   INCIDENTS_BUCKET,
@@ -17,14 +17,12 @@ import {
   isUnavailable,
   type JetStream,
   type Logger,
-  MalformedEventError,
   objectSubject,
   opOf,
   ReadInterruptedError,
   type Reading,
   RequestLostError,
   read,
-  readEvent,
   unlessMissing,
   untilAnswered,
 } from "#contract";
@@ -98,7 +96,7 @@ async function* readHistory(
   if (["created", "existing"].includes(opOf(event))) return;
   const { uid } = event.data.object.metadata;
   for await (const payload of readObject(jetStream, event, log, signal)) {
-    const past = await readWhole(jetStream, payload, signal);
+    const past = await findEvent(jetStream, payload, signal);
     if (past?.data.object.metadata.uid === uid && isOlder(past.sequence, event.sequence)) yield past;
   }
   signal.throwIfAborted(); // which ends the reading without an error
@@ -144,17 +142,4 @@ function isPassing(error: unknown): boolean {
     error instanceof ReadInterruptedError ||
     error instanceof ConsumerGoneError
   );
-}
-
-async function readWhole(
-  jetStream: JetStream,
-  payload: Uint8Array,
-  signal: AbortSignal,
-): Promise<Envelope | undefined> {
-  try {
-    return await readEvent(jetStream, payload, signal);
-  } catch (error) {
-    if (error instanceof BlobLostError || error instanceof MalformedEventError) return undefined;
-    throw error;
-  }
 }

@@ -2,16 +2,7 @@
  * What CR_TIMERS has lost, found again in the log: the events that were handled, and by whose times something is still to come, are told to the
  * timing once more, which knows what it has already. Nothing is run here. What the log has dropped meanwhile is not found.
  */
-import {
-  BlobLostError,
-  type Envelope,
-  EVENTS_STREAM,
-  getStored,
-  type JetStream,
-  MalformedEventError,
-  readEvent,
-  type StoredMessage,
-} from "#contract";
+import { type Envelope, EVENTS_STREAM, findEvent, getStored, type JetStream, type StoredMessage } from "#contract";
 import { findPlace } from "../delivery/consumer.ts";
 import { isMatch, type Matcher } from "../filter/match.ts";
 import type { Timing } from "./timing.ts";
@@ -38,7 +29,7 @@ export async function recall(options: RecallOptions): Promise<number> {
   let count = 0;
   for await (const stored of storedBetween(jetStream, subjects, after, handled.upToSequence)) {
     signal.throwIfAborted();
-    const event = await readWhole(jetStream, stored.data, signal);
+    const event = await findEvent(jetStream, stored.data, signal);
     if (event !== undefined && isMatch(matcher.match, event) && (await recallOne(event, stored, options))) count++;
   }
   return count;
@@ -93,14 +84,4 @@ async function recallOne(
   if (isOver) return false;
   await delay.wait(entry, signal);
   return true;
-}
-
-/** What cannot be read was a dead letter. */
-async function readWhole(jetStream: JetStream, data: Uint8Array, signal: AbortSignal): Promise<Envelope | undefined> {
-  try {
-    return await readEvent(jetStream, data, signal);
-  } catch (error) {
-    if (error instanceof BlobLostError || error instanceof MalformedEventError) return undefined;
-    throw error;
-  }
 }

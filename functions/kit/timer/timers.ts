@@ -4,17 +4,15 @@
  * Scheduling is compare-and-set: of two events of one object the newer one stays, whichever is handled last.
  */
 import {
-  BlobLostError,
   type Envelope,
   EVENTS_STREAM,
+  findEvent,
   getStored,
   isUnavailable,
   isWrongLastSequence,
   type JetStream,
   type Logger,
-  MalformedEventError,
   objectPart,
-  readEvent,
   type StoredMessage,
   type StoredQuery,
   TIMERS_STREAM,
@@ -99,7 +97,7 @@ export async function* eventsSince(
 ): AsyncGenerator<Envelope, void, void> {
   const query = (wanted: StoredQuery) => ask(() => getStored(jetStream, EVENTS_STREAM, wanted));
   for await (const stored of sinceEntry(entry, query)) {
-    const event = await readWhole(jetStream, stored, signal);
+    const event = await findEvent(jetStream, stored.data, signal);
     if (event !== undefined) yield event;
   }
 }
@@ -119,19 +117,6 @@ async function* sinceEntry(
     seq = next.sequence + 1;
   }
   yield last;
-}
-
-async function readWhole(
-  jetStream: JetStream,
-  { data }: StoredMessage,
-  signal: AbortSignal,
-): Promise<Envelope | undefined> {
-  try {
-    return await readEvent(jetStream, data, signal);
-  } catch (error) {
-    if (error instanceof BlobLostError || error instanceof MalformedEventError) return undefined;
-    throw error;
-  }
 }
 
 /** Resolves to false when another timer of the object was stored meanwhile. */
