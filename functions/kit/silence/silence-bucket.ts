@@ -6,7 +6,6 @@ import { randomInt } from "node:crypto";
 import {
   encodeToken,
   getStored,
-  isWrongLastSequence,
   type JetStream,
   read,
   SILENCES_BUCKET,
@@ -16,6 +15,7 @@ import {
   unlessMissing,
 } from "#contract";
 import { ensureBesideLog } from "../log-settings.ts";
+import { writeRevision } from "../revision.ts";
 import { sealWake } from "./held-back.ts";
 import { REMEMBERED_DAYS, Silence } from "./silence.ts";
 
@@ -68,12 +68,7 @@ export async function addSilence(jetStream: JetStream, silence: Silence, signal:
     );
   for (;;) {
     const id = Array.from({ length: ID_LENGTH }, () => ID_LETTERS[randomInt(ID_LETTERS.length)]).join("");
-    try {
-      await write(jetStream, { id, silence }, 0);
-      return id;
-    } catch (error) {
-      if (!isWrongLastSequence(error)) throw error; // another one has this id
-    }
+    if (await write(jetStream, { id, silence }, 0)) return id; // else another one has it
   }
 }
 
@@ -90,12 +85,7 @@ export async function endSilence(jetStream: JetStream, id: string, by: string): 
     if (Date.parse(silence.ends) > nowMs) {
       const ends = new Date(Math.max(nowMs, Date.parse(silence.begins))).toISOString();
       const ended = { id, silence: { ...silence, ends, endedBy: by } };
-      try {
-        await write(jetStream, ended, found.revision);
-      } catch (error) {
-        if (isWrongLastSequence(error)) continue; // somebody else ended it
-        throw error;
-      }
+      if (!(await write(jetStream, ended, found.revision))) continue; // somebody else ended it
       await wakeAll(jetStream, id);
       return ended;
     }
@@ -129,12 +119,12 @@ async function find(jetStream: JetStream, id: string) {
   return stored && silence && { stored: { id, silence }, revision: stored.sequence };
 }
 
-async function write(jetStream: JetStream, { id, silence }: StoredSilence, revision: number): Promise<void> {
+/** Resolves to false when somebody else wrote first. */
+async function write(jetStream: JetStream, { id, silence }: StoredSilence, revision: number): Promise<boolean> {
   const leftMs = Math.max(0, Date.parse(silence.ends) - Date.now());
-  await jetStream.publish(ROOT + id, JSON.stringify(silence), {
-    "Nats-Expected-Last-Subject-Sequence": String(revision),
-    "Nats-TTL": `${Math.ceil((leftMs + REMEMBERED_DAYS * 86_400_000) / 1_000)}s`,
-  });
+  const headers = { "Nats-TTL": `${Math.ceil((leftMs + REMEMBERED_DAYS * 86_400_000) / 1_000)}s` };
+  const record = { subject: ROOT + id, payload: JSON.stringify(silence), revision, headers };
+  return (await writeRevision(jetStream, record, () => ensureBesideLog(jetStream, silencesStream))) !== undefined;
 }
 
 /** `undefined`: it was deleted, or is of a newer version. */
