@@ -172,7 +172,7 @@ export function createRehearsal({
       await delay.begin(due.group, runOne, NEVER);
       return results;
     }
-    const batch = delay?.type === "batch" ? await delay.take(due.group, NEVER) : undefined;
+    const batch = delay?.type === "batch" ? await delay.take(due.group, due.atMs, NEVER) : undefined;
     const [event] = batch?.events ?? [];
     const [first] = batch?.members ?? [];
     if (delay?.type !== "batch" || batch === undefined || event === undefined || first === undefined) return [];

@@ -87,7 +87,8 @@ function createProcessRates(): RateMemory {
   };
 }
 
-function createProcessQueue(now: () => number, wakes: Map<string, number>): Queue {
+/** A queue in the process; `wakes` are its groups' times. */
+export function createProcessQueue(now: () => number, wakes: Map<string, number>): Queue {
   const members = new Map<string, Member>();
   const done = new Set<string>();
   const calls = new Map<string, Call>();

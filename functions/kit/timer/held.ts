@@ -15,7 +15,7 @@ export type Ripe =
   | { readonly type: "early" };
 
 /** The server may be early by less than it says: its times have no more than milliseconds. */
-const EARLY_MS_MAX = 10;
+export const EARLY_MS_MAX = 10;
 
 /** When the event is due, epoch milliseconds: never later than this long after it was stored, whatever the cluster's clock says. */
 export function dueAtMsOf({ ms, state }: Window, { event, storedAtMs }: Pick<Entry, "event" | "storedAtMs">): number {

@@ -98,7 +98,7 @@ async function carryOutBatch(
   delivery: TimerDeskOptions["delivery"],
   signal: AbortSignal,
 ): Promise<boolean> {
-  const batch = await batches.take(group, signal);
+  const batch = await batches.take(group, dueAtMs, signal);
   if (batch === undefined) return true;
   for (const member of batch.lost)
     if ((await delivery.redo({ ...member, dueAtMs, deliveryCount })) === undefined) return false;
