@@ -95,6 +95,7 @@ export function subscribe(
   const heldBack =
     binding.silenceable && watch ? createSubscriptionSilences(jetStream, binding, watch, timing, log) : undefined;
   let state: SubscriptionState = "starting";
+  /** What made the last look fail. */
   let trouble: string | undefined;
   let logCreatedAt: string | undefined;
   let logIsNew = false;
@@ -179,10 +180,12 @@ export function subscribe(
     if (logCreatedAt !== undefined && logCreatedAt !== eventsLog.createdAt) logIsNew = true;
     logCreatedAt = eventsLog.createdAt;
   };
+  const workerStates = () => [...holdings.workers().values()].map((worker) => worker.state());
+  const workerTrouble = () => workerStates().find(({ trouble: found }) => found !== undefined)?.trouble;
   const stateOf = (record: SubscriptionRecord | undefined): SubscriptionState => {
-    const states = [...holdings.workers().values()].map((worker) => worker.state());
-    trouble = states.find(({ trouble: found }) => found !== undefined)?.trouble;
-    if (trouble !== undefined) return "failing";
+    const states = workerStates();
+    trouble = undefined; // it was looked at without one
+    if (workerTrouble() !== undefined) return "failing";
     if (states.some(({ type }) => type === "running")) return "running";
     const { tenure } = membership;
     if (states.length > 0 || record === undefined || tenure === undefined) return "starting";
@@ -269,7 +272,7 @@ export function subscribe(
       return {
         ...counts,
         ...addUp(workers.values()),
-        lastError: trouble ?? counts.lastError,
+        lastError: trouble ?? workerTrouble() ?? counts.lastError,
         name,
         function: binding.functionName,
         state,
