@@ -3,44 +3,12 @@
  * from a cluster, so no control character gets through that would drive the terminal.
  */
 import { stringify } from "yaml";
-import type { HeldBackCount, Silence, StoredSilence } from "#kit";
+import type { HeldBackCount, Silence } from "#kit";
 import { plain } from "./change-text.ts";
 import { count } from "./doctor/check.ts";
 import type { SilencePreview } from "./silence-preview.ts";
+import type { ListedSilence } from "./silence-survey.ts";
 import { paint } from "./terminal.ts";
-
-/** A silence, or one time of one of a subscriptions file, with what it held back. */
-export interface ListedSilence {
-  readonly id: string;
-  readonly state: "on" | "not yet" | "over" | "of a file";
-  readonly silence?: Silence;
-  readonly heldBack: readonly HeldBackCount[];
-}
-
-/** Puts together what stands in the bucket and what was held back, also by silences of files; the newest last. */
-export function listSilences(
-  silences: readonly StoredSilence[],
-  counts: readonly HeldBackCount[],
-  nowMs: number,
-): readonly ListedSilence[] {
-  const known = new Set(silences.map(({ id }) => id));
-  const others = [...new Set(counts.map(({ silence }) => silence))].filter((id) => !known.has(id));
-  const heldBackBy = (id: string) => counts.filter(({ silence }) => silence === id);
-  return [
-    ...others.map((id) => ({ id, state: stateOfFile(heldBackBy(id), nowMs), heldBack: heldBackBy(id) })),
-    ...silences.map(({ id, silence }) => ({ id, silence, state: stateOf(silence, nowMs), heldBack: heldBackBy(id) })),
-  ];
-}
-
-function stateOf({ begins, ends }: Silence, nowMs: number): ListedSilence["state"] {
-  if (nowMs < Date.parse(begins)) return "not yet";
-  return nowMs < Date.parse(ends) ? "on" : "over";
-}
-
-function stateOfFile([first]: readonly HeldBackCount[], nowMs: number): ListedSilence["state"] {
-  if (first?.ends === undefined) return "of a file";
-  return nowMs < Date.parse(first.ends) ? "on" : "over";
-}
 
 const COLUMNS = ["ID", "STATE", "ENDS (UTC)", "HELD BACK", "WHAT"] as const;
 

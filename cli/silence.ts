@@ -3,19 +3,12 @@
  * shows what was held back, and ends it.
  */
 import { hostname, userInfo } from "node:os";
-import type { JetStream } from "#contract";
-import { addSilence, countHeldBack, endSilence, findSilence, noSilence, readSilences, SilenceError } from "#kit";
+import { addSilence, endSilence, findSilence, noSilence, SilenceError } from "#kit";
 import { count } from "./doctor/check.ts";
 import { type ServerOptions, withLog } from "./event-log.ts";
 import { previewSilence } from "./silence-preview.ts";
-import {
-  type ListedSilence,
-  listSilences,
-  previewText,
-  renderSilence,
-  scopeText,
-  silenceTable,
-} from "./silence-text.ts";
+import { surveySilences } from "./silence-survey.ts";
+import { previewText, renderSilence, scopeText, silenceTable } from "./silence-text.ts";
 import { type SilenceOptions, silenceOf } from "./silence-wish.ts";
 import { print, report } from "./terminal.ts";
 
@@ -40,7 +33,7 @@ export async function silenceCommand(filter: string | undefined, options: Silenc
 /** Prints all that are known, and what they held back. */
 export async function silenceListCommand(options: ServerOptions & { readonly json?: true }): Promise<void> {
   await withLog(options, "silence", async (jetStream, signal) => {
-    const listed = await listAll(jetStream, signal);
+    const listed = await surveySilences(jetStream, signal);
     if (options.json) for (const each of listed) print(JSON.stringify(each));
     else {
       for (const line of silenceTable(listed)) print(line);
@@ -52,7 +45,7 @@ export async function silenceListCommand(options: ServerOptions & { readonly jso
 /** Prints one, and the last of what it held back. Throws SilenceError where there is none. */
 export async function silenceShowCommand(id: string, options: ServerOptions & { readonly json?: true }): Promise<void> {
   await withLog(options, "silence", async (jetStream, signal) => {
-    const listed = (await listAll(jetStream, signal, id)).find((each) => each.id === id);
+    const listed = (await surveySilences(jetStream, signal, id)).find((each) => each.id === id);
     if (listed === undefined) throw new SilenceError(noSilence(id));
     print(options.json ? JSON.stringify(listed, null, 2) : renderSilence(listed));
   });
@@ -79,10 +72,4 @@ export async function silenceEndCommand(
     }
     if (unknown.length > 0) throw new SilenceError(unknown.map(noSilence).join("\n"));
   });
-}
-
-async function listAll(jetStream: JetStream, signal: AbortSignal, id?: string): Promise<readonly ListedSilence[]> {
-  const [silences, counts] = [await readSilences(jetStream, signal), await countHeldBack(jetStream, signal, id)];
-  signal.throwIfAborted();
-  return listSilences(silences, counts, Date.now());
 }

@@ -1,6 +1,7 @@
 /** The status for people: what is not all right first, then everything in short. What comes from a cluster drives no terminal. */
 import { plain } from "./change-text.ts";
 import { bytes } from "./doctor/stream.ts";
+import { silenceTable } from "./silence-text.ts";
 import type { SystemStatus } from "./system-status.ts";
 import { paint } from "./terminal.ts";
 
@@ -16,6 +17,7 @@ export function renderStatus(status: SystemStatus): string {
     ...logLines(status),
     ...watchLines(status),
     ...subscriptionLines(status),
+    ...silenceLines(status),
     ...objectLines(status),
   ]
     .join("\n")
@@ -50,6 +52,10 @@ function subscriptionLines({ subscriptions }: SystemStatus): readonly string[] {
     ],
   );
   return table(["SUBSCRIPTION", "FUNCTION", "WORKED ON", "WAITING", "OLDEST", "DEAD LETTERS", ""], rows);
+}
+
+function silenceLines({ silences }: SystemStatus): readonly string[] {
+  return silences.length === 0 ? [] : [...silenceTable(silences), ""];
 }
 
 function objectLines({ bridges }: SystemStatus): readonly string[] {

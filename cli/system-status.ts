@@ -1,9 +1,10 @@
 /**
- * Everything that says whether all is right, from NATS alone: how full the log is, how far each watch is, what waits for each subscription, and
- * what was given up. Bridges that are named by their address tell the objects, too.
+ * Everything that says whether all is right, from NATS alone: how full the log is, how far each watch is, what waits for each subscription, what
+ * was given up, and what is silent. Bridges that are named by their address tell the objects, too.
  */
 import { BridgeStatus, EVENTS_STREAM, type JetStream, loadCheckpoints, unlessMissing } from "#contract";
 import { type SurveyedSubscription, surveySubscriptions } from "#kit";
+import { type ListedSilence, surveySilences } from "./silence-survey.ts";
 
 /** How far a watch is, as its checkpoint says. */
 export interface SurveyedWatch {
@@ -24,6 +25,8 @@ export interface SystemStatus {
   readonly log: { readonly events: number; readonly bytes: number; readonly bytesMax: number } | undefined;
   readonly watches: readonly SurveyedWatch[];
   readonly subscriptions: readonly SurveyedSubscription[];
+  /** Those that are on. */
+  readonly silences: readonly ListedSilence[];
   readonly bridges: readonly { readonly url: string; readonly status: BridgeStatus }[];
 }
 
@@ -52,6 +55,7 @@ export async function surveySystem(
     log: await logOf(jetStream),
     watches: await watchesOf(jetStream),
     subscriptions: await surveySubscriptions(jetStream),
+    silences: (await surveySilences(jetStream, signal)).filter(({ state }) => state === "on"),
   });
 }
 

@@ -9,7 +9,7 @@ import { TOUR_COLUMNS, TOUR_TITLE, takeTour } from "./tour.ts";
 /** Times, ports, sizes and the names of silences differ from one run to the next, and with them the width of columns. */
 function lasting(line: string): string {
   return line
-    .replace(/(?<=^|silence (?:show|end) )[a-z0-9]{6}(?=$|;)/g, "#")
+    .replace(/(?<=^|silence (?:show|end) )[a-z0-9]{6}(?=$|;| +on )/g, "#")
     .replace(/\d+(\.\d+)?( (ms|s|min|h|bytes|KiB|MiB))?\b/g, "#")
     .replace(/\s+/g, " ")
     .trim();

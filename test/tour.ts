@@ -27,7 +27,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["explain", "database-failed", "--subscriptions", "subscriptions.yaml", "--count", "2"],
   ["replay", "database-failed", "--from", "1h", "--dry-run"],
   ["record", "Database", "--since", "1h", "--anonymous", "--output", "fixtures"],
-  ["silence", "{ kind: Database }", "--for", "2h", "--reason", "moving the storage"],
+  ["silence", "{ kind: Database }", "--for", "2h", "--reason", "moving the storage", "--by", "ana"],
   ["dead-letters", "list"],
   ["status"],
   ["verify", "--config", "bridge.yaml"],

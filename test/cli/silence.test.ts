@@ -12,7 +12,7 @@ const CLI = join(import.meta.dirname, "../../cli/main.ts");
 /** Runs the command to its end. */
 async function run(args: readonly string[], url = "nats://127.0.0.1:1") {
   const env = { ...process.env, NO_COLOR: "1", NATS_URL: url };
-  const child = spawnOwned(process.execPath, [CLI, "silence", ...args], { env });
+  const child = spawnOwned(process.execPath, [CLI, ...args], { env });
   const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
   const [out = "", err = ""] = await Promise.all(
     [child.stdout, child.stderr].map(async (stream) => (await Array.fromAsync(stream)).join("")),
@@ -30,7 +30,13 @@ async function startScene(t: TestContext) {
     when: { phase: { to: "Failed" } },
     silences: [],
   });
-  return { ...rig, calls, running, cli: (...args: string[]) => run(args, rig.nats.url) };
+  return {
+    ...rig,
+    calls,
+    running,
+    cli: (...args: string[]) => run(["silence", ...args], rig.nats.url),
+    status: () => run(["status"], rig.nats.url),
+  };
 }
 const failed = (name: string, namespace = "prod") => createHistory(name).moved("Failed", { namespace });
 
@@ -54,6 +60,7 @@ describe("silence", () => {
     const list = await cli("list");
     assert.match(list.out, new RegExp(`^ID +STATE +ENDS \\(UTC\\) +HELD BACK +WHAT +WHY\n${id} +on +20`));
     assert.match(list.out, /2 events of 2 objects, 2 to tell {2}\{ kind: Database, .*moving the storage \(me\)/);
+    assert.match((await scene.status()).out, new RegExp(`\n${id} +on .*moving the storage`));
     const shown = await cli("show", id);
     assert.match(
       shown.out,
@@ -69,6 +76,7 @@ describe("silence", () => {
     assert.match((await cli("end", id)).out, /it was over already/);
     await until(async () => JSON.parse((await cli("show", id, "--json")).out).heldBack[0].told === 2);
     assert.match((await cli("list")).err, /^0 silences on, 1 known\.\n$/);
+    assert.doesNotMatch((await scene.status()).out, new RegExp(id));
   });
 
   test("takes options instead of a filter, and both together; a try leaves nothing behind", async (t) => {
@@ -130,7 +138,7 @@ describe("silence", () => {
   ];
   for (const { name, args, code, problem } of wrong) {
     test(`${name} has exit code ${code}, and is said in a sentence`, async () => {
-      const result = await run(args);
+      const result = await run(["silence", ...args]);
       assert.match(result.err, problem);
       assert.equal(result.code, code);
     });
