@@ -12,7 +12,7 @@ import { eventsBehind, untilStored } from "../stored.ts";
 
 const SIZES = {
   quick: { objects: [200], seconds: 2, warmUp: 100 },
-  full: { objects: [1_000, 50_000], seconds: 20, warmUp: 1_000 },
+  full: { objects: [1_000, 50_000], seconds: 10, warmUp: 1_000 },
 } as const;
 const WRITES_PER_SECOND = 200;
 

@@ -23,7 +23,7 @@ const SIZES = {
   ],
 } as const;
 /** What a peer does when it is in step, such as reading more than it had to, counts as well. */
-const SETTLE_MS = { quick: 500, full: 5_000 } as const;
+const SETTLE_MS = { quick: 500, full: 3_000 } as const;
 const GROUP = "start.bench.example.com";
 const MIB = 1024 ** 2;
 
