@@ -6,7 +6,7 @@ import type { Json } from "../kube/kube-object.ts";
 import { type Shape, shapeBelow } from "../kube/list-shape.ts";
 import { escapePointerToken } from "./field-path.ts";
 import { align, isInPlace } from "./list-alignment.ts";
-import { type PatchOperation, valueOperations } from "./patch.ts";
+import type { PatchOperation } from "./patch.ts";
 import { NO_PATHS, type PathSet, pathsBelow } from "./path-set.ts";
 
 /** What shapes a difference; left out: everything counts, and lists are compared by position. */
@@ -34,150 +34,193 @@ const NO_RULES: ResolvedRules = { ignored: NO_PATHS, only: undefined, shape: und
  * of keyed lists and sets. Of a list, first the removals come, from its end, then additions and moves in the order of its positions,
  * then what differs inside its elements: so every other position in the patch is one in `after`.
  */
-export function diff(before: Json, after: Json, rules: DiffRules = {}): PatchOperation[] {
-  const { ignored = NO_PATHS, only, shape, isSame } = rules;
+export function diff(before: Json, after: Json, given: DiffRules = {}): PatchOperation[] {
+  if (before === after) return [];
+  const { ignored = NO_PATHS, only, shape, isSame } = given;
   const patch: PatchOperation[] = [];
-  compare(before, after, { ignored, only, shape }, { place: ROOT, patch, isSame });
-  return valueOperations(patch).length === 0 ? [] : patch;
+  const rules = ignored === NO_PATHS && only === undefined && shape === undefined ? NO_RULES : { ignored, only, shape };
+  compare(before, after, { above: undefined, key: "", pointer: "", rules, result: { patch, isSame } });
+  return changesValues(patch) ? patch : [];
 }
 
-/** A value's place. Nearly all that is compared is equal, so its pointer is written only for what is not. */
+function changesValues(patch: readonly PatchOperation[]): boolean {
+  return patch.some(({ op }) => op !== "move");
+}
+
+/** A place in both states. Nearly all that is compared is equal, so its pointer is written only for what is not. */
 interface Place {
   readonly above: Place | undefined;
-  readonly key: string;
+  /** Or the position, in a list. */
+  readonly key: string | number;
   pointer: string | undefined;
+  readonly rules: ResolvedRules;
+  readonly result: Result;
 }
 
-const ROOT: Place = { above: undefined, key: "", pointer: "" };
-
-interface Walk {
-  /** Of the two values that are compared. */
-  readonly place: Place;
+interface Result {
   readonly patch: PatchOperation[];
   readonly isSame: DiffRules["isSame"];
 }
 
-function compare(before: Json, after: Json, rules: ResolvedRules, walk: Walk): void {
-  if (before === after) return;
-  const { shape } = rules;
-  const isWhole = shape?.isAtomicMap || shape?.list?.type === "atomic";
-  const inner = isWhole ? { ...walk, patch: [] } : walk;
-  if (Array.isArray(before) && Array.isArray(after)) compareLists(before, after, rules, inner);
-  else if (isMap(before) && isMap(after)) compareMaps(before, after, rules, inner);
-  else replace(before, after, pointerOf(walk.place), walk);
-  if (isWhole && valueOperations(inner.patch).length > 0)
-    walk.patch.push({ op: "replace", path: pointerOf(walk.place), value: after, oldValue: before });
+function compare(before: Json, after: Json, place: Place): void {
+  const { shape } = place.rules;
+  const isWhole = shape !== undefined && (shape.isAtomicMap === true || shape.list?.type === "atomic");
+  if (isWhole) compareWhole(before, after, place);
+  else compareParts(before, after, place);
 }
 
-/** Compares what is one step further. */
-function compareBelow(key: string, before: Json, after: Json, rules: ResolvedRules, walk: Walk): void {
-  const { place: above, patch, isSame } = walk;
-  if (!isContainer(before) || !isContainer(after)) replace(before, after, pointerBelow(walk, key), walk);
-  else compare(before, after, rules, { place: { above, key, pointer: undefined }, patch, isSame });
+function compareWhole(before: Json, after: Json, place: Place): void {
+  const { patch, isSame } = place.result;
+  const inner: PatchOperation[] = [];
+  compareParts(before, after, { ...place, result: { patch: inner, isSame } });
+  if (changesValues(inner)) patch.push({ op: "replace", path: pointerOf(place), value: after, oldValue: before });
 }
 
-function replace(before: Json, after: Json, path: string, { patch, isSame }: Walk): void {
+function compareParts(before: Json, after: Json, place: Place): void {
+  if (!isContainer(before) || !isContainer(after)) replace(before, after, pointerOf(place), place.result);
+  else if (Array.isArray(before) && Array.isArray(after)) compareLists(before, after, place);
+  else if (Array.isArray(before) || Array.isArray(after)) replace(before, after, pointerOf(place), place.result);
+  else compareMaps(before, after, place);
+}
+
+/** Compares two values below a place that are not one and the same. */
+function compareBelow(above: Place, key: string | number, before: Json, after: Json): void {
+  const { result } = above;
+  const rules = rulesBelow(above.rules, key);
+  if (rules === undefined) return;
+  if (!isContainer(before) || !isContainer(after)) replace(before, after, pointerBelow(above, key), result);
+  else compare(before, after, { above, key, pointer: undefined, rules, result });
+}
+
+function replace(before: Json, after: Json, path: string, { patch, isSame }: Result): void {
   if (!isSame?.(before, after)) patch.push({ op: "replace", path, value: after, oldValue: before });
 }
 
-function compareMaps(before: JsonMap, after: JsonMap, rules: ResolvedRules, walk: Walk): void {
-  const { patch } = walk;
-  const keys = Object.keys(before);
-  let shared = 0;
-  for (const key of keys) {
-    const old = before[key] as Json;
-    const now = ownValue(after, key);
-    if (now !== undefined) shared++;
-    if (old === now) continue;
-    const rest = rulesBelow(rules, key);
-    if (rest === undefined) continue;
-    if (now === undefined) patch.push({ op: "remove", path: pointerBelow(walk, key), oldValue: old });
-    else compareBelow(key, old, now, rest, walk);
-  }
+function compareMaps(before: JsonMap, after: JsonMap, place: Place): void {
+  const { rules, result } = place;
   const keysAfter = Object.keys(after);
+  const shared = isRecord(keysAfter) ? compareRecords(before, after, place) : compareTables(before, after, place);
   if (keysAfter.length === shared) return;
   for (const key of keysAfter) {
     if (Object.hasOwn(before, key) || rulesBelow(rules, key) === undefined) continue;
-    patch.push({ op: "add", path: pointerBelow(walk, key), value: after[key] as Json });
+    result.patch.push({ op: "add", path: pointerBelow(place, key), value: after[key] as Json });
   }
 }
 
-function compareLists(before: Json[], after: Json[], rules: ResolvedRules, walk: Walk): void {
+/** A parsed map of so many keys is a hash table in V8 (its `kMaxFastProperties`), one of fewer a record with fields. */
+const TABLE_KEYS = 128;
+
+/** Whether V8 has a map with these keys as a record, and none of them is a position; positions come first. */
+function isRecord(keys: readonly string[]): boolean {
+  const first = keys[0]?.charCodeAt(0) ?? 0;
+  return keys.length < TABLE_KEYS && !(first >= 48 && first <= 57);
+}
+
+/**
+ * How many keys of `before` are in `after` as well. `for in` reads the fields of records without looking for their names, half of what
+ * comparing costs. But the first table that it is given would end that for all, so tables have a loop of their own.
+ */
+function compareRecords(before: JsonMap, after: JsonMap, place: Place): number {
+  let shared = 0;
+  for (const key in before) {
+    const old = before[key] as Json;
+    const now = after[key];
+    if (old === now) shared++;
+    else if (compareKey(place, key, old, after, now)) shared++;
+  }
+  return shared;
+}
+
+function compareTables(before: JsonMap, after: JsonMap, place: Place): number {
+  let shared = 0;
+  for (const key of Object.keys(before)) {
+    const old = before[key] as Json;
+    const now = after[key];
+    if (old === now) shared++;
+    else if (compareKey(place, key, old, after, now)) shared++;
+  }
+  return shared;
+}
+
+/** Compares a key's values that are not one and the same; whether `after` has the key. */
+function compareKey(place: Place, key: string, old: Json, after: JsonMap, found: Json | undefined): boolean {
+  const isThere = isLent(key, found) ? Object.hasOwn(after, key) : found !== undefined;
+  if (isThere) compareBelow(place, key, old, found as Json);
+  else if (rulesBelow(place.rules, key) !== undefined)
+    place.result.patch.push({ op: "remove", path: pointerBelow(place, key), oldValue: old });
+  return isThere;
+}
+
+function compareLists(before: Json[], after: Json[], place: Place): void {
+  const { rules, result } = place;
   const list = rules.shape?.list;
   const isNamed = list?.type === "map" || list?.type === "set";
   const aligned = isNamed && !isInPlace(before, after, list) ? align(before, after, list) : undefined;
   if (aligned === undefined) {
-    compareByPosition(before, after, rules, walk);
+    compareByPosition(before, after, place);
     return;
   }
   if (pathsBelow(rules.ignored, "*").whole) return;
-  const { patch } = walk;
+  const { patch } = result;
   for (const { op, from, to } of aligned.steps) {
-    const path = pointerBelow(walk, String(to));
+    const path = pointerBelow(place, to);
     if (op === "remove") patch.push({ op, path, oldValue: before[from] as Json });
     else if (op === "add") patch.push({ op, path, value: after[to] as Json });
-    else patch.push({ op, from: pointerBelow(walk, String(from)), path });
+    else patch.push({ op, from: pointerBelow(place, from), path });
   }
   for (const { before: old, to } of aligned.shared) {
     const now = after[to] as Json;
-    const rest = old === now ? undefined : rulesBelow(rules, String(to));
-    if (rest !== undefined) compareBelow(String(to), old, now, rest, walk);
+    if (old !== now) compareBelow(place, to, old, now);
   }
 }
 
 /** What both have is compared, what is left over is added at, or removed from, the end. */
-function compareByPosition(before: Json[], after: Json[], rules: ResolvedRules, walk: Walk): void {
-  const { patch } = walk;
+function compareByPosition(before: Json[], after: Json[], place: Place): void {
+  const { rules, result } = place;
   const shared = Math.min(before.length, after.length);
   for (let i = 0; i < shared; i++) {
-    const [old, now] = [before[i] as Json, after[i] as Json];
-    const rest = old === now ? undefined : rulesBelow(rules, String(i));
-    if (rest !== undefined) compareBelow(String(i), old, now, rest, walk);
+    const old = before[i] as Json;
+    const now = after[i] as Json;
+    if (old !== now) compareBelow(place, i, old, now);
   }
   for (let i = shared; i < after.length; i++) {
-    if (rulesBelow(rules, String(i)))
-      patch.push({ op: "add", path: pointerBelow(walk, String(i)), value: after[i] as Json });
+    if (rulesBelow(rules, i)) result.patch.push({ op: "add", path: pointerBelow(place, i), value: after[i] as Json });
   }
   for (let i = before.length - 1; i >= shared; i--) {
-    if (rulesBelow(rules, String(i)))
-      patch.push({ op: "remove", path: pointerBelow(walk, String(i)), oldValue: before[i] as Json });
+    if (rulesBelow(rules, i))
+      result.patch.push({ op: "remove", path: pointerBelow(place, i), oldValue: before[i] as Json });
   }
 }
 
-function pointerBelow({ place }: Walk, key: string): string {
-  return `${pointerOf(place)}/${escapePointerToken(key)}`;
+function pointerBelow(place: Place, key: string | number): string {
+  return `${pointerOf(place)}/${escapePointerToken(String(key))}`;
 }
 
 function pointerOf(place: Place): string {
-  place.pointer ??= `${place.above === undefined ? "" : pointerOf(place.above)}/${escapePointerToken(place.key)}`;
+  place.pointer ??= place.above === undefined ? "" : pointerBelow(place.above, place.key);
   return place.pointer;
 }
 
 /** The rules below `key`; `undefined` when nothing there counts. */
-function rulesBelow(rules: ResolvedRules, key: string): ResolvedRules | undefined {
+function rulesBelow(rules: ResolvedRules, key: string | number): ResolvedRules | undefined {
   if (rules === NO_RULES) return rules;
-  const ignored = pathsBelow(rules.ignored, key);
+  const name = String(key);
+  const ignored = pathsBelow(rules.ignored, name);
   if (ignored.whole) return undefined;
-  const only = rules.only === undefined || rules.only.whole ? undefined : pathsBelow(rules.only, key);
+  const only = rules.only === undefined || rules.only.whole ? undefined : pathsBelow(rules.only, name);
   if (only !== undefined && !only.whole && only.below.size === 0) return undefined;
-  const shape = shapeBelow(rules.shape, key);
+  const shape = shapeBelow(rules.shape, name);
   if (ignored === NO_PATHS && only === undefined && shape === undefined) return NO_RULES;
   return { ignored, only, shape };
 }
 
 type JsonMap = Record<string, Json>;
 
-function isMap(value: Json): value is JsonMap {
-  return isContainer(value) && !Array.isArray(value);
-}
-
 function isContainer(value: Json): value is Json[] | JsonMap {
   return typeof value === "object" && value !== null;
 }
 
-/** What JSON has under this key, and nothing that JavaScript lends to every object: a function, or `__proto__`. */
-function ownValue(map: JsonMap, key: string): Json | undefined {
-  const value = map[key];
-  const isLent = typeof value === "function" || key === "__proto__";
-  return isLent && !Object.hasOwn(map, key) ? undefined : value;
+/** Whether what is found at a key may be nothing that JSON has there, but what JavaScript lends to every object: a function, or `__proto__`. */
+function isLent(key: string, found: unknown): boolean {
+  return typeof found === "function" || key === "__proto__";
 }
