@@ -12,8 +12,13 @@ import type { Scenario } from "../scenario.ts";
 
 /** For how long each is repeated. */
 const SIZES = { quick: { ms: 20 }, full: { ms: 500 } } as const;
-const KILOBYTES = [2, 20];
 const CHANGES = [1, 10, 100];
+/** What is compared. The settings of our objects are one map, so at 20 KB of 375 keys, which V8 keeps as a hash table; those in lists are records. */
+const KINDS: readonly { readonly name: string; readonly make: (index: number) => Sample }[] = [
+  { name: "2 KB", make: (index) => settingsIn(objectAt(index, 0, 2 * 1024)) },
+  { name: "20 KB", make: (index) => settingsIn(objectAt(index, 0, 20 * 1024)) },
+  { name: "20 KB in lists", make: (index) => containersIn(objectAt(index, 0, 1_000), 25) },
+];
 /** Other objects each time, or the compiler learns the one. */
 const OBJECTS = 20;
 
@@ -30,6 +35,12 @@ interface Pair {
   readonly after: Json;
 }
 
+/** An object, and the values in it that can change: each the value of a key. */
+interface Sample {
+  readonly object: KubeObject;
+  readonly values: readonly { readonly of: Record<string, unknown>; readonly key: string }[];
+}
+
 /** The scenario. */
 export const diff: Scenario = {
   name: "diff",
@@ -41,10 +52,10 @@ export const diff: Scenario = {
       async round({ index, tell }) {
         const names = Object.keys(LIBRARIES);
         const order = [...names.slice(index % names.length), ...names.slice(0, index % names.length)];
-        for (const kilobytes of KILOBYTES)
+        for (const kind of KINDS)
           for (const changes of CHANGES) {
-            const work = `${kilobytes} KB, ${changes} ${changes === 1 ? "change" : "changes"}`;
-            const pairs = Array.from({ length: OBJECTS }, (_, each) => pairOf(each, kilobytes * 1024, changes));
+            const work = `${kind.name}, ${changes} ${changes === 1 ? "change" : "changes"}`;
+            const pairs = Array.from({ length: OBJECTS }, (_, each) => pairOf(kind.make(each), changes));
             for (const name of order) {
               const compare = LIBRARIES[name] as Compare;
               timeOf(compare, pairs, ms / 4); // compiled
@@ -75,18 +86,41 @@ function timeOf(compare: Compare, pairs: readonly Pair[], ms: number): number {
 }
 
 /** Two states with so many values that differ, all over the spec: as many as it has, where there are fewer, and new ones. */
-function pairOf(index: number, bytes: number, changes: number): Pair {
-  const text = JSON.stringify(objectAt(index, 0, bytes));
-  const [before, after] = [
-    JSON.parse(text) as Json,
-    JSON.parse(text) as KubeObject & { spec: { settings: Record<string, string> } },
-  ];
-  const { settings } = after.spec;
-  const names = Object.keys(settings);
+function pairOf({ object, values }: Sample, changes: number): Pair {
+  const before = JSON.parse(JSON.stringify(object)) as Json;
+  const taken = new Set<number>();
   for (let change = 0; change < changes; change++) {
-    const name = names[Math.floor((change * names.length) / changes)] ?? "";
-    const isTaken = settings[name]?.startsWith("changed") ?? true;
-    settings[isTaken ? `new-${change}` : name] = `changed ${change}`;
+    const at = Math.floor((change * values.length) / changes);
+    const value = values[at];
+    if (value === undefined) continue;
+    value.of[taken.has(at) ? `new-${change}` : value.key] = `changed ${change}`;
+    taken.add(at);
   }
-  return { before, after: after as unknown as Json };
+  return { before, after: JSON.parse(JSON.stringify(object)) as Json };
+}
+
+/** An object whose values are in one map. */
+function settingsIn(object: KubeObject): Sample {
+  const { settings } = object["spec"] as { settings: Record<string, string> };
+  return { object, values: Object.keys(settings).map((key) => ({ of: settings, key })) };
+}
+
+/** An object of so many containers of 0.8 KB, as the template of a pod has them: lists of small maps. */
+function containersIn(object: KubeObject, count: number): Sample {
+  const containers = Array.from({ length: count }, (_, index) => ({
+    name: `container-${index}`,
+    image: `registry.example.com/team/app-${index}:1.2.${index}`,
+    imagePullPolicy: "IfNotPresent",
+    ports: [{ containerPort: 8_080 + index, name: "http", protocol: "TCP" }],
+    env: Array.from({ length: 5 }, (_, each) => ({ name: `VARIABLE_${each}`, value: `value of ${index} and ${each}` })),
+    resources: { limits: { cpu: "500m", memory: "512Mi" }, requests: { cpu: "100m", memory: "128Mi" } },
+    readinessProbe: {
+      httpGet: { path: "/healthz", port: 8_080, scheme: "HTTP" },
+      periodSeconds: 10,
+      timeoutSeconds: 1,
+    },
+    terminationMessagePath: "/dev/termination-log",
+  }));
+  const values = containers.flatMap(({ env }) => env.map((of) => ({ of, key: "value" })));
+  return { object: { ...object, spec: { containers } } as KubeObject, values };
 }
