@@ -75,6 +75,28 @@ describe("the difference of two states", () => {
       patch: [{ op: "replace", path: "/s/b/y", value: 2, oldValue: 1 }],
     },
   ];
+  const many = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`key-${index}`, "as it was"]));
+  rows.push(
+    {
+      name: "a map of very many keys is compared as one of few",
+      before: { ...many, went: 1, "key-7": 1 },
+      after: { came: 1, ...many },
+      patch: [
+        { op: "replace", path: "/key-7", value: "as it was", oldValue: 1 },
+        { op: "remove", path: "/went", oldValue: 1 },
+        { op: "add", path: "/came", value: 1 },
+      ],
+    },
+    {
+      name: "so is a map whose keys are numbers, and one in another order",
+      before: { a: 1, b: 2, "8080": { x: 1 } },
+      after: { b: 2, "443": 0, "8080": { x: 2 }, a: 1 },
+      patch: [
+        { op: "replace", path: "/8080/x", value: 2, oldValue: 1 },
+        { op: "add", path: "/443", value: 0 },
+      ],
+    },
+  );
   for (const { name, before, after, ignore = [], patch } of rows) {
     test(name, () => assert.deepEqual(diff(before, after, { ignored: pathSet(ignore) }), patch));
   }
