@@ -81,9 +81,9 @@ describe("time, with everything real", () => {
     const config = {
       nats: { servers: [nats.url] },
       subscriptions: [
-        ledger.subscription("stuck", { for: "15s" }),
-        ledger.subscription("quiet", { debounce: "15s" }),
-        ledger.subscription("gathered", { batch: { window: "15s" } }),
+        ledger.subscription("stuck", { for: "20s" }),
+        ledger.subscription("quiet", { debounce: "20s" }),
+        ledger.subscription("gathered", { batch: { window: "20s" } }),
         ledger.subscription("paced", { throttle: { max: 1, per: "3s" } }),
         ledger.subscription("once", { oncePer: { key: "metadata.name", within: "1h" } }),
       ],
@@ -112,7 +112,17 @@ describe("time, with everything real", () => {
     await kube.client.delete(databasePath(namespace, "recreated"));
     await create("recreated");
     await nats.restart();
-    await Promise.all([bridge.restart(), functions.restart()]);
+    await bridge.restart();
+    // What is due by now is judged by the log, so everything is in there first.
+    const isTold = async () => {
+      const told = (await journey.events()).map(
+        ({ name, type, phase }) => `${name} ${type.split(".").at(-1)} ${phase}`,
+      );
+      const count = (pattern: RegExp) => told.filter((each) => pattern.test(each)).length;
+      return count(/^left updated Running/) > 0 && count(/^deleted deleted/) > 0 && count(/^recreated created/) > 1;
+    };
+    await until(isTold, PATIENT);
+    await functions.restart();
 
     await until(() => ledger.names("stuck").length >= 1 && ledger.names("quiet").length >= 4, PATIENT);
     await until(() => ledger.names("gathered").length >= 4 && ledger.names("paced").length >= 4, PATIENT);
@@ -130,10 +140,11 @@ describe("time, with everything real", () => {
     if (scene === undefined) return;
     const { ledger, nats, publish } = scene;
     for (const [name, when] of Object.entries({
-      stuck: { for: "6s" },
-      quiet: { debounce: "6s" },
-      gathered: { batch: { window: "6s" } },
-      paced: { throttle: { max: 1, per: "6s" } },
+      // Long enough for the process to go to sleep before.
+      stuck: { for: "10s" },
+      quiet: { debounce: "10s" },
+      gathered: { batch: { window: "10s" } },
+      paced: { throttle: { max: 1, per: "10s" } },
     })) {
       const config = { nats: { servers: [nats.url] }, subscriptions: [ledger.subscription(name, when)] };
       const lag = (stream: string) => lagOf(nats.monitorUrl, stream, `cr-${name}`);

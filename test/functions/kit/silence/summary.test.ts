@@ -47,7 +47,7 @@ describe("a summary", () => {
     const scene = await startScene(t);
     if (scene === undefined) return;
     const first = scene.start();
-    const id = await scene.silence({ summary: true, forMs: 4_000 });
+    const id = await scene.silence({ summary: true, forMs: 10_000 });
     const event = failed("a");
     await scene.publish(event);
     await until(() => first.status().silenced === 1);
@@ -56,7 +56,7 @@ describe("a summary", () => {
     await first.stop();
     await scene.nats.kill();
     await scene.nats.restart();
-    await scene.jetStream.whenConnected(AbortSignal.timeout(20_000));
+    await scene.jetStream.whenConnected(AbortSignal.timeout(60_000));
     await until(async () => (await scene.due().catch(() => undefined))?.num_pending === 1);
     assert.deepEqual(scene.calls, []);
     const second = scene.start();

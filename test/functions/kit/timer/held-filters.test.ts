@@ -77,8 +77,6 @@ for (const { name, when, out, held, left } of rows) {
     const remove = (object: string) =>
       rig.publish(event.deleted({ name: object, ...held, metadata: { ...held.metadata, uid: `${object}-1` } }));
 
-    const started = [start(), start()];
-    await until(() => started.every((each) => each.status().partitions.held.length === 1));
     const names = ["held", "noted", "deleted", "recreated", ...(left === undefined ? [] : ["left", "returned"])];
     for (const object of names) await enter(object);
     await publish("noted", held, { ...held, annotations: { note: "x" } });
@@ -90,6 +88,9 @@ for (const { name, when, out, held, left } of rows) {
     await remove("deleted");
     await remove("recreated");
     await enter("recreated", 2, "2");
+    // Only now, so that whatever is judged late is judged by all of that.
+    const started = [start(), start()];
+    await until(() => started.every((each) => each.status().partitions.held.length === 1));
     await untilQuiet(rig, started, names.length + (left === undefined ? 1 : 2));
     const expected = TOLD.filter((each) => names.includes(each.split(" ")[0] ?? ""));
     assert.deepEqual(seen.toSorted(), expected);

@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import { unlessMissing } from "../../../../bridge/nats/jetstream-error.ts";
 import { type Run, type StartOptions, startRig, until } from "../delivery/rig.ts";
 import { replicasOf } from "../event-factory.ts";
 import { createHistory } from "./history.ts";
+import { ENDLESS, endWindowsUntil } from "./windows.ts";
 
 const FAILED = { phase: { to: "Failed" } };
 /** What waits is looked at so often that a test sees it. */
@@ -38,6 +40,13 @@ async function startScene(t: TestContext) {
       }
     },
     lose: () => rig.jetStream.api("STREAM.DELETE.CR_TIMERS"),
+    /** How many wait in a queue. */
+    members: async () => {
+      const asked = rig.jetStream.api<{ state: { subjects?: object } }>("STREAM.INFO.CR_TIMERS", {
+        subjects_filter: "crtimer.member.>",
+      });
+      return Object.keys((await unlessMissing("stream", asked))?.state.subjects ?? {}).length;
+    },
   };
 }
 type Scene = NonNullable<Awaited<ReturnType<typeof startScene>>>;
@@ -73,13 +82,13 @@ describe("what waits is found again in the log", () => {
   test("what was told before the loss is not told again, and what came due meanwhile is told", async (t) => {
     const scene = await startScene(t);
     if (scene === undefined) return;
-    const options = { for: "3s", includeExisting: true };
+    const options = { for: "8s", includeExisting: true };
     const first = scene.start(options);
     await scene.publish(createHistory("told").existing("Failed", Date.now() - 3_600_000));
     await until(() => scene.seen.length === 1);
     await scene.untilNoted();
     await scene.publish(...scene.failed("waits"));
-    const dueMs = Date.now() + 3_000;
+    const dueMs = Date.now() + 8_000;
     await until(() => first.status().waiting === 2);
     await scene.untilAcked();
     await first.stop();
@@ -104,7 +113,7 @@ describe("what waits is found again in the log", () => {
     await scene.nats.kill("SIGTERM");
     cpSync(folder, copy, { recursive: true });
     await scene.nats.restart();
-    await scene.jetStream.whenConnected(AbortSignal.timeout(20_000));
+    await scene.jetStream.whenConnected(AbortSignal.timeout(60_000));
     const second = scene.start(options);
     await scene.publish(...scene.failed("new"));
     await until(() => second.status().waiting === 1);
@@ -115,7 +124,7 @@ describe("what waits is found again in the log", () => {
     rmSync(folder, { recursive: true });
     cpSync(copy, folder, { recursive: true });
     await scene.nats.restart();
-    await scene.jetStream.whenConnected(AbortSignal.timeout(20_000));
+    await scene.jetStream.whenConnected(AbortSignal.timeout(60_000));
     scene.start(options);
     await until(() => scene.seen.length === 2);
     assert.deepEqual(scene.seen.toSorted(), ["new 1", "old 1"]);
@@ -124,7 +133,7 @@ describe("what waits is found again in the log", () => {
   test("a batch that is waiting", async (t) => {
     const scene = await startScene(t);
     if (scene === undefined) return;
-    const options = { batch: { window: "3s" } };
+    const options = { batch: { window: ENDLESS } };
     const first = scene.start(options);
     await until(() => first.status().state === "running");
     await scene.untilNoted();
@@ -132,7 +141,8 @@ describe("what waits is found again in the log", () => {
     await until(() => first.status().waiting === 2);
     await scene.untilAcked();
     await scene.lose();
-    await until(() => scene.seen.length === 1);
+    await until(async () => (await scene.members()) === 2);
+    await endWindowsUntil(scene.jetStream, () => scene.seen.length === 1);
     assert.deepEqual(scene.seen[0]?.split("+").toSorted(), ["a", "b"]);
   });
 
