@@ -21,7 +21,7 @@ export interface ServerSpec {
   readonly isReady: RegExp | (() => Promise<boolean>);
   /** @default 60_000 (a loaded CI machine needs ten times what an idle one does) */
   readonly readyMsMax?: number;
-  /** How long SIGTERM is given before SIGKILL. @default 2_000 */
+  /** How long SIGTERM is given before SIGKILL, where the data is thrown away. @default 2_000 */
   readonly stopMsMax?: number;
 }
 
@@ -47,7 +47,7 @@ export interface ServerProcess extends AsyncDisposable {
    * such as SIGSTOP and SIGCONT, at once. The data stays.
    */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts it again on the same data, after ending it where it still runs. Resolves when it is ready. */
+  /** Starts it again on the same data, after SIGTERM and its own end where it still runs. Resolves when it is ready. */
   restart(): Promise<void>;
   /** SIGTERM, SIGKILL after a grace time, then the data folder is removed. May be called twice. */
   stop(): Promise<void>;
@@ -63,6 +63,9 @@ export class ServerStartError extends Error {
 
 /** Log lines in an error: the last ones say why. */
 const ERROR_LINES = 25;
+
+/** A server that is killed in the middle of its end forgets what it had confirmed: that is for a test to ask for, with `kill()`. */
+const RESTART_STOP_MS_MAX = 60_000;
 
 const POLL_MS = 25;
 
@@ -109,15 +112,15 @@ export async function startServer(spec: ServerSpec): Promise<ServerProcess> {
     if (ENDING.has(signal)) await closed;
   }
 
-  async function terminate(): Promise<void> {
-    const escalation = setTimeout(() => running?.child.kill("SIGKILL"), spec.stopMsMax ?? 2000);
+  async function terminate(stopMsMax: number): Promise<void> {
+    const escalation = setTimeout(() => running?.child.kill("SIGKILL"), stopMsMax);
     const terminated = kill("SIGTERM");
     running?.child.kill("SIGCONT"); // a paused process does not see its SIGTERM
     await terminated.finally(() => clearTimeout(escalation));
   }
 
   async function stop(): Promise<void> {
-    await terminate();
+    await terminate(spec.stopMsMax ?? 2_000);
     spec.folder.remove();
   }
 
@@ -141,7 +144,7 @@ export async function startServer(spec: ServerSpec): Promise<ServerProcess> {
     logTail: (lines) => log.text(lines),
     kill,
     async restart() {
-      await terminate();
+      await terminate(RESTART_STOP_MS_MAX);
       await start();
     },
     stop,
