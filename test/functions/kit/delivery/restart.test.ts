@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as event from "../event-factory.ts";
 import { replicasOf } from "../event-factory.ts";
-import { door, type Rig, startRig, until } from "./rig.ts";
+import { door, HASTY, type Rig, startRig, until } from "./rig.ts";
 
 const scaled = (name: string, replicas: number) =>
   event.updated({ name, spec: { replicas: replicas - 1 } }, { name, spec: { replicas } });
@@ -95,7 +95,7 @@ describe("a process that is killed", () => {
     await connection.close();
     await rig.publish(scaled("a", 5), scaled("a", 6));
     const seen: number[] = [];
-    const next = rig.start(async ({ object }) => void seen.push(replicasOf(object)));
+    const next = rig.start(async ({ object }) => void seen.push(replicasOf(object)), { membershipLimits: HASTY });
     await until(() => next.status().done === 5);
     assert.deepEqual(seen, [2, 3, 4, 5, 6]);
     await killed.stop();

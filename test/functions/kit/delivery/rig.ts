@@ -61,7 +61,10 @@ export const QUICK: Partial<DeliveryLimits> = {
   reconcileMs: 500,
   requestExpiresMs: 2_000,
 };
-const QUICK_MEMBERSHIP: MembershipLimits = { heartbeatMs: 300, renewDeadlineMs: 3_000, leaseMs: 4_000 };
+/** A process that stands still for seconds, as on a machine that is busy elsewhere, keeps what it holds. */
+const PATIENT_MEMBERSHIP: MembershipLimits = { heartbeatMs: 300, renewDeadlineMs: 20_000, leaseMs: 25_000 };
+/** For tests that kill processes: they are noticed soon. One that stands still is taken for killed, so events may be repeated. */
+export const HASTY: MembershipLimits = { heartbeatMs: 200, renewDeadlineMs: 1_500, leaseMs: 2_000 };
 
 /** Starts the server; `undefined` where there is none. */
 export async function startRig(t: TestContext, { withLog = true, eventsPerSubjectMax = 32 } = {}) {
@@ -114,7 +117,7 @@ export async function startRig(t: TestContext, { withLog = true, eventsPerSubjec
       const stopping = new AbortController();
       const lines: LogLine[] = [];
       const log = pino({ level: "debug" }, { write: (line: string) => lines.push(JSON.parse(line)) });
-      const membership = createMembership(other, { log, limits: { ...QUICK_MEMBERSHIP, ...membershipLimits } });
+      const membership = createMembership(other, { log, limits: { ...PATIENT_MEMBERSHIP, ...membershipLimits } });
       const running = subscribe(other, bind(parsed, definition), {
         log,
         membership,

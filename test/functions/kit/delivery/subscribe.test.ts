@@ -48,9 +48,10 @@ describe("the server", () => {
         attempts.push(attempt);
         await gate.passed;
       },
-      { jetStream: counting, limits: { ackWaitMs: 600 } },
+      // Three signs within that time: it is long enough for a machine that is busy elsewhere to give the next one late.
+      { jetStream: counting, limits: { ackWaitMs: 4_000 } },
     );
-    await until(() => signs >= 9);
+    await until(() => signs >= 4);
     assert.equal(((await rig.consumer()) as unknown as { num_redelivered: number }).num_redelivered, 0);
     gate.open();
     await until(() => running.status().done === 1);

@@ -4,12 +4,11 @@ import { describe, test } from "node:test";
 import type { JetStream } from "../../../../bridge/nats/jetstream.ts";
 import type { Filter } from "../../../../functions/kit/filter/filter.ts";
 import type { SubscriptionRecord } from "../../../../functions/kit/ownership/subscription-record.ts";
-import { type Rig, type StartOptions, startRig, until } from "../delivery/rig.ts";
+import { HASTY, type Rig, type StartOptions, startRig, until } from "../delivery/rig.ts";
 import { createCrew, isShared, type Member, type Published } from "./crew.ts";
 
 const OBJECTS = Array.from({ length: 12 }, (_, i) => `o${i}`);
 const PHASES = ["Failed", "Ready", "Running"];
-const HASTY = { heartbeatMs: 200, renewDeadlineMs: 1_500, leaseMs: 2_000 };
 type Crew = ReturnType<typeof createCrew>;
 
 const failed: Filter = { phase: { to: "Failed" } };
@@ -124,8 +123,11 @@ describe("an edit while events flow", () => {
       await stopPublishing();
       await assertEdited(rig, crew, before.when, after.when, "once");
       assert.equal(edited.status().partitions.count, after.partitions ?? 1);
-      const { consumers } = await rig.jetStream.api<{ consumers: string[] }>("CONSUMER.NAMES.CR_EVENTS");
-      assert.equal(consumers.length, after.partitions ?? 1, "nothing is left of the old ones");
+      // Nothing is left of the old ones.
+      await until(async () => {
+        const { consumers } = await rig.jetStream.api<{ consumers: string[] }>("CONSUMER.NAMES.CR_EVENTS");
+        return consumers.length === (after.partitions ?? 1);
+      });
     });
   }
 

@@ -1,12 +1,10 @@
 /** Several processes share a subscription: each object's events are handled in order, whoever comes, goes or dies. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { startRig, until } from "../delivery/rig.ts";
+import { HASTY, startRig, until } from "../delivery/rig.ts";
 import { createCrew, isShared, type Member, randomFrom } from "./crew.ts";
 
 const OBJECTS = Array.from({ length: 24 }, (_, i) => `o${i}`);
-/** A process that died is noticed sooner. */
-const HASTY = { heartbeatMs: 200, renewDeadlineMs: 1_500, leaseMs: 2_000 };
 
 /** Publishes until it is told to stop. */
 function keepPublishing(crew: ReturnType<typeof createCrew>) {
@@ -30,7 +28,7 @@ describe("processes that share a subscription", () => {
     await until(() => isShared(members, 8));
     for (let i = 0; i < 3; i++) members.push(await crew.join());
     await until(() => isShared(members, 8));
-    assert.equal(members[0]?.status().members, 5);
+    await until(() => members[0]?.status().members === 5);
     await until(() => members.every((member) => member.status().done > 0));
     await Promise.all(members.splice(1).map((member) => member.stop()));
     await until(() => isShared(members, 8));

@@ -2,12 +2,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { JetStream } from "../../../../bridge/nats/jetstream.ts";
-import { startRig, until } from "../delivery/rig.ts";
+import { HASTY, startRig, until } from "../delivery/rig.ts";
 import { createCrew, isShared } from "./crew.ts";
 
 const OBJECTS = Array.from({ length: 8 }, (_, i) => `o${i}`);
 const PATTERN = "cr.*.demo_example_com.Database.*.*.*.*.*.*.*";
-const HASTY = { heartbeatMs: 200, renewDeadlineMs: 1_500, leaseMs: 2_000 };
 
 /** As a cr-reactor without records made it. */
 async function makeOldConsumer(jetStream: JetStream, subject: string, after: number): Promise<void> {
