@@ -16,7 +16,7 @@ function lasting(line: string): string {
 }
 
 describe("the tour in the README", () => {
-  test("says what its ten commands say today", { timeout: 120_000 }, async (t) => {
+  test("says what its ten commands say today", async (t) => {
     if ((await needNats(t)) === undefined) return;
     const picture = wordsOf(readFileSync(join(import.meta.dirname, "../cli/tour.svg"), "utf8"));
     const today = wordsOf(drawTerminal(await takeTour(), TOUR_TITLE, TOUR_COLUMNS));

@@ -165,7 +165,7 @@ export async function openScene(t: TestContext, settings: Partial<StreamSettings
     /** What a bridge that starts now knows. */
     async startOver() {
       store = createStore(0);
-      for await (const entry of log.readIndex(resourceSubjects(RESOURCE), AbortSignal.timeout(20_000)))
+      for await (const entry of log.readIndex(resourceSubjects(RESOURCE), AbortSignal.timeout(60_000)))
         store.set(entry.object, knownAfter(store.get(entry.object), entry));
       publisher = publisherOf(store);
     },
@@ -174,7 +174,7 @@ export async function openScene(t: TestContext, settings: Partial<StreamSettings
       await nats.kill(signal);
       work();
       await nats.restart();
-      await jetStream.whenConnected(AbortSignal.timeout(20_000));
+      await jetStream.whenConnected(AbortSignal.timeout(60_000));
     },
     copyStore: (name: string) =>
       scene.whileDown(() => cpSync(nats.storeDir, `${nats.storeDir}-${name}`, { recursive: true })),

@@ -74,7 +74,7 @@ export async function openVerifying(
   const path = (name?: string) => databasePath(namespace, name);
   const envelopes = async () => {
     const reading = { filter_subjects: ["cr.>"], deliver_policy: "all" } as const;
-    const delivered = await Array.fromAsync(read(jetStream, reading, AbortSignal.timeout(20_000), false));
+    const delivered = await Array.fromAsync(read(jetStream, reading, AbortSignal.timeout(60_000), false));
     return delivered.map(({ message }) => parseEnvelope(message.data));
   };
   const writeFile = (name: string, text: string) => {

@@ -164,9 +164,7 @@ describe("the command line", () => {
     assert.ok(err.includes(`"${path}" cannot be loaded: ${path}:2: `), err);
   });
 
-  test("serve ends when its port is taken, also with a NATS that it is connected to", {
-    timeout: 30_000,
-  }, async (t) => {
+  test("serve ends when its port is taken, also with a NATS that it is connected to", async (t) => {
     const nats = await needNats(t);
     if (nats === undefined) return;
     const other = createServer().listen(0, "127.0.0.1");

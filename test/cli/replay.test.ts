@@ -127,9 +127,7 @@ describe("replay", () => {
     assert.match(err, /^1 event would run; 1 event not, because the subscription is not through with them/);
   });
 
-  test("repeats nothing and keeps the order when its processes are killed in the middle", {
-    timeout: 120_000,
-  }, async (t) => {
+  test("repeats nothing and keeps the order when its processes are killed in the middle", async (t) => {
     const rig = await startRig(t);
     if (rig === undefined) return;
     const folder = createDataFolder("replay");

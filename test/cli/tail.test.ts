@@ -13,7 +13,7 @@ const failed = (name: string, namespace = "prod") =>
   updated({ name, namespace, phase: "Running" }, { name, namespace, phase: "Failed" });
 
 describe("tail", () => {
-  test("takes a filter, or what a subscription asks for, and narrows either", { timeout: 120_000 }, async (t) => {
+  test("takes a filter, or what a subscription asks for, and narrows either", async (t) => {
     const rig = await startRig(t);
     if (rig === undefined) return;
     const folder = createDataFolder("tail");

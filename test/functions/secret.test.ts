@@ -75,7 +75,7 @@ async function wordsOf(name: string, config: object): Promise<string> {
   const loaded = await BUILT_IN_FUNCTIONS[name]?.();
   const definition = loaded?.default as FunctionDefinition;
   const parsed = definition.config.parse(config);
-  const signal = AbortSignal.timeout(10_000);
+  const { signal } = new AbortController();
   const context = rememberingContext(event, parsed, remembersNothing(), { type: "opened" }, signal);
   const say = (...said: unknown[]) => void words.push(said);
   const log = { trace: say, debug: say, info: say, warn: say, error: say, fatal: say } as unknown as Logger;

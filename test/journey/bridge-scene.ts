@@ -64,7 +64,7 @@ export async function openBridgeScene(t: TestContext, kubeconfig: string) {
   t.after(() => jetStream.close());
   const envelopes = async (): Promise<Envelope[]> => {
     const reading = { filter_subjects: ["cr.>"], deliver_policy: "all" } as const;
-    const reader = read(jetStream, reading, AbortSignal.timeout(20_000), false);
+    const reader = read(jetStream, reading, AbortSignal.timeout(60_000), false);
     const delivered = (await unlessMissing("stream", Array.fromAsync(reader))) ?? [];
     return delivered.map(({ message }) => parseEnvelope(message.data));
   };

@@ -133,7 +133,7 @@ async function startScene(t: TestContext, subscription: object = {}) {
       const stored = await getStored(jetStream, "KV_CR_STEPS", { last_by_subj: key });
       return stored && stored.data.length > 0 ? JSON.parse(Buffer.from(stored.data).toString()) : undefined;
     },
-    letters: () => Array.fromAsync(readLetters(jetStream, {}, AbortSignal.timeout(20_000))),
+    letters: () => Array.fromAsync(readLetters(jetStream, {}, AbortSignal.timeout(60_000))),
   };
 }
 

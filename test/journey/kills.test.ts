@@ -91,9 +91,7 @@ function comparable(object: KubeObject | null) {
 }
 
 describe("under load, with bridge and NATS killed again and again", () => {
-  test("every acknowledged write is in the log once, in order, and nothing else is", {
-    timeout: 240_000,
-  }, async (t) => {
+  test("every acknowledged write is in the log once, in order, and nothing else is", async (t) => {
     const journey = await startJourney(t);
     if (journey === undefined) return;
     const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);

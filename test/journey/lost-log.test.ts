@@ -34,7 +34,7 @@ async function openScene(t: TestContext) {
   const told = async (text: string) => {
     const what = `"${text}"`;
     try {
-      await until(async () => (await texts()).includes(text), { what, waitMsMax: 40_000 });
+      await until(async () => (await texts()).includes(text), { what, waitMsMax: 60_000 });
     } catch (error) {
       const seen = (await texts()).join(", ");
       throw new Error(`${(error as Error).message}; the log has: ${seen}\n${bridge?.logTail() ?? ""}`, {

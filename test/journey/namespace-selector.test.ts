@@ -40,7 +40,7 @@ describe("a namespace selector", () => {
     await create("two", "new");
     await scene.told("two/new created");
     await label("one", null);
-    await until(async () => Object.keys(await bridge.watches()).length === 2, { waitMsMax: 30_000, pollMs: 200 });
+    await until(async () => Object.keys(await bridge.watches()).length === 2, { waitMsMax: 60_000, pollMs: 200 });
     await create("one", "unseen");
     await create("two", "seen");
     await scene.told("two/seen created");

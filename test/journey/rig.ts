@@ -136,7 +136,7 @@ export async function startJourney(
     async events(): Promise<Envelope[]> {
       const jetStream = connections[0] ?? (await connect());
       const reading = { filter_subjects: ["cr.>"], deliver_policy: "all" } as const;
-      const delivered = await Array.fromAsync(read(jetStream, reading, AbortSignal.timeout(20_000), false)).catch(
+      const delivered = await Array.fromAsync(read(jetStream, reading, AbortSignal.timeout(60_000), false)).catch(
         () => [],
       );
       return await Promise.all(delivered.map(({ message }) => openEnvelope(jetStream, parseSent(message.data))));

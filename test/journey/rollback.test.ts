@@ -51,7 +51,7 @@ describe("an object that fails under a new spec", () => {
       );
     };
     const letters = async () =>
-      await Array.fromAsync(readLetters(jetStream, {}, AbortSignal.timeout(20_000))).catch(() => []);
+      await Array.fromAsync(readLetters(jetStream, {}, AbortSignal.timeout(60_000))).catch(() => []);
 
     await kube.client.create(databasePath(namespace), database("orders", namespace, { replicas: 1 }));
     await report("Running");

@@ -65,7 +65,7 @@ test("a mistaken path is told at start with the nearest name, and that it is hea
   await client.applyCrd(withField("replcas"));
   await until(() => told(/^it is right now, and was: when\.field: spec\.replcas/).length === 1, {
     what: "the healed mistake to be told",
-    waitMsMax: 30_000,
+    waitMsMax: 60_000,
   });
   assert.deepEqual(status("mistaken")?.mistakes, []);
   assert.equal(told(/did you mean/).filter(({ level }) => level === 40).length, 1);

@@ -101,7 +101,7 @@ function statusOf(body: string): { message?: string; reason?: string } {
   }
 }
 
-const WAIT_MS_MAX = 20_000;
+const WAIT_MS_MAX = 60_000;
 const POLL_MS = 50;
 const FIELD_MANAGER = "cr-reactor-test";
 

@@ -10,9 +10,7 @@ interface Info {
   readonly cluster: { readonly leader?: string; readonly replicas?: readonly { readonly current: boolean }[] };
 }
 
-test("three NATS servers keep a stream when the one that leads it is killed, and complete it when it is back", {
-  timeout: 120_000,
-}, async (t) => {
+test("three NATS servers keep a stream when the one that leads it is killed, and complete it when it is back", async (t) => {
   const cluster = await needNatsCluster(t);
   if (cluster === undefined) return;
   const jetStream = await connectJetStream({ servers: [...cluster.urls] }, "test");

@@ -245,7 +245,7 @@ async function untilConnected(settings: NatsSettings) {
       connected = await connectJetStream(settings, "operator").catch(() => undefined);
       return connected !== undefined;
     },
-    { what: "JetStream answers", waitMsMax: 30_000 },
+    { what: "JetStream answers", waitMsMax: 60_000 },
   );
   return connected ?? assert.fail("not connected");
 }

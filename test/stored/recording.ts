@@ -115,7 +115,7 @@ async function recordFunctions(t: TestContext, heard: StoredRecord[]): Promise<b
   ];
   await until(() => started.every(({ status }) => status().state === "running"), PATIENT);
   await rig.publish(phase("a", "Running", "Failed"), phase("bad", "Running", "Failed"));
-  const letters = () => Array.fromAsync(readLetters(rig.jetStream, {}, AbortSignal.timeout(20_000)));
+  const letters = () => Array.fromAsync(readLetters(rig.jetStream, {}, AbortSignal.timeout(60_000)));
   await until(async () => (await letters().catch(() => [])).length === 1, PATIENT);
   const [letter] = await letters();
   if (letter !== undefined) await orderRetry(rig.jetStream, letter);

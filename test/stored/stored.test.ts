@@ -37,7 +37,7 @@ const Golden = z.object({
 /** What tells the server what to do with a message, and would be wrong for a copy. */
 const ORDERS = /^Nats-(Expected-|Schedule|TTL)/;
 const silent = pino({ level: "silent" });
-const soon = () => AbortSignal.timeout(20_000);
+const soon = () => AbortSignal.timeout(60_000);
 
 /** A NATS that has what was stored. */
 async function restore(t: TestContext, records: readonly StoredRecord[]): Promise<JetStream | undefined> {

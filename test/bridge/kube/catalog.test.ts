@@ -45,7 +45,7 @@ type Kube = Pick<KubeAccess, "client" | "kubeconfigPath">;
 
 async function openCatalog(kube: Kube, group: string) {
   const apiServer = await connectApiServer({ kubeconfig: kube.kubeconfigPath });
-  const signal = AbortSignal.timeout(60_000);
+  const { signal } = new AbortController();
   const reader = createCatalogReader(apiServer, (name) => name === group || name === "apps" || name === "");
   const find = async (version = "v1") => (await reader.look(signal)).find(`${group}/${version}`, "Gate");
   return { apiServer, reader, signal, find, [Symbol.asyncDispose]: () => apiServer.close() };

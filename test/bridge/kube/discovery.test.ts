@@ -7,7 +7,7 @@ import type { FaultEffect } from "../../../cli/embedded/embedded.ts";
 import { type EmbeddedStage, openEmbedded } from "../../kit/embedded-kube.ts";
 import { sharedKube } from "../../kit/shared-kube.ts";
 
-const signal = AbortSignal.timeout(60_000);
+const { signal } = new AbortController();
 
 const definition = (
   group: string,

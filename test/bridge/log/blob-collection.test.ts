@@ -11,7 +11,7 @@ import { connectJetStream, type JetStream } from "../../../bridge/nats/jetstream
 import { ensureStream } from "../../../bridge/nats/stream.ts";
 import { bucketMessages, eventAbout, filler, keyOf, largeObject, startLargeRig } from "../large-event.ts";
 
-const signal = AbortSignal.timeout(60_000);
+const { signal } = new AbortController();
 const HOUR_MS = 3_600_000;
 /** As if everything that is there now had been there for two hours. */
 const later = () => Date.now() + 2 * HOUR_MS;

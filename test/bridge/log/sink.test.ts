@@ -21,7 +21,7 @@ const context: SealContext = {
   phase: { type: "path", segments: ["status", "phase"] },
   ignored: pathSet(["/metadata/resourceVersion"]),
 };
-const signal = AbortSignal.timeout(60_000);
+const { signal } = new AbortController();
 
 function database(resourceVersion: string, replicas: unknown, name = "orders"): KubeObject {
   return {

@@ -79,7 +79,7 @@ describe("connecting to NATS", () => {
     await nats.kill();
     const waits: string[] = [];
     const connecting = awaitJetStream({ servers: [nats.url] }, "t", {
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(60_000),
       onWait: (error) => {
         waits.push(error.message);
         if (waits.length === 1) void nats.restart();
@@ -135,7 +135,7 @@ describe("the seam to JetStream", () => {
       assert.ok(result.status === "rejected" && result.reason instanceof RequestLostError);
     await assert.rejects(jetStream.publish("s.1", "x", {}), RequestLostError);
     await nats.restart();
-    await jetStream.whenConnected(AbortSignal.timeout(20_000));
+    await jetStream.whenConnected(AbortSignal.timeout(60_000));
     assert.equal((await jetStream.publish("s.1", "x", {})).stream, "S");
   });
 

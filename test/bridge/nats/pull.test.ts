@@ -88,7 +88,7 @@ describe("pulling messages", () => {
     await until(() => seen.length === 3);
     await nats.kill();
     await nats.restart();
-    await jetStream.whenConnected(AbortSignal.timeout(20_000));
+    await jetStream.whenConnected(AbortSignal.timeout(60_000));
     await publish(3, 3);
     await until(() => seen.length >= 6);
     stop.abort();
@@ -163,7 +163,7 @@ describe("following the log", () => {
     await until(() => seen.length === 50);
     await nats.kill();
     await nats.restart();
-    await jetStream.whenConnected(AbortSignal.timeout(20_000));
+    await jetStream.whenConnected(AbortSignal.timeout(60_000));
     await publish(50, 50);
     await until(() => seen.length >= 100);
     stop.abort();

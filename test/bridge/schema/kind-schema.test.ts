@@ -213,12 +213,12 @@ describe("a bridge", () => {
       await kube?.client.applyCrd(ledgerIn(group, {}));
       const captured = { resources: [{ apiVersion: `${group}/v1`, kind: "Ledger", phase: "status.message" }] };
       const first = scene.startBridge(captured);
-      await until(() => published(first) === 1, { what: "the schema to be published", waitMsMax: 30_000 });
+      await until(() => published(first) === 1, { what: "the schema to be published", waitMsMax: 60_000 });
       const { sequence, kind } = await stored();
       assert.deepEqual([kind?.cluster, kind?.phases], ["test", ["status.message"]]);
       assert.equal(kind?.schema.properties?.["spec"]?.properties?.["replicas"]?.type, "integer");
       await kube?.client.applyCrd(ledgerIn(group, { tier: { type: "string" } }));
-      await until(() => published(first) === 2, { what: "the changed schema to be published", waitMsMax: 30_000 });
+      await until(() => published(first) === 2, { what: "the changed schema to be published", waitMsMax: 60_000 });
       const after = await stored();
       assert.equal(after.kind?.schema.properties?.["spec"]?.properties?.["tier"]?.type, "string");
       assert.ok(after.sequence > sequence);
@@ -226,7 +226,7 @@ describe("a bridge", () => {
       const second = scene.startBridge({ resources: [...captured.resources, { apiVersion: "v1", kind: "ConfigMap" }] });
       // Groups are published in their order, so this one's turn has been.
       await until(() => second.lines.some(({ msg }) => msg === "the schema of ConfigMap of v1 is published"), {
-        waitMsMax: 30_000,
+        waitMsMax: 60_000,
       });
       await second.stop();
       assert.equal((await stored()).sequence, after.sequence);

@@ -150,7 +150,7 @@ describe("the permissions that doctor prints", () => {
     t.after(() => asFunctions.close());
     const past = createNatsIncidents(asFunctions, log).history?.(
       updated({ phase: "Running" }, { phase: "Failed" }).envelope,
-      AbortSignal.timeout(20_000),
+      AbortSignal.timeout(60_000),
     );
     assert.deepEqual(await Array.fromAsync(past ?? [undefined]), []);
     await stopBridge();
@@ -166,7 +166,7 @@ describe("the permissions that doctor prints", () => {
     const asBridge = await connectJetStream(signIn("bridge"), "t");
     t.after(() => asBridge.close());
     await putBlob(asBridge, "cr.dev.g.K.ns.n/uid.1/digest", Buffer.from("of an event that never came"));
-    const collecting = { jetStream: asBridge, signal: AbortSignal.timeout(20_000), now: () => Date.now() + 7_200_000 };
+    const collecting = { jetStream: asBridge, signal: AbortSignal.timeout(60_000), now: () => Date.now() + 7_200_000 };
     assert.equal((await collectBlobs(collecting)).removed, 1);
     await stopBridgeAgain();
     stopFunctions.abort();

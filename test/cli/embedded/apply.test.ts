@@ -319,7 +319,7 @@ const scenarios: readonly Scenario[] = [
 
 describe("the real kube-apiserver makes the same of every apply", () => {
   for (const scenario of scenarios) {
-    test(scenario.name, { timeout: 60_000 }, async (t) => {
+    test(scenario.name, async (t) => {
       const kube = await sharedKube(t);
       if (kube === undefined) return;
       await kube.client.applyCrd(shelfCrd);

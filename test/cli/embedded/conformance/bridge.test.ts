@@ -12,7 +12,7 @@ import { conform } from "./target.ts";
 import { conformReading, type Databases } from "./watching.ts";
 
 const KIND = { apiVersion: "demo.example.com/v1", kind: "Database" };
-const EVENT_MS_MAX = 20_000;
+const EVENT_MS_MAX = 60_000;
 
 async function connect(t: TestContext, { target }: Pick<Databases, "target">): Promise<ApiServer> {
   const apiServer = await connectApiServer({ kubeconfig: target.kubeconfigPath });

@@ -43,7 +43,7 @@ interface Refusal {
   readonly causes?: readonly string[];
 }
 
-const NOT_YET_MS_MAX = 20_000;
+const NOT_YET_MS_MAX = 60_000;
 const POLL_MS = 50;
 
 const agents = new Map<string, Agent>(); // one for each trust anchor; idle connections do not keep the process alive

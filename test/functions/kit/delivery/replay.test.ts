@@ -171,7 +171,7 @@ describe("events that are replayed", () => {
     isOpen = false;
     await scene.replay({ run: "r1", again: true }, 1);
     await scene.untilReplayed();
-    const [letter] = await Array.fromAsync(readLetters(jetStream, {}, AbortSignal.timeout(20_000)));
+    const [letter] = await Array.fromAsync(readLetters(jetStream, {}, AbortSignal.timeout(60_000)));
     assert.deepEqual([letter?.letter.replay, letter?.letter.again, letter?.letter.attempts], ["r1", true, 1]);
     isOpen = true;
     const found = await findLetter(jetStream, letter?.number ?? 0);

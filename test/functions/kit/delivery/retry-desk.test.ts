@@ -26,7 +26,7 @@ async function startScene(t: TestContext) {
   const rig = await startRig(t);
   if (rig === undefined) return undefined;
   const { jetStream } = rig;
-  const letters = () => Array.fromAsync(readLetters(jetStream, {}, AbortSignal.timeout(20_000)));
+  const letters = () => Array.fromAsync(readLetters(jetStream, {}, AbortSignal.timeout(60_000)));
   return {
     ...rig,
     letters,

@@ -107,7 +107,7 @@ describe("schemas that are watched", () => {
     const watch = scene.watch();
     await scene.told(/^when\.field: spec\.tier is not in/);
     await scene.rig.nats.restart();
-    await scene.rig.jetStream.whenConnected(AbortSignal.timeout(20_000));
+    await scene.rig.jetStream.whenConnected(AbortSignal.timeout(60_000));
     await until(() => watch.mistakesOf("mistaken").length === 1);
     await scene.put(withTier).catch(() => scene.put(withTier));
     await scene.told(/^it is right now/);
