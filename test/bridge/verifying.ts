@@ -99,7 +99,7 @@ export async function openVerifying(
     },
     /** Takes all of the object's events away. */
     purge: (name: string) => jetStream.api("STREAM.PURGE.CR_EVENTS", { filter: `${keyOf(name)}.>` }),
-    /** An event of an object that never was. */
+    /** An event of an object that never was, behind those that the name has. */
     async invent(name: string) {
       const object = {
         ...database(name, namespace),
@@ -114,7 +114,7 @@ export async function openVerifying(
         seenAtMs: Date.now(),
       });
       assert.ok(event);
-      await log.append(keyOf(name), event, 0);
+      await log.append(keyOf(name), event, (await log.lastEvent(keyOf(name)))?.sequence ?? 0);
     },
     /** `name op`, with `gap`, in the order of the log. */
     events: async () => (await envelopes()).map((each) => `${each.name} ${opOf(each)}${each.data.gap ? " gap" : ""}`),

@@ -13,8 +13,8 @@ import { sharedKube, uniqueNamespace } from "../../kit/shared-kube.ts";
 import { until } from "../../kit/until.ts";
 import { openVerifying } from "../verifying.ts";
 
-/** Every second, and what differs is looked at three times within a third of one. */
-const OFTEN = { verify: { everyMinutes: 1 / 60, graceSeconds: 0.1 } };
+/** Every second; a bridge that is three of them behind, because the machine is busy elsewhere, is given that time. */
+const OFTEN = { verify: { everyMinutes: 1 / 60, graceSeconds: 1 } };
 const ERROR = 50;
 /** One more than a page. */
 const OBJECTS = 501;
@@ -104,7 +104,6 @@ describe("a bridge that verifies", () => {
     await until(async () => (await events()).includes("last created"));
     await dropLast("stale");
     await purge("missing");
-    await purge("replaced");
     await invent("replaced");
     await invent("ghost");
     await until(async () => (await bridge.metric("cr_reactor_differences_total")) === 4);
@@ -114,6 +113,7 @@ describe("a bridge that verifies", () => {
       "ghost existing",
       "last created",
       "missing created gap",
+      "replaced created",
       "replaced created gap",
       "replaced deleted gap",
       "replaced existing",

@@ -70,7 +70,8 @@ describe("pulling messages", () => {
     const { num_pending, num_ack_pending } = await jetStream.api<{ num_pending: number; num_ack_pending: number }>(
       "CONSUMER.INFO.CR_EVENTS.c",
     );
-    assert.deepEqual([num_pending, num_ack_pending], [95, 5]);
+    assert.ok(num_ack_pending <= 5, "it may have left before the server had given it all five");
+    assert.equal(num_pending + num_ack_pending, 100);
   });
 
   test("goes on by itself after NATS was killed and came back", async (t) => {

@@ -22,7 +22,7 @@ export async function startServing(
   functions: Readonly<Record<string, Run>>,
   options: ServeTestOptions = {},
 ) {
-  const { limits, subscription, timeoutMs = 5_000, ...settings } = options;
+  const { limits, subscription, timeoutMs = 60_000, ...settings } = options;
   const stopping = new AbortController();
   const lines: { readonly level: number; readonly msg: string; readonly [field: string]: unknown }[] = [];
   const log = pino({ level: "debug" }, { write: (line: string) => lines.push(JSON.parse(line)) });
