@@ -152,7 +152,8 @@ describe("the demo", () => {
     assert.equal(code, 0, out);
     assert.match(out, /alias k='kubectl --context admin -n cr-reactor-demo-\w+'/);
     assert.match(out, /tail --server nats:\/\/127\.0\.0\.1:\d+/);
-    assert.deepEqual(await kube.client.list("/apis/apiextensions.k8s.io/v1/customresourcedefinitions"), []);
+    const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    await until(async () => (await kube.client.list(definitions)).length === 0, { what: "no definition to be left" });
   });
 
   test("without permission says what was forbidden, with exit code 1", async (t) => {

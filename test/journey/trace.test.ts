@@ -390,15 +390,18 @@ describe("metrics by OTLP", () => {
       });
     }
     const newest = (name: string) => collector.metrics.findLast((each) => each.name === name);
-    const published = newest("cr_reactor_events_published_total");
-    assert.equal(published?.sum?.isMonotonic, true);
-    assert.deepEqual(
-      published.sum.dataPoints.map(({ asDouble, attributes }) => [asDouble, attributes["op"]]),
-      [[1, "created"]],
-    );
-    const latency = newest("cr_reactor_publish_seconds");
-    const [point] = latency?.histogram?.dataPoints ?? [];
-    assert.deepEqual([latency?.unit, Number(point?.count)], ["s", 1]);
+    // What was told last may be from before the event.
+    const published = () =>
+      newest("cr_reactor_events_published_total")?.sum?.dataPoints.map(({ asDouble, attributes }) => [
+        asDouble,
+        attributes["op"],
+      ]);
+    await until(() => isDeepStrictEqual(published(), [[1, "created"]]), { what: "the event is counted", ...PATIENCE });
+    assert.equal(newest("cr_reactor_events_published_total")?.sum?.isMonotonic, true);
+    const pointOf = () => newest("cr_reactor_publish_seconds")?.histogram?.dataPoints[0];
+    await until(() => Number(pointOf()?.count) === 1, { what: "how long it took is told", ...PATIENCE });
+    const point = pointOf();
+    assert.equal(newest("cr_reactor_publish_seconds")?.unit, "s");
     assert.equal(
       (point?.bucketCounts ?? []).reduce((sum: number, each) => sum + Number(each), 0),
       1,

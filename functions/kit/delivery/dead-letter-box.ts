@@ -5,6 +5,7 @@
  *
  *     crretry.<subscription>.<number of the letter>.<subject of the event>
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import {
   DEAD_LETTERS_ROOT,
@@ -164,8 +165,20 @@ export async function orderedRetries(jetStream: JetStream, subscription: string)
   return new Set(numbers.filter(Number.isInteger)); // others are of replays
 }
 
-/** Whether a process of the subscription waits for orders at this moment. */
+/** Between two of its requests a process that is alive looks as if nobody were there: for a moment, or longer on a busy machine. */
+const LOOKS = 3;
+const LOOK_AGAIN_MS = 250;
+
+/** Whether a process of the subscription waits for orders; that none does is known after several looks. */
 export async function isRetryDeskOpen(jetStream: JetStream, subscription: string): Promise<boolean> {
+  for (let look = 1; !(await isDeskSeen(jetStream, subscription)); look++) {
+    if (look === LOOKS) return false;
+    await sleep(LOOK_AGAIN_MS);
+  }
+  return true;
+}
+
+async function isDeskSeen(jetStream: JetStream, subscription: string): Promise<boolean> {
   const root = `${RETRIES_ROOT}.${encodeToken(subscription)}.`;
   for (let offset = 0, total = 1; offset < total; ) {
     const asked = jetStream.api<ConsumerPage>(`CONSUMER.LIST.${RETRIES_STREAM}`, { offset });

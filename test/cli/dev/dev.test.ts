@@ -96,7 +96,7 @@ describe("dev", () => {
     await says(/page-oncall skipped[\s\S]*✖ phase to Failed: the phase went none → Running/);
     await change(`${DATABASES}/orders`, "PATCH", { status: { phase: "Failed" } });
     await says(/✔ page-oncall done: paged/);
-    assert.match(dev.out, /step page: ran "x"\n +not sent: POST https:\/\/oncall\.example\.com\/page\n +orders/);
+    await says(/step page: ran "x"\n +not sent: POST https:\/\/oncall\.example\.com\/page\n +orders/);
 
     // As editors save: in place, or by another file that takes the place.
     write("page-oncall.ts", functionThat(`return "rang";`));

@@ -8,6 +8,7 @@ import {
   dropLetter,
   ensureRetries,
   findLetter,
+  isRetryDeskOpen,
   orderedRetries,
   orderRetry,
   readLetters,
@@ -57,6 +58,24 @@ async function startScene(t: TestContext) {
 const refuse: Run = async () => {
   throw new PermanentError("no such channel");
 };
+
+describe("whether somebody is there to try again", () => {
+  const rows = [
+    { name: "who waits is", waiting: [1], expected: true },
+    { name: "who is between two requests is as well", waiting: [0, 1], expected: true },
+    { name: "nobody is not, looked at however often", waiting: [0, 0, 0], expected: false },
+  ];
+  for (const { name, waiting, expected } of rows) {
+    test(name, async () => {
+      const answers = [...waiting];
+      const consumer = { num_ack_pending: 0, config: { filter_subject: "crretry.test.>" } };
+      const api = async () => ({ total: 1, consumers: [{ ...consumer, num_waiting: answers.shift() }] });
+      const jetStream = { api } as Partial<JetStream> as JetStream;
+      assert.equal(await isRetryDeskOpen(jetStream, "test"), expected);
+      assert.deepEqual(answers, []);
+    });
+  }
+});
 
 describe("a dead letter that is tried again", () => {
   test("succeeds, with fresh tries, and is gone; the log's own place did not move", async (t) => {
