@@ -144,6 +144,14 @@ test("a start whose port was taken meanwhile is tried again with another one", a
   );
 });
 
+test("a port that was given away is given to nobody else, also while its server is down", async (t) => {
+  const thrown = [0, 0, 0.5];
+  t.mock.method(Math, "random", () => thrown.shift() ?? 0.9);
+  const given = () => withFreePorts(1, async ([port]) => port);
+  assert.notEqual(await given(), await given());
+  assert.ok(thrown.length < 2, "the same one was asked for again");
+});
+
 test("folders of processes that are gone are swept after an hour, others stay", () => {
   const kept = createDataFolder("kept");
   const gone = kept.path.replace(`-test-${process.pid}-`, "-test-999999999-");
