@@ -5,7 +5,7 @@ import { database, databasePath } from "../kit/database-crd.ts";
 import { until } from "../kit/until.ts";
 import { startJourney } from "./rig.ts";
 
-const EFFECT = { timeoutMs: 20_000 };
+const EFFECT = { timeoutMs: 60_000 };
 const short = (event: { name: string; type: `dev.cr-reactor.resource.${string}`; data: { gap: boolean } }) =>
   `${event.name} ${event.type.split(".").at(-1)}${event.data.gap ? " gap" : ""}`;
 

@@ -159,7 +159,7 @@ describe("functions over HTTP", () => {
     const { url } = serving;
     scene.endpoint.next("hang");
     const running = post(`${url}/call`, scaled("orders", 1)).catch((error) => error);
-    await scene.endpoint.until(() => scene.endpoint.requests.length === 1, "the call", 20_000);
+    await scene.endpoint.until(() => scene.endpoint.requests.length === 1, "the call", 60_000);
     const stopped = serving.kill("SIGTERM");
     await until(async () => (await fetch(`${url}/readyz`)).status === 503);
     assert.equal((await post(`${url}/call`, scaled("users", 1))).status, 503);

@@ -9,7 +9,7 @@ import { mintUser, needKube } from "../kit/shared-kube.ts";
 import { until } from "../kit/until.ts";
 import { databases, startJourney } from "./rig.ts";
 
-const EFFECT = { timeoutMs: 30_000 };
+const EFFECT = { timeoutMs: 60_000 };
 
 /** The port of the health endpoints, from the log. */
 const portOf = (log: string) => Number(/"port":(\d+)/.exec(log)?.[1]);

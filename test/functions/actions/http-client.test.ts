@@ -144,7 +144,7 @@ describe("an answer", () => {
   ];
   for (const { name, fault, treated, status, truncated } of afterAll) {
     test(name, async () => {
-      const answer = call(fault, { timeoutMs: 300 });
+      const answer = call(fault, { timeoutMs: fault === "stall-answer" ? 2_000 : 60_000 });
       if (treated !== undefined) assert.equal((await failureOf(() => answer)).treated, treated);
       else assert.deepEqual([(await answer).status, (await answer).truncated], [status, truncated]);
     });

@@ -86,7 +86,7 @@ describe("the local Slack refuses what Slack refuses", () => {
 
   test("whoever waits for messages gets them, or is told what came", async () => {
     await using slack = await startSlack();
-    const both = slack.waitForMessages(2, { timeoutMs: 10_000 });
+    const both = slack.waitForMessages(2, { timeoutMs: 60_000 });
     await answerTo(slack, { text: "one" });
     await answerTo(slack, { text: "two" });
     await both;

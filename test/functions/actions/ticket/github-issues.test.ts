@@ -23,7 +23,7 @@ function secretFile(secret: string) {
 function tracker(github: GitHubServer, more: object = {}, repository = github.repository) {
   const token = { token: secretFile(github.token) };
   const target = GitHubTarget.parse({ type: "github", repository, apiUrl: github.origin, ...token, ...more });
-  return githubIssues(target, repository, { now: () => NOW_MS, timeoutMs: 2_000 });
+  return githubIssues(target, repository, { now: () => NOW_MS, timeoutMs: 60_000 });
 }
 
 describe("a refusal of GitHub", () => {

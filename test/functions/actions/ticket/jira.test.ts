@@ -24,7 +24,7 @@ function tracker(server: JiraServer, edition: "cloud" | "server", more: object =
   const token = secretFile(server.token);
   const access = edition === "cloud" ? { email: server.email, apiToken: token } : { token };
   const target = JiraTarget.parse({ type: "jira", url: server.origin, project: "OPS", ...access, ...more });
-  return jira(target, place, { timeoutMs: 2_000 });
+  return jira(target, place, { timeoutMs: 60_000 });
 }
 
 for (const edition of ["cloud", "server"] as const) {

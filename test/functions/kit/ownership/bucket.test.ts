@@ -16,12 +16,12 @@ test("an entry whose time is over leaves the copy too: processes that were do no
     {
       name: "CR_SUBSCRIPTIONS",
       ensure: () => ensureBesideLog(rig.jetStream, subscriptionsStream),
-      renewMs: 200,
+      renewMs: 1_000,
     },
     ending.signal,
   );
   await until(() => bucket.syncBegunMs !== undefined);
-  await bucket.write("process.old", { version: 1 }, 0, "1s");
+  await bucket.write("process.old", { version: 1 }, 0, "5s");
   await bucket.write("subscription.a", { version: 1 }, 0);
   await until(() => bucket.entries.size === 2);
   await until(() => !bucket.entries.has("process.old"));
