@@ -16,7 +16,7 @@ import { type TestEvent, updated } from "../functions/kit/event-factory.ts";
 import type { ServerProcess } from "../kit/server-process.ts";
 import { until } from "../kit/until.ts";
 import { startFunctionProcess } from "./function-process.ts";
-import { armKill, type KillPoint } from "./kill-point.ts";
+import { armKill, bePatient, type KillPoint } from "./kill-point.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const OBJECTS = 6;
@@ -243,7 +243,7 @@ describe("a function that goes wrong", { concurrency: 2 }, () => {
     receivers.hold();
     const events = changes();
     await scene.publish(...events);
-    await scene.startFunctions();
+    await scene.startFunctions(bePatient);
     await until(() => receivers.held.length === OBJECTS, {
       waitMsMax: WAIT_MS_MAX,
       what: "every object is in its step",

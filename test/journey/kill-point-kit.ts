@@ -11,7 +11,7 @@ import { createNatsIncidents as openIncidents } from "../../functions/kit/incide
 import { createMembership as joinOthers } from "../../functions/kit/ownership/membership.ts";
 import { createHeldBackBook as openBook } from "../../functions/kit/silence/held-back.ts";
 import { createNatsMemory as openMemory } from "../../functions/kit/step/nats-memory.ts";
-import { passed } from "./kill-point.ts";
+import { isPatient, passed } from "./kill-point.ts";
 
 export * from "../../functions/actions/ticket/github-issues.ts";
 export * from "../../functions/kit/delivery/acknowledgement.ts";
@@ -43,7 +43,7 @@ export const settle: typeof settleEvent = (delivered, slotsTaken, options) => {
 };
 
 export const createNatsMemory: typeof openMemory = (jetStream) => {
-  const memory = openMemory(jetStream, { renewMs: 300, silenceMs: 1_000, lookMs: 50 });
+  const memory = openMemory(jetStream, isPatient() ? undefined : { renewMs: 300, silenceMs: 1_000, lookMs: 50 });
   return {
     async claim(key, options) {
       const found = await memory.claim(key, options);
@@ -96,7 +96,10 @@ export const createHeldBackBook: typeof openBook = (...given) => {
 export const githubIssues: typeof trackIssues = (...given) => ({ ...trackIssues(...given), settleMs: 500 });
 
 export const createMembership: typeof joinOthers = (jetStream, options) =>
-  joinOthers(jetStream, { ...options, limits: { heartbeatMs: 300, renewDeadlineMs: 1_000, leaseMs: 2_000 } });
+  joinOthers(jetStream, {
+    ...options,
+    ...(!isPatient() && { limits: { heartbeatMs: 300, renewDeadlineMs: 1_000, leaseMs: 2_000 } }),
+  });
 
 export const createAcknowledgements: typeof acknowledge = (...given) => {
   const acknowledgements = acknowledge(...given);

@@ -49,6 +49,16 @@ export function armKill(folder: string, point: KillPoint, passes: number): void 
   renameSync(`${file}.new`, file);
 }
 
+const PATIENT_FILE = "patient";
+
+/** Has the process that will be started in the folder wait for those that are silent as long as in life: NATS may be away for seconds. */
+export function bePatient(folder: string): void {
+  writeFileSync(join(folder, PATIENT_FILE), "");
+}
+
+/** Called in the process. */
+export const isPatient = (): boolean => existsSync(PATIENT_FILE);
+
 /** Called in the process: it is at the point. It is hit once. */
 export function passed(point: KillPoint): void {
   if (!existsSync(FILE)) return;
