@@ -223,7 +223,7 @@ describe("a change", () => {
     const rig = await startRig(t);
     if (rig === undefined) return;
     const end = await openReceiver(t);
-    const batch = { ...relayTo("relay", end.origin), batch: { window: "1s" } };
+    const batch = { ...relayTo("relay", end.origin), batch: { window: "5s" } };
     const config = { nats: { servers: [rig.nats.url] }, subscriptions: [batch] };
     const events = [created({ name: "orders" }), created({ name: "users" })];
     await rig.publish(...events);

@@ -8,7 +8,7 @@ import { endSilence } from "../../../../functions/kit/silence/silence-bucket.ts"
 import { until } from "../delivery/rig.ts";
 import * as event from "../event-factory.ts";
 import { createHistory } from "../timer/history.ts";
-import { ENDLESS, endWindowsUntil } from "../timer/windows.ts";
+import { holdDue } from "../timer/hold-due.ts";
 import { failed, idOf, startScene } from "./silence-scene.ts";
 
 const HOUR_MS = 3_600_000;
@@ -110,12 +110,14 @@ describe("a silence", () => {
   test("holds back the events that it is about of a batch, and the rest is one call", async (t) => {
     const scene = await startScene(t);
     if (scene === undefined) return;
-    const batch = { batch: { window: ENDLESS, max: 10 }, batches: true } as const;
+    const batch = { batch: { window: "1s", max: 10 }, batches: true } as const;
     const first = scene.start(batch);
     const id = await scene.silence({ when: { names: "quiet*" } });
+    const release = await holdDue(scene.jetStream);
     await scene.publish(failed("quiet1"), failed("a"), failed("quiet2"), failed("b"));
     await until(() => first.status().waiting === 4);
-    await endWindowsUntil(scene.jetStream, () => first.status().done + first.status().silenced === 4);
+    await release();
+    await until(() => first.status().done + first.status().silenced === 4);
     assert.deepEqual(
       scene.calls.map(({ names }) => names),
       [["a", "b"]],
@@ -126,8 +128,7 @@ describe("a silence", () => {
       throw new PermanentError("no");
     });
     await scene.publish(failed("quiet3"), failed("c"));
-    await until(() => failing.status().waiting === 2);
-    await endWindowsUntil(scene.jetStream, () => failing.status().deadLetters + failing.status().silenced === 2);
+    await until(() => failing.status().deadLetters + failing.status().silenced === 2);
     assert.deepEqual(
       (await scene.deadLetters()).map(({ subject }) => subject.split(".")[7]),
       ["c"],
@@ -138,10 +139,12 @@ describe("a silence", () => {
   test("is asked when a state has held for its time", async (t) => {
     const scene = await startScene(t);
     if (scene === undefined) return;
-    const running = scene.start({ for: "6s" });
+    const running = scene.start({ for: "1s" });
+    const release = await holdDue(scene.jetStream);
     await scene.publish(failed("a"));
     await until(() => running.status().waiting === 1);
     await scene.silence();
+    await release();
     await until(() => running.status().silenced === 1);
     assert.deepEqual(scene.calls, []);
   });

@@ -8,7 +8,7 @@ import { startSlack } from "../../../kit/slack-server.ts";
 import { type Run, type StartOptions, startRig, until } from "../delivery/rig.ts";
 import * as event from "../event-factory.ts";
 import { createHistory } from "./history.ts";
-import { ENDLESS, endWindows, endWindowsUntil } from "./windows.ts";
+import { holdDue } from "./hold-due.ts";
 
 async function startScene(t: TestContext) {
   const rig = await startRig(t);
@@ -25,12 +25,11 @@ async function startScene(t: TestContext) {
     start: (run: Run = note, options: StartOptions = {}) =>
       rig.start(run, {
         when: { phase: { to: "Failed" } },
-        batch: { window: ENDLESS, max: 100 },
+        batch: { window: "1s", max: 100 },
         batches: true,
         ...options,
       }),
-    endWindows: () => endWindows(rig.jetStream),
-    endWindowsUntil: (condition: () => boolean) => endWindowsUntil(rig.jetStream, condition),
+    holdDue: (subscription?: string) => holdDue(rig.jetStream, subscription),
     subjects: async () => {
       const { state } = await rig.jetStream.api<{ state: { subjects?: Record<string, number> } }>(
         "STREAM.INFO.CR_TIMERS",
@@ -46,10 +45,10 @@ describe("batch", () => {
     const scene = await startScene(t);
     if (scene === undefined) return;
     const running = scene.start();
+    const release = await scene.holdDue();
     await scene.publish(...scene.failed(30));
     await until(() => running.status().waiting === 30);
-    assert.deepEqual(scene.calls, []);
-    await scene.endWindows();
+    await release();
     await until(() => running.status().done === 30);
     await scene.untilAcked();
     await until(async () => (await scene.subjects()).length === 0);
@@ -57,9 +56,10 @@ describe("batch", () => {
       scene.calls.map((names) => new Set(names).size),
       [30],
     );
+    const releaseMore = await scene.holdDue();
     await scene.publish(...scene.failed(2, 30));
     await until(() => running.status().waiting === 32);
-    await scene.endWindows();
+    await releaseMore();
     await until(() => running.status().done === 32);
     assert.deepEqual(scene.calls[1], ["o30", "o31"]);
   });
@@ -77,10 +77,12 @@ describe("batch", () => {
   test("more than fit are several calls", async (t) => {
     const scene = await startScene(t);
     if (scene === undefined) return;
-    const running = scene.start(undefined, { batch: { window: ENDLESS, max: 2 } });
+    const running = scene.start(undefined, { batch: { window: "1s", max: 2 } });
+    const release = await scene.holdDue();
     await scene.publish(...scene.failed(5));
-    await until(() => running.status().done === 4);
-    await scene.endWindowsUntil(() => running.status().done === 5);
+    await until(() => running.status().waiting === 5);
+    await release();
+    await until(() => running.status().done === 5);
     assert.deepEqual(
       scene.calls.map((names) => names.length),
       [2, 2, 1],
@@ -90,7 +92,7 @@ describe("batch", () => {
   test("as soon as so many are there as fit, they are a call, long before the window is over", async (t) => {
     const scene = await startScene(t);
     if (scene === undefined) return;
-    const running = scene.start(undefined, { batch: { window: ENDLESS, max: 3 } });
+    const running = scene.start(undefined, { batch: { window: "1h", max: 3 } });
     await scene.publish(...scene.failed(7));
     await until(() => running.status().done === 6);
     assert.deepEqual(
@@ -106,12 +108,13 @@ describe("batch", () => {
     if (scene === undefined) return;
     const running = scene.start(
       async ({ events = [] }) => void scene.calls.push(events.map(({ namespace, name }) => `${namespace}/${name}`)),
-      { batch: { window: ENDLESS, by: "namespace" }, concurrency: 1 },
+      { batch: { window: "1s", by: "namespace" }, concurrency: 1 },
     );
+    const release = await scene.holdDue();
     const failed = (namespace: string, name: string) => event.created({ namespace, name, phase: "Failed" });
     await scene.publish(failed("prod", "a"), failed("dev", "a"), failed("prod", "b"), failed("dev", "b"));
     await until(() => running.status().waiting === 4);
-    await scene.endWindows();
+    await release();
     await until(() => running.status().done === 4);
     assert.deepEqual(scene.calls.toSorted(), [
       ["dev/a", "dev/b"],
@@ -124,9 +127,7 @@ describe("batch", () => {
     if (scene === undefined) return;
     const spec = { text: "x".repeat(1_043_000) };
     const large = (name: string) => event.created({ name, phase: "Failed", spec });
-    // Where the time cannot be ended by the test it is long enough to take one of them out of the log before.
-    const times = [{ batch: { window: ENDLESS } }, { throttle: { max: 1, per: "8s" } }, { for: "8s" }] as const;
-    for (const time of times) {
+    for (const time of [{ batch: { window: "1s" } }, { throttle: { max: 1, per: "1s" } }, { for: "1s" }] as const) {
       const [name = ""] = Object.keys(time);
       const read: string[] = [];
       const running = scene.startAny(
@@ -135,6 +136,7 @@ describe("batch", () => {
         { name, when: { phase: { to: "Failed" } }, start: "now", batches: true, ...time },
       );
       await until(() => running.status().state === "running");
+      const release = await scene.holdDue(name);
       const own = ["small", "kept", "gone"].map((each) => `${name}-${each}`);
       const [small = "", kept = "", gone = ""] = own;
       const isHeldBack = (each: string) => name !== "throttle" || each !== small;
@@ -144,7 +146,7 @@ describe("batch", () => {
       await until(() => running.status().waiting === own.filter(isHeldBack).length);
       const filter = `cr.lab.demo_example_com.Database.prod.${gone}.>`;
       await scene.jetStream.api("STREAM.PURGE.CR_EVENTS", { filter });
-      await scene.endWindows();
+      await release();
       await until(() => running.status().done + running.status().deadLetters === 3);
       const size = JSON.stringify(spec).length;
       assert.deepEqual(read.toSorted(), [`${kept} ${size}`, `${small} 14`].toSorted(), name);
@@ -158,7 +160,7 @@ describe("batch", () => {
   test("of a subscription that is deleted, what waits goes by itself", async (t) => {
     const scene = await startScene(t);
     if (scene === undefined) return;
-    const running = scene.start(undefined, { batch: { window: ENDLESS } });
+    const running = scene.start(undefined, { batch: { window: "1h" } });
     await scene.publish(...scene.failed(1));
     await until(() => running.status().waiting === 1);
     await running.stop();
@@ -170,14 +172,15 @@ describe("batch", () => {
     const scene = await startScene(t);
     if (scene === undefined) return;
     const first = scene.start();
+    const release = await scene.holdDue();
     await scene.publish(...scene.failed(3));
     await until(() => first.status().waiting === 3);
     await scene.untilAcked();
     await first.stop();
     await scene.nats.restart();
     await scene.jetStream.whenConnected(AbortSignal.timeout(60_000));
+    await release();
     const second = scene.start();
-    await scene.endWindows();
     await until(() => second.status().done === 3);
     assert.deepEqual(scene.calls, [["o0", "o1", "o2"]]);
   });
@@ -194,9 +197,11 @@ describe("batch", () => {
       }
       scene.calls.push(events.map(({ name }) => name));
     });
+    const release = await scene.holdDue();
     await scene.publish(...scene.failed(2));
     await until(() => running.status().waiting === 2);
-    await scene.endWindowsUntil(() => running.status().done === 3);
+    await release();
+    await until(() => running.status().done === 3);
     assert.deepEqual(scene.calls, [["o0", "o1"], ["o9"]]);
   });
 
@@ -211,15 +216,15 @@ describe("batch", () => {
       },
       { limits: { drainMs: 0, graceMs: 0 } },
     );
+    const release = await scene.holdDue();
     await scene.publish(...scene.failed(2));
     await until(() => first.status().waiting === 2);
-    await scene.endWindows();
+    await release();
     await until(() => begun);
     await first.stop();
     await scene.publish(...scene.failed(1, 9));
     const second = scene.start();
-    await until(() => second.status().waiting === 1);
-    await scene.endWindowsUntil(() => second.status().done === 3);
+    await until(() => second.status().done === 3);
     assert.deepEqual(scene.calls, [["o0", "o1"], ["o9"]]);
   });
 
@@ -230,8 +235,6 @@ describe("batch", () => {
       throw new PermanentError("no such channel");
     });
     await scene.publish(...scene.failed(3));
-    await until(() => running.status().waiting === 3);
-    await scene.endWindows();
     await until(() => running.status().deadLetters === 3);
     await until(async () => (await scene.subjects()).length === 0);
     const letters = await scene.deadLetters();
@@ -254,9 +257,10 @@ describe("batch", () => {
       slackApiUrl: slack.apiUrl,
     });
     const running = scene.start((context) => notifySlack.run({ ...context, config }));
+    const release = await scene.holdDue();
     await scene.publish(...scene.failed(30));
     await until(() => running.status().waiting === 30);
-    await scene.endWindows();
+    await release();
     await until(() => running.status().done === 30);
     assert.equal(slack.messages.length, 1);
     const shown = JSON.stringify(slack.messages[0]);

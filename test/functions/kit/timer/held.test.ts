@@ -14,10 +14,9 @@ import { startRig, until } from "../delivery/rig.ts";
 import type { TestEvent } from "../event-factory.ts";
 import * as event from "../event-factory.ts";
 import { createHistory as history } from "./history.ts";
+import { holdDue } from "./hold-due.ts";
 
 const FAILED = { when: { phase: { to: "Failed" } }, for: "2s" } as const;
-/** Where something has to be done before the time is up, on a machine of any speed. */
-const LONG = "8s";
 /** A server may be early by less than this. */
 const EARLY_MS_MAX = 10;
 
@@ -120,19 +119,20 @@ describe("for", () => {
     if (scene === undefined) return;
     const [held, left] = [history("held"), history("left")];
     const entered = held.moved("Failed");
-    const first = scene.start({ for: LONG });
+    const first = scene.start();
+    const release = await holdDue(scene.jetStream);
     await scene.publish(entered, left.moved("Failed"));
     await until(() => first.status().waiting === 2);
     await scene.untilAcked();
     await first.stop();
     await scene.publish(left.moved("Running"));
-    assert.deepEqual((await scene.due()).num_pending, 0);
     await scene.nats.kill();
     await scene.nats.restart();
     await scene.jetStream.whenConnected(AbortSignal.timeout(60_000));
     await until(async () => (await scene.due().catch(() => undefined))?.num_pending === 2);
     assert.deepEqual(scene.seen, []);
-    scene.start({ for: LONG });
+    await release();
+    scene.start();
     await scene.untilQuiet();
     assert.deepEqual(scene.ids(), [idOf(entered)]);
     await until(async () => (await scene.due()).num_ack_pending === 0);
@@ -189,16 +189,18 @@ describe("for", () => {
     const scene = await startScene(t);
     if (scene === undefined) return;
     const [gold, lead] = [history("gold"), history("lead")];
-    const first = scene.start({ for: LONG });
+    const first = scene.start();
+    const release = await holdDue(scene.jetStream);
     const entered = gold.moved("Failed", { labels: { tier: "gold" } });
     await scene.publish(entered, lead.moved("Failed"));
     await until(() => first.status().waiting === 2);
     await scene.untilAcked();
     await first.stop();
-    scene.start({ when: { phase: { to: "Failed" }, labels: { tier: "gold" } }, for: "9s" });
+    await release();
+    scene.start({ when: { phase: { to: "Failed" }, labels: { tier: "gold" } }, for: "3s" });
     await scene.untilQuiet();
     assert.deepEqual(scene.ids(), [idOf(entered)]);
-    scene.assertHeldFor(entered, 9_000);
+    scene.assertHeldFor(entered, 3_000);
   });
 
   test("what the log delivers again, from its beginning, is told as if it came once", async (t) => {
