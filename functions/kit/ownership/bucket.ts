@@ -79,7 +79,8 @@ export function openBucket(
       fresh = undefined;
       tell(undefined);
     };
-    if ((await askState()).messages === 0) complete(fresh);
+    const before = await askState();
+    if (before.messages === 0) complete(fresh);
     const reading = { filter_subjects: [`${root}>`], deliver_policy: "last_per_subject" } as const;
     for await (const { message, streamSequence, pendingCount } of read(jetStream, reading, round, true, stream)) {
       const entry = { revision: streamSequence, value: parse(message.data) };
@@ -89,7 +90,8 @@ export function openBucket(
       if (fresh === undefined || pendingCount > 0) continue;
       // An entry that is written while all are read is missing until its new revision comes, and the count of what is pending does not tell.
       const { messages, last_seq } = await askState();
-      if (last_seq > streamSequence) continue;
+      // Where nothing was written meanwhile there is nothing behind this one: what was has outlived its time.
+      if (last_seq > streamSequence && last_seq > before.last_seq) continue;
       if (messages !== fresh.size) throw new Error("entries are missing: reading again");
       complete(fresh);
     }
