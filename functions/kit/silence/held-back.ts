@@ -148,6 +148,7 @@ export function createHeldBackBook(jetStream: JetStream, subscription: string, l
           const heldBack = readHeldBack(message);
           if (heldBack?.summary === "wanted") found.push({ heldBack, message, sequence });
         }
+        signal.throwIfAborted(); // which ends the reading without an error
         return found.sort((one, other) => one.heldBack.last.storedAtMs - other.heldBack.last.storedAtMs);
       }, signal),
     async markTold({ heldBack, message, sequence }, signal) {

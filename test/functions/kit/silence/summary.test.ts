@@ -1,7 +1,9 @@
 /** What a silence held back is told when it is over, if that was asked for, on a real nats-server. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { pino } from "pino";
 import { PermanentError } from "../../../../functions/kit/outcome.ts";
+import { createHeldBackBook } from "../../../../functions/kit/silence/held-back.ts";
 import { endSilence } from "../../../../functions/kit/silence/silence-bucket.ts";
 import { until } from "../delivery/rig.ts";
 import { createHistory } from "../timer/history.ts";
@@ -84,6 +86,23 @@ describe("a summary", () => {
     await until(async () => (await scene.heldBack(id))[0]?.told === 4);
     assert.equal(second.status().done, 2);
     assert.deepEqual(told.toSorted(), ["a", "b", "c", "d"]);
+  });
+
+  test("whose process is told to stop while it is looked up is not taken for told", async (t) => {
+    const scene = await startScene(t);
+    if (scene === undefined) return;
+    const running = scene.start();
+    const id = await scene.silence({ summary: true });
+    const event = failed("a");
+    await scene.publish(event);
+    await until(() => running.status().silenced === 1);
+    const book = createHeldBackBook(scene.jetStream, "test", pino({ enabled: false }));
+    const partition = event.subject.slice(event.subject.lastIndexOf(".") + 1);
+    const stop = new AbortController();
+    const untold = book.untold(id, partition, stop.signal);
+    stop.abort();
+    await assert.rejects(untold);
+    assert.equal((await book.untold(id, partition, new AbortController().signal)).length, 1);
   });
 
   test("that fails for good is a dead letter of each event, and is not told again", async (t) => {
