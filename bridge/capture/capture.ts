@@ -66,6 +66,7 @@ export async function capture(options: CaptureOptions): Promise<void> {
   const store = createStore(options.stateBytesMax);
   const census = metrics.census(title, resource, options.wishes);
   await readKnown(log, resourceSubjects(resource), store, options.signal, census.indexed);
+  if (options.signal.aborted) return; // the index ends early then
   const found = await loadCheckpoint(jetStream, checkpointKey(resource));
   const isLost = found === undefined ? options.afterLoss : !(await isWitnessed(log, store, found));
   const tellLoss = ({ message }: LogLostError) => {
