@@ -3,6 +3,7 @@ import { createLogger } from "#contract";
 import { runFunctions } from "../functions/main.ts";
 import { endOnCrash } from "./crash.ts";
 import { readTextFile } from "./file.ts";
+import { giveBackAtRest } from "./rest.ts";
 import { withTelemetry } from "./telemetry.ts";
 import { stopSignal } from "./terminal.ts";
 
@@ -13,13 +14,15 @@ export async function runCommand(
 ): Promise<void> {
   const fileName = options.subscriptions;
   const log = createLogger("functions");
+  const signal = stopSignal();
+  giveBackAtRest(signal);
   await withTelemetry({ service: "cr-reactor-functions", log }, async (telemetry) => {
     const running = await runFunctions({
       ...(fileName !== undefined && { subscriptions: { text: await readTextFile(fileName), fileName } }),
       select: functions,
       log,
       telemetry,
-      signal: stopSignal(),
+      signal,
     });
     endOnCrash(log, () => running.status().subscriptions);
     await running.done;

@@ -3,6 +3,7 @@ import { createLogger } from "#contract";
 import { serveFunctions } from "../functions/serving.ts";
 import { endOnCrash } from "./crash.ts";
 import { readTextFile } from "./file.ts";
+import { giveBackAtRest } from "./rest.ts";
 import { withTelemetry } from "./telemetry.ts";
 import { stopSignal } from "./terminal.ts";
 
@@ -13,6 +14,8 @@ export async function serveCommand(
 ): Promise<void> {
   const { subscriptions: fileName, ...settings } = options;
   const log = createLogger("functions");
+  const signal = stopSignal();
+  giveBackAtRest(signal);
   await withTelemetry({ service: "cr-reactor-functions", log }, async (telemetry) => {
     const receiver = await serveFunctions({
       subscriptions: { text: await readTextFile(fileName), fileName },
@@ -20,7 +23,7 @@ export async function serveCommand(
       settings,
       log,
       telemetry,
-      signal: stopSignal(),
+      signal,
     });
     endOnCrash(log, receiver.status);
     await receiver.done;

@@ -22,14 +22,14 @@ export interface RecoveryOptions {
   readonly signal: AbortSignal;
 }
 
-/** The server takes its time anyway; a short one is for what comes at once. */
-const POLL_INTERVAL_MS = 100;
+/** What came while the server was asked is seen at the next look; what another process has takes the server seconds. */
+const POLL_MS = { first: 2, max: 100 };
 
 /** Resolves when every event that is out is here, or the time is up. Rejects when `signal` aborts. */
 export async function untilAllInHand(options: RecoveryOptions): Promise<"all" | "timeout"> {
   const { unacknowledged, inHand, timeoutMs, signal } = options;
   const deadlineMs = performance.now() + timeoutMs;
-  for (;;) {
+  for (let pollMs = POLL_MS.first; ; pollMs = Math.min(pollMs * 2, POLL_MS.max)) {
     const before = inHand();
     const count = await unacknowledged().catch(() => Number.POSITIVE_INFINITY);
     // Only what was here before and still is counts for sure: the answer is as old as the question.
@@ -37,7 +37,7 @@ export async function untilAllInHand(options: RecoveryOptions): Promise<"all" | 
     const certain = [...before].filter((sequence) => now.has(sequence)).length;
     if (count <= certain) return "all";
     if (performance.now() > deadlineMs) return "timeout";
-    await sleep(POLL_INTERVAL_MS, undefined, { signal });
+    await sleep(pollMs, undefined, { signal });
   }
 }
 

@@ -3,7 +3,9 @@
  * tries again after 503 (and 429, 408), and keeps what got another 4xx as a dead letter.
  * Source: RFC 9457 (problem details); Knative eventing's `kncloudevents/retries.go` for what is tried again.
  */
-import { STATUS_CODES } from "node:http";
+
+/** As in bridge/metrics/health.ts: an `import` would load the global `fetch`, too. */
+const { STATUS_CODES } = process.getBuiltinModule("node:http");
 
 /** A status with its headers and body. */
 export interface Answer {

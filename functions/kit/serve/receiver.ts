@@ -9,7 +9,7 @@
  * no event, nobody's, or too large. Everything that a sender can make grow has a limit. TLS is the platform's.
  * Source: CloudEvents HTTP protocol binding 1.0.2; RFC 9110 section 15.
  */
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStream, Logger, Tracing } from "#contract";
@@ -26,6 +26,9 @@ import { createReception } from "./reception.ts";
 import { handle, type Service } from "./request.ts";
 import { createBodyRoom } from "./request-body.ts";
 import { isLoopback, type ServeSettings } from "./serve-settings.ts";
+
+/** As in bridge/metrics/health.ts: an `import` would load the global `fetch`, too. */
+const { createServer } = process.getBuiltinModule("node:http");
 
 /** What a receiver needs besides its settings. */
 export interface ReceiverOptions {
