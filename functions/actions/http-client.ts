@@ -7,12 +7,13 @@
  * Hosts come from the configuration alone: no action puts a value of an object before a URL's path. So private addresses are allowed (most
  * receivers stand in the cluster), and only what is never a receiver is refused: link-local addresses, where clouds hand out credentials.
  * A name that resolves to one is not noticed; a NetworkPolicy is the fence around all of it.
- * Source: RFC 9110 sections 10.2.3 (Retry-After) and 15 (status codes); the Fetch standard; RFC 3927, RFC 4291 section 2.5.6.
+ * Source: RFC 9110 sections 10.2.3 (Retry-After) and 15 (status codes); RFC 3927, RFC 4291 section 2.5.6.
  */
 import { BlockList, isIPv6 } from "node:net";
 import { z } from "zod";
 import { asPart, type Part, PermanentError, RetryAfterError, traceHeaders } from "#kit";
 import { secretsSent, withoutEcho } from "./echo.ts";
+import { type Exchanged, exchange, headerOf, type ResponseHeaders } from "./http-exchange.ts";
 
 /** An `http` or `https` URL without credentials in it, for settings. */
 export const HttpUrl = z
@@ -46,23 +47,15 @@ export interface HttpRequest {
   readonly explain?: (status: number, text: string) => string | undefined;
   /** Cancels the call. */
   readonly signal?: AbortSignal;
-  /** Default the global `fetch`, which honours HTTPS_PROXY and NO_PROXY when NODE_USE_ENV_PROXY=1 is set. */
-  readonly fetch?: typeof fetch;
   /** The clock for a Retry-After date, in epoch milliseconds; default `Date.now`. */
   readonly now?: () => number;
 }
 
 /** What a caller of a target may choose about its calls; see HttpRequest. */
-export type CallOptions = Pick<HttpRequest, "signal" | "timeoutMs" | "fetch" | "now">;
+export type CallOptions = Pick<HttpRequest, "signal" | "timeoutMs" | "now">;
 
-/** The answer to a call that succeeded. */
-export interface HttpResponse {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly text: string;
-  /** True when the body was longer than the limit or broke off; the status had arrived, so the call is not repeated for it. */
-  readonly truncated: boolean;
-}
+/** The answer to a call that succeeded; a body that broke off after the status had arrived is no reason to repeat the call. */
+export type HttpResponse = Exchanged;
 
 /** Longer than a healthy receiver needs, and well within a function's 30 s. */
 const TIMEOUT_MS = 10_000;
@@ -110,23 +103,25 @@ function clientSpan({ method, idempotencyKey }: HttpRequest, url: URL): Paramete
   };
 }
 
-async function call(request: HttpRequest, url: URL, headers: Headers, { context, span }: Part): Promise<HttpResponse> {
-  for (const [name, value] of Object.entries(traceHeaders(context))) headers.set(name, value);
-  const response = await send(request, url, headers);
-  const { text: said, truncated } = await readText(response, request.responseBytesMax ?? RESPONSE_BYTES_MAX);
-  const { status } = response;
+async function call(
+  request: HttpRequest,
+  url: URL,
+  headers: ReadonlyMap<string, string>,
+  { context, span }: Part,
+): Promise<HttpResponse> {
+  const answer = await send(request, url, new Map([...headers, ...Object.entries(traceHeaders(context))]));
+  const { status } = answer;
   span?.set({ "http.response.status_code": status });
-  const text = response.ok ? said : withoutEcho(said, secretsSent(request.url, request.headers));
-  if (response.ok || request.acceptedStatuses?.includes(status)) {
-    return { status, headers: response.headers, text, truncated };
-  }
-  const error = refusal(request, url.host, response, text);
+  const isOk = status >= 200 && status < 300;
+  const text = isOk ? answer.text : withoutEcho(answer.text, secretsSent(request.url, request.headers));
+  if (isOk || request.acceptedStatuses?.includes(status)) return { ...answer, text };
+  const error = refusal(request, url.host, { ...answer, text });
   span?.fail(error, String(status));
   throw error;
 }
 
 /** The time that an answer asks to wait, between 1 s and 1 h; `undefined` when it names none that can be read. */
-export function retryAfterMs(headers: Headers, nowMs: number): number | undefined {
+export function retryAfterMs(headers: ResponseHeaders, nowMs: number): number | undefined {
   const value = headers.get("retry-after")?.trim() ?? "";
   const seconds = /^\d{1,9}$/.test(value) ? Number(value) * 1000 : undefined;
   // RFC 9110's dates all end in GMT; Date.parse alone would take "1.5" for a date.
@@ -165,19 +160,19 @@ function hasCredentials(url: URL | null): boolean {
 }
 
 /** No `cause` here either: Node's error for an unusable header quotes its value. */
-function checkHeaders(request: HttpRequest, host: string): Headers {
-  const headers = new Headers({ "user-agent": "cr-reactor" });
+function checkHeaders(request: HttpRequest, host: string): ReadonlyMap<string, string> {
   const own = request.idempotencyKey === undefined ? {} : { "idempotency-key": request.idempotencyKey };
-  for (const [name, value] of Object.entries({ ...request.headers, ...own })) {
+  const headers = { "user-agent": "cr-reactor", ...request.headers, ...own };
+  const checked = Object.entries(headers).map(([name, value]) => {
     try {
-      headers.set(name, value);
+      return headerOf(name, value);
     } catch {
       throw new PermanentError(
         `the header ${name} for ${host} is not what HTTP allows (a line break, or a character outside Latin-1): check where its value comes from`,
       );
     }
-  }
-  return headers;
+  });
+  return new Map(checked);
 }
 
 function checkBody(body: string, bytesMax: number, host: string): void {
@@ -188,17 +183,12 @@ function checkBody(body: string, bytesMax: number, host: string): void {
   );
 }
 
-async function send(request: HttpRequest, url: URL, headers: Headers): Promise<Response> {
-  const timeoutMs = request.timeoutMs ?? TIMEOUT_MS;
+async function send(request: HttpRequest, url: URL, headers: ReadonlyMap<string, string>): Promise<Exchanged> {
+  const { method, body, responseBytesMax = RESPONSE_BYTES_MAX, timeoutMs = TIMEOUT_MS } = request;
   const timeout = AbortSignal.timeout(timeoutMs);
+  const signal = request.signal ? AbortSignal.any([request.signal, timeout]) : timeout;
   try {
-    return await (request.fetch ?? fetch)(url, {
-      method: request.method,
-      headers,
-      redirect: "manual",
-      signal: request.signal ? AbortSignal.any([request.signal, timeout]) : timeout,
-      ...(request.body !== undefined && { body: request.body }),
-    });
+    return await exchange(url, { method, headers, body, responseBytesMax, signal });
   } catch (cause) {
     if (request.signal?.aborted) throw new Error(`the call to ${url.host} was cancelled before it answered`, { cause });
     if (timeout.aborted) throw new Error(`${url.host} did not answer within ${timeoutMs} ms`, { cause });
@@ -206,39 +196,19 @@ async function send(request: HttpRequest, url: URL, headers: Headers): Promise<R
   }
 }
 
-/** The system's word for it, such as ECONNREFUSED, which fetch hides one level down. */
+/** The system's word for it, such as ECONNREFUSED. */
 function codeOf(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
+  return error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
 }
 
-/** Reads at most that much; the rest is cancelled. The status is already known, so that a body that breaks off throws nothing. */
-async function readText(response: Response, bytesMax: number): Promise<{ text: string; truncated: boolean }> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  let truncated = false;
-  try {
-    for await (const chunk of response.body ?? []) {
-      chunks.push(chunk.subarray(0, bytesMax - bytes));
-      bytes += chunk.length;
-      truncated = bytes > bytesMax;
-      if (truncated) break;
-    }
-  } catch {
-    truncated = true;
-  }
-  return { text: new TextDecoder().decode(Buffer.concat(chunks)), truncated };
-}
-
-function refusal(request: HttpRequest, host: string, response: Response, text: string): Error {
-  const { status } = response;
+function refusal(request: HttpRequest, host: string, { status, headers, text }: Exchanged): Error {
   if (status >= 300 && status < 400) {
     return new PermanentError(
       `${host} answered with a redirect (HTTP ${status}), which is not followed: configure the final URL`,
     );
   }
   if (status >= 500 || RETRIED_STATUSES.has(status) || request.retriedStatuses?.includes(status)) {
-    const afterMs = retryAfterMs(response.headers, (request.now ?? Date.now)());
+    const afterMs = retryAfterMs(headers, (request.now ?? Date.now)());
     const sentence = `${host} cannot take the request now (HTTP ${status})`;
     return afterMs === undefined ? new Error(sentence) : new RetryAfterError(sentence, afterMs);
   }

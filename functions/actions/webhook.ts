@@ -17,7 +17,6 @@ export interface WebhookOptions {
   readonly idempotencyKey: string;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
-  readonly fetch?: typeof fetch;
 }
 
 /** Orders the workflow. Secrets are read now, so that a rotated one needs no restart. Throws as httpRequest and readSecret do. */

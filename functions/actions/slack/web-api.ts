@@ -19,7 +19,6 @@ export interface SlackOptions {
   readonly signal?: AbortSignal;
   /** Default 10,000. */
   readonly timeoutMs?: number;
-  readonly fetch?: typeof fetch;
   /** Epoch milliseconds; default `Date.now`. */
   readonly now?: () => number;
 }

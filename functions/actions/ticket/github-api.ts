@@ -9,6 +9,7 @@ import { z } from "zod";
 import { PermanentError, RetryAfterError, readSecret, SecretSource } from "#kit";
 import { parseJson, readAnswer } from "../answer.ts";
 import { type CallOptions, type HttpRequest, type HttpResponse, httpRequest, retryAfterMs } from "../http-client.ts";
+import type { ResponseHeaders } from "../http-exchange.ts";
 
 /** Who calls, for settings. */
 export const GitHubCredentials = z.strictObject({
@@ -110,7 +111,7 @@ function appJwt(id: string, privateKey: string, nowMs: number): string {
 }
 
 async function request(access: GitHubAccess, token: string, call: GitHubCall) {
-  const { signal, timeoutMs, fetch, now = Date.now } = access;
+  const { signal, timeoutMs, now = Date.now } = access;
   const response = await httpRequest({
     url: `${access.apiUrl.replace(/\/+$/, "")}${call.path}`,
     method: call.method,
@@ -126,7 +127,6 @@ async function request(access: GitHubAccess, token: string, call: GitHubCall) {
     now,
     ...(signal && { signal }),
     ...(timeoutMs !== undefined && { timeoutMs }),
-    ...(fetch && { fetch }),
   });
   if (response.status >= 300 && !call.accepts?.includes(response.status)) throw refusal(access, response, now());
   return { status: response.status, body: parseJson(response.text) };
@@ -146,7 +146,7 @@ function refusal(access: GitHubAccess, response: HttpResponse, nowMs: number): E
 }
 
 /** The time to wait for; `undefined` when it is no rate limit. */
-function rateLimitMs(status: number, headers: Headers, message: string, nowMs: number): number | undefined {
+function rateLimitMs(status: number, headers: ResponseHeaders, message: string, nowMs: number): number | undefined {
   if (status !== 403 && status !== 429) return undefined;
   const asked = retryAfterMs(headers, nowMs);
   if (asked !== undefined) return asked;
