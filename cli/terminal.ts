@@ -2,7 +2,6 @@
  * What every command does with a terminal: errors as one sentence that says what to do, and stopping at Ctrl-C. Colour only on a
  * terminal, and not with NO_COLOR (no-color.org; node:util styleText keeps to it).
  */
-import { createInterface } from "node:readline/promises";
 import { styleText } from "node:util";
 
 /** A style of node:util's styleText. */
@@ -42,6 +41,7 @@ export function progress(text: string): void {
 
 /** Asks on the terminal; only `y` or `yes` is one. */
 export async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
+  const { createInterface } = await import("node:readline/promises");
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `, { signal })).trim());

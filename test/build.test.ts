@@ -1,7 +1,7 @@
 /** What `npm run build` makes: bundles that start, keep their distance from each other, and work on a real stream. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
@@ -51,7 +51,7 @@ describe("the bundles", () => {
     {
       file: "functions.js",
       has: /^functions\/main\.ts$/,
-      not: /^bridge\/(main|reflector|api-server)\.ts$|node_modules\/(@kubernetes\/client-node|undici|cloudevents|prom-client|@opentelemetry)\//,
+      not: /^bridge\/(main|reflector|api-server)\.ts$|node_modules\/(@kubernetes\/client-node|undici|cloudevents|prom-client|@opentelemetry)\/|\/zod\/v4\/locales\/(?!en\.)/,
     },
     {
       file: "serving.js",
@@ -85,6 +85,20 @@ describe("the bundles", () => {
       );
     });
   }
+
+  test("are ASCII, of which Node keeps one byte a character", () => {
+    const others = globSync("*.js", { cwd: dist }).filter((file) =>
+      /[^\0-\x7f]/.test(readFileSync(join(dist, file), "utf8")),
+    );
+    assert.deepEqual(others, []);
+  });
+
+  for (const file of ["functions.js", "serving.js", "actions.js"])
+    test(`${file} does not load the global fetch, which costs a process 9 MB`, async () => {
+      const script = `await import(${JSON.stringify(join(dist, file))}); console.log(process.moduleLoadList.join())`;
+      const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script]);
+      assert.doesNotMatch(stdout, /undici/);
+    });
 
   test("go along with the licenses of what is in them", () => {
     const licenses = readFileSync(join(dist, "THIRD-PARTY-LICENSES.txt"), "utf8");

@@ -4,6 +4,7 @@
  *
  *     node test/bench/start.ts [rounds]
  */
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectJetStream } from "../../bridge/nats/jetstream.ts";
 import { build } from "../../build.ts";
@@ -14,6 +15,7 @@ import { openWakeUp } from "./wake-up.ts";
 
 const rounds = Number(process.argv[2] ?? 7);
 const folder = createDataFolder("bench-start");
+writeFileSync(join(folder.path, "package.json"), JSON.stringify({ type: "module" })); // as in an installed package
 const bundle = join(folder.path, "dist");
 await build(bundle);
 await using nats = await startNats();
