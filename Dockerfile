@@ -25,7 +25,8 @@ RUN mkdir -p image/usr/local/bin image/etc \
 
 FROM scratch
 COPY --from=build /src/image /
-ENV NODE_ENV=production
+# By glibc's default each thread of V8 keeps free memory of its own: 4 MB of a process that waits.
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2
 USER 65532:65532
 WORKDIR /
 ENTRYPOINT ["/usr/local/bin/node", "/app/dist/cr-reactor.js"]
