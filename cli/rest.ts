@@ -13,21 +13,28 @@ type Collect = (options: { readonly type: "major"; readonly flavor: "last-resort
 const LOOK_MS = 5_000;
 /** The part of that time in which a process at rest did something; starting takes less, too. */
 const BUSY_MAX = 0.1;
-/** Less than this of empty pages is not worth it: the heap keeps some at all times. */
-const SPARE_BYTES_MIN = 6 * 1024 * 1024;
+/** More empty pages than the last collection left: a large heap cannot be packed any closer, and is not to be collected again and again. */
+const EMPTY_BYTES_MIN = 6 * 1024 * 1024;
 
 /** Looks every `lookMs` (5 s; for tests), and holds no process. */
 export function giveBackAtRest(signal: AbortSignal, { lookMs = LOOK_MS } = {}): void {
   let before = performance.eventLoopUtilization();
+  let leftEmpty = 0;
   const look = () => {
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, before);
     before = now;
-    const { heapTotal, heapUsed } = process.memoryUsage();
-    if (utilization < BUSY_MAX && heapTotal - heapUsed > SPARE_BYTES_MIN) collect();
+    if (utilization >= BUSY_MAX || emptyBytes() - leftEmpty < EMPTY_BYTES_MIN) return;
+    collect();
+    leftEmpty = emptyBytes();
   };
   const looking = setInterval(look, lookMs).unref();
   signal.addEventListener("abort", () => clearInterval(looking), { once: true });
+}
+
+function emptyBytes(): number {
+  const { heapTotal, heapUsed } = process.memoryUsage();
+  return heapTotal - heapUsed;
 }
 
 /** The flag gives `gc` to contexts that are made after it; the one that is made for it is garbage as well. */
