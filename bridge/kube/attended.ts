@@ -10,14 +10,14 @@ export class ReaderAwayError extends Error {
 }
 
 /**
- * Yields the items. When the reader is away with one of them for `awayMs` (noticed at most as much later), calls `onAway` at that moment,
- * and throws ReaderAwayError when it comes back.
+ * Yields the items, batch by batch as they come. When the reader is away with one of them for `awayMs` (noticed at most as much later), calls
+ * `onAway` at that moment, and throws ReaderAwayError when it comes back.
  */
 export async function* attended<T>(
-  items: AsyncIterable<T>,
+  batches: AsyncIterable<readonly T[]>,
   awayMs: number,
   onAway: () => void,
-): AsyncGenerator<T, void, void> {
+): AsyncGenerator<Iterable<T>, void, void> {
   let given = 0;
   let givenBefore = 0;
   let isOut = false;
@@ -30,14 +30,17 @@ export async function* attended<T>(
     }
     givenBefore = given;
   }, awayMs);
-  try {
-    for await (const item of items) {
+  const handedOut = function* (batch: readonly T[]) {
+    for (const item of batch) {
       given++;
       isOut = true;
       yield item;
       isOut = false;
       if (isAway) throw new ReaderAwayError("the reader was away for too long: the stream was given up");
     }
+  };
+  try {
+    for await (const batch of batches) yield handedOut(batch);
   } finally {
     clearInterval(timer);
   }

@@ -9,19 +9,24 @@ import type { Readable } from "node:stream";
 const LINE_BYTES_MAX = 16 * 1024 ** 2;
 const LINE_BREAK = 0x0a;
 
-/** Yields each line as text. Throws when one is longer than 16 MiB, and whatever the stream throws. */
-export async function* readLines(stream: Readable): AsyncGenerator<string> {
+/**
+ * Yields the lines as texts, those that have come together in one piece: going through an async generator costs more than splitting a line off. Throws
+ * when one is longer than 16 MiB, and whatever the stream throws.
+ */
+export async function* readLines(stream: Readable): AsyncGenerator<readonly string[]> {
   let parts: Buffer[] = [];
   let partsBytes = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
+    const lines: string[] = [];
     let start = 0;
     for (let end = chunk.indexOf(LINE_BREAK); end >= 0; end = chunk.indexOf(LINE_BREAK, start)) {
       const tail = chunk.subarray(start, end);
       start = end + 1;
-      yield parts.length === 0 ? tail.toString("utf8") : Buffer.concat([...parts, tail]).toString("utf8");
+      lines.push(parts.length === 0 ? tail.toString("utf8") : Buffer.concat([...parts, tail]).toString("utf8"));
       parts = [];
       partsBytes = 0;
     }
+    if (lines.length > 0) yield lines;
     if (start === chunk.length) continue;
     parts.push(chunk.subarray(start));
     partsBytes += chunk.length - start;

@@ -98,14 +98,16 @@ export async function* reflect(options: ReflectorOptions): AsyncGenerator<WatchE
     const startedMs = Date.now();
     let events = 0;
     try {
-      for await (const event of connection(options, position)) {
-        events++;
-        // What works again has recovered: cuts that follow each other must not add up to a wait that outlasts the watch history.
-        if (isProgress(event)) {
-          backoff.reset();
-          attempt = 0;
+      for await (const batch of connection(options, position)) {
+        for (const event of batch) {
+          events++;
+          // What works again has recovered: cuts that follow each other must not add up to a wait that outlasts the watch history.
+          if (isProgress(event)) {
+            backoff.reset();
+            attempt = 0;
+          }
+          yield event;
         }
-        yield event;
       }
       if (events > 0 || Date.now() - startedMs >= WATCH_SHORT_MS) continue;
       throw new ProtocolError("the API server ended the watch at once");
@@ -138,16 +140,23 @@ function isProgress({ type }: WatchEvent): boolean {
   return type !== "listing" && type !== "rewound" && type !== "initial";
 }
 
+/** What has come together. Each is read from its text when it is asked for, and the position is behind the one that was given last. */
+type Batch<T> = Iterable<T>;
+
 /** One list or watch, after a look whether the history still is the one that was seen. */
-async function* connection(options: ReflectorOptions, position: Position): AsyncGenerator<WatchEvent> {
+async function* connection(options: ReflectorOptions, position: Position): AsyncGenerator<Batch<WatchEvent>> {
   if (await isRewound(options, position)) {
     position.resourceVersion = undefined;
     position.newestVersion = undefined;
-    yield { type: "rewound" };
+    yield [{ type: "rewound" }];
   }
-  for await (const event of position.resourceVersion === undefined
-    ? list(options, position)
-    : watch(options, position)) {
+  const isList = position.resourceVersion === undefined;
+  for await (const batch of isList ? list(options, position) : watch(options, position))
+    yield followed(batch, position);
+}
+
+function* followed(batch: Batch<WatchEvent>, position: Position): Generator<WatchEvent> {
+  for (const event of batch) {
     if (position.resourceVersion !== undefined) position.newestVersion = position.resourceVersion;
     if (isProgress(event) && event.type !== "listed") position.expired = false;
     yield event;
@@ -164,43 +173,52 @@ async function isRewound(options: ReflectorOptions, { newestVersion }: Position)
   return compareResourceVersions(metadata.resourceVersion, newestVersion) < 0;
 }
 
-/** A list: streamed where the server can, else in pages. Leaves the position at the list's version. */
-async function* list(options: ReflectorOptions, position: Position): AsyncGenerator<WatchEvent> {
+/** A list: streamed where the server can, else in pages. Leaves the position at the list's version, and the gate when all is read. */
+async function* list(options: ReflectorOptions, position: Position): AsyncGenerator<Batch<WatchEvent>> {
   options.onState({ type: "listing", ...(position.expired && { expired: true }) });
-  yield { type: "listing" };
-  const leave = await options.listGate?.enter(options.signal);
+  yield [{ type: "listing" }];
+  const leave = (await options.listGate?.enter(options.signal)) ?? (() => undefined);
   try {
-    for await (const event of position.streamingList ? streamedList(options, position) : pagedList(options, position)) {
-      if (event.type === "listed") leave?.();
-      yield event;
-    }
+    yield* position.streamingList ? streamedList(options, position, leave) : pagedList(options, position, leave);
   } finally {
-    leave?.();
+    leave();
   }
 }
 
-/** Synthetic "added" events up to the bookmark that ends them; the stream then goes on as the watch. */
-async function* streamedList(options: ReflectorOptions, position: Position): AsyncGenerator<WatchEvent> {
+/** Synthetic "added" events up to the bookmark that ends them, where `leave` is called; the stream then goes on as the watch. */
+async function* streamedList(
+  options: ReflectorOptions,
+  position: Position,
+  leave: () => void,
+): AsyncGenerator<Batch<WatchEvent>> {
   const query = { sendInitialEvents: "true", resourceVersionMatch: "NotOlderThan", resourceVersion: "" };
   let initial = true;
-  for await (const event of watchEvents(options, query)) {
-    if (initial && event.type === "added") {
-      yield { type: "initial", object: event.object, bytes: event.bytes };
-    } else if (initial && event.type === "bookmark") {
-      if (!event.endsInitial) continue;
-      initial = false;
-      position.resourceVersion = event.resourceVersion;
-      yield { type: "listed", resourceVersion: event.resourceVersion };
-      options.onState({ type: "watching" });
-    } else if (!initial) {
-      position.resourceVersion = versionOf(event);
-      yield event;
+  const told = function* (batch: Batch<StreamedEvent>): Generator<WatchEvent> {
+    for (const event of batch) {
+      if (initial && event.type === "added") {
+        yield { type: "initial", object: event.object, bytes: event.bytes };
+      } else if (initial && event.type === "bookmark") {
+        if (!event.endsInitial) continue;
+        initial = false;
+        position.resourceVersion = event.resourceVersion;
+        leave();
+        yield { type: "listed", resourceVersion: event.resourceVersion };
+        options.onState({ type: "watching" });
+      } else if (!initial) {
+        position.resourceVersion = versionOf(event);
+        yield event;
+      }
     }
-  }
+  };
+  for await (const batch of watchEvents(options, query)) yield told(batch);
   if (initial) throw new ProtocolError("the list ended before it was complete");
 }
 
-async function* pagedList(options: ReflectorOptions, position: Position): AsyncGenerator<WatchEvent> {
+async function* pagedList(
+  options: ReflectorOptions,
+  position: Position,
+  leave: () => void,
+): AsyncGenerator<Batch<WatchEvent>> {
   const { resource } = options;
   let token = "";
   let resourceVersion = "";
@@ -209,22 +227,31 @@ async function* pagedList(options: ReflectorOptions, position: Position): AsyncG
     const page = await readPage(options, query).catch((error: unknown) => {
       throw isExpired(error) ? new ExpiredError("the list's continue token is too old") : error;
     });
-    for (const item of page.items ?? []) {
-      const object = toObject({ apiVersion: apiVersionOf(resource), kind: resource.kind, ...item });
-      yield { type: "initial", object, bytes: JSON.stringify(item).length };
-    }
+    yield listedIn(page, resource);
     resourceVersion = page.metadata.resourceVersion;
     token = page.metadata.continue ?? "";
   } while (token !== "");
   position.resourceVersion = resourceVersion;
-  yield { type: "listed", resourceVersion };
+  leave();
+  yield [{ type: "listed", resourceVersion }];
 }
 
-async function* watch(options: ReflectorOptions, position: Position): AsyncGenerator<WatchEvent> {
-  for await (const event of watchEvents(options, { resourceVersion: position.resourceVersion ?? "" })) {
-    position.resourceVersion = versionOf(event);
-    yield event;
+function* listedIn(page: ListPage, resource: WatchedResource): Generator<WatchEvent> {
+  for (const item of page.items ?? []) {
+    const object = toObject({ apiVersion: apiVersionOf(resource), kind: resource.kind, ...item });
+    yield { type: "initial", object, bytes: JSON.stringify(item).length };
   }
+}
+
+async function* watch(options: ReflectorOptions, position: Position): AsyncGenerator<Batch<WatchEvent>> {
+  const told = function* (batch: Batch<StreamedEvent>): Generator<WatchEvent> {
+    for (const event of batch) {
+      position.resourceVersion = versionOf(event);
+      yield event;
+    }
+  };
+  for await (const batch of watchEvents(options, { resourceVersion: position.resourceVersion ?? "" }))
+    yield told(batch);
 }
 
 interface ListPage {
@@ -251,7 +278,7 @@ type StreamedEvent =
 async function* watchEvents(
   options: ReflectorOptions,
   query: Readonly<Record<string, string>>,
-): AsyncGenerator<StreamedEvent> {
+): AsyncGenerator<Batch<StreamedEvent>> {
   const { apiServer, resource, signal, random = Math.random, readerAwayMs = READER_AWAY_MS } = options;
   const timeoutSeconds = String(Math.floor(WATCH_SECONDS_MIN * (1 + random())));
   const streaming = query["sendInitialEvents"] !== undefined;
@@ -270,10 +297,14 @@ async function* watchEvents(
     options.onState({ type: "paused" });
   };
   try {
-    for await (const line of attended(readLines(body), readerAwayMs, giveUp)) yield toStreamedEvent(line);
+    for await (const lines of attended(readLines(body), readerAwayMs, giveUp)) yield streamedEvents(lines);
   } finally {
     body.destroy();
   }
+}
+
+function* streamedEvents(lines: Iterable<string>): Generator<StreamedEvent> {
+  for (const line of lines) yield toStreamedEvent(line);
 }
 
 function toStreamedEvent(line: string): StreamedEvent {

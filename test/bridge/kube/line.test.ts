@@ -6,6 +6,7 @@ import { readLines } from "../../../bridge/kube/line.ts";
 describe("the lines of a watch", () => {
   const rows = [
     { name: "are split at line breaks", chunks: ["a\nb\n"], lines: ["a", "b"] },
+    { name: "that come together are all there", chunks: ["a\nb\n\nc", "\nd\n"], lines: ["a", "b", "", "c", "d"] },
     { name: "are joined across chunks", chunks: ["a", "b", "c\nd", "\n"], lines: ["abc", "d"] },
     { name: "may hold U+2028, which node:readline would split at", chunks: ['"a\u2028b"\n'], lines: ['"a\u2028b"'] },
     { name: "that were cut off at the end are dropped", chunks: ["a\nb"], lines: ["a"] },
@@ -18,7 +19,7 @@ describe("the lines of a watch", () => {
   for (const { name, chunks, lines } of rows) {
     test(name, async () => {
       const stream = Readable.from(chunks.map((chunk) => Buffer.from(chunk)));
-      assert.deepEqual(await Array.fromAsync(readLines(stream)), lines);
+      assert.deepEqual((await Array.fromAsync(readLines(stream))).flat(), lines);
     });
   }
 

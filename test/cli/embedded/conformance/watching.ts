@@ -109,6 +109,10 @@ export async function openDatabases(t: TestContext, target: Target): Promise<Dat
   };
 }
 
+async function* flat(batches: AsyncIterable<readonly string[]>): AsyncGenerator<string, void, void> {
+  for await (const batch of batches) yield* batch;
+}
+
 /** Opens a watch; the assertion fails when it is refused. */
 export async function openWatch(
   t: TestContext,
@@ -122,7 +126,7 @@ export async function openWatch(
   const { statusCode, headers, body } = await openGet(dispatcher, target, path, { watch: "true", ...query }, accept);
   assert.equal(statusCode, 200, statusCode === 200 ? "" : await body.text());
   body.on("error", () => undefined); // the end of the test cuts it
-  const lines = readLines(body);
+  const lines = flat(readLines(body));
   const told: WatchEvent[] = [];
   const nextOrEnd = async (): Promise<WatchEvent | undefined> => {
     const sofar = told.map(brief).join(", ") || "nothing";
