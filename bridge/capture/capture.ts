@@ -145,7 +145,8 @@ export async function capture(options: CaptureOptions): Promise<void> {
     for await (const event of reflect({ ...options, signal, onState: tell, ...start })) {
       metrics.seen(title, event.type);
       if (event.type === "listing") stopPriming();
-      await pipe(event);
+      const handled = pipe(event);
+      if (handled !== undefined) await handled;
       if (event.type === "rewound") {
         metrics.recovered(title, "rewound");
         logger.error(
@@ -177,7 +178,7 @@ function beginningOf({ resumeFrom, isLost }: Progress): string {
     : "no checkpoint: listing";
 }
 
-/** Handles one watch event; resolves when there is room for the next one. */
+/** Handles one watch event; what it answers resolves when there is room for the next one. Without a promise where there is, as there mostly is. */
 function createPipe(
   resource: WatchedResource,
   store: Store,
@@ -215,21 +216,24 @@ function createPipe(
     seen.clear();
     progress.listed(resourceVersion);
   };
-  return async (event: WatchEvent): Promise<void> => {
+  const rewind = async () => {
+    await lanes.idle();
+    census.rewound();
+    progress.rewound();
+  };
+  return (event: WatchEvent): Promise<void> | undefined => {
     switch (event.type) {
       case "listing":
         overtaken = undefined;
         census.listing();
-        return seen.clear();
+        return void seen.clear();
       case "rewound":
-        await lanes.idle();
-        census.rewound();
-        return progress.rewound();
+        return rewind();
       case "listed":
         census.listed();
-        return await finishList(event.resourceVersion);
+        return finishList(event.resourceVersion);
       case "bookmark":
-        return progress.begin(event.resourceVersion)();
+        return void progress.begin(event.resourceVersion)();
       case "initial": {
         const object = keyOf(resource, event.object);
         const { epoch, isLost } = progress;
@@ -240,7 +244,7 @@ function createPipe(
         census.saw(sighting.object);
         seen.add(object);
         lookForRestore(object, event.object);
-        return await lanes.enqueue(object, () => publisher.publish(object, sighting), event.bytes);
+        return lanes.enqueue(object, () => publisher.publish(object, sighting), event.bytes);
       }
       case "added":
       case "modified":
@@ -250,7 +254,7 @@ function createPipe(
         const entered = hasEntered(resource, event.object);
         const sighting = { ...redacted(event), epoch: progress.epoch, entered };
         census[event.type === "deleted" ? "left" : "saw"](sighting.object);
-        return await lanes.enqueue(object, () => publisher.publish(object, sighting).then(done), event.bytes);
+        return lanes.enqueue(object, () => publisher.publish(object, sighting).then(done), event.bytes);
       }
       default:
         return event satisfies never;

@@ -7,23 +7,35 @@
 export interface Lanes {
   /** Tasks accepted and not finished. */
   readonly size: number;
-  /** Waits for room, then accepts a task behind those of the same key; `bytes` is what it holds in memory until it is done, default 0. */
-  enqueue(key: string, task: () => Promise<void>, bytes?: number): Promise<void>;
+  /**
+   * Waits for room, then accepts a task behind those of the same key; `bytes` is what it holds in memory until it is done, default 0. Without a
+   * promise where there is room, as there mostly is.
+   */
+  enqueue(key: string, task: () => Promise<void>, bytes?: number): Promise<void> | undefined;
   /** Resolves when every accepted task is done. */
   idle(): Promise<void>;
 }
 
 /** Makes lanes that accept at most `tasksMax` unfinished tasks of together at most `bytesMax`, but always one, however large. */
 export function createLanes(tasksMax: number, bytesMax = Number.POSITIVE_INFINITY): Lanes {
-  const tails = new Map<string, Promise<void>>();
+  const lanes = new Map<string, { tail: Promise<void>; size: number }>();
   let size = 0;
   let bytesUsed = 0;
   let failure: { readonly error: unknown } | undefined;
   /** Made when somebody waits for it. */
   let changed: PromiseWithResolvers<void> | undefined;
 
-  const run = async (key: string, task: () => Promise<void>, bytes: number) => {
-    const before = tails.get(key);
+  const accept = (key: string, task: () => Promise<void>, bytes: number) => {
+    size++;
+    bytesUsed += bytes;
+    const lane = lanes.get(key);
+    if (lane === undefined) lanes.set(key, { tail: run(undefined, key, task, bytes), size: 1 });
+    else {
+      lane.size++;
+      lane.tail = run(lane.tail, key, task, bytes);
+    }
+  };
+  const run = async (before: Promise<void> | undefined, key: string, task: () => Promise<void>, bytes: number) => {
     if (before !== undefined) await before;
     try {
       if (failure === undefined) await task();
@@ -32,6 +44,8 @@ export function createLanes(tasksMax: number, bytesMax = Number.POSITIVE_INFINIT
     }
     size--;
     bytesUsed -= bytes;
+    const lane = lanes.get(key);
+    if (lane !== undefined && --lane.size === 0) lanes.delete(key);
     changed?.resolve();
     changed = undefined;
   };
@@ -47,15 +61,9 @@ export function createLanes(tasksMax: number, bytesMax = Number.POSITIVE_INFINIT
     get size() {
       return size;
     },
-    async enqueue(key, task, bytes = 0) {
-      if (failure !== undefined || !hasRoom(bytes)) await until(() => hasRoom(bytes));
-      size++;
-      bytesUsed += bytes;
-      const tail = run(key, task, bytes);
-      tails.set(key, tail);
-      void tail.then(() => {
-        if (tails.get(key) === tail) tails.delete(key);
-      });
+    enqueue(key, task, bytes = 0) {
+      if (failure === undefined && hasRoom(bytes)) return void accept(key, task, bytes);
+      return until(() => hasRoom(bytes)).then(() => accept(key, task, bytes));
     },
     idle: () => until(() => size === 0),
   };

@@ -170,11 +170,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
     }
   };
   return {
-    async publish(object, sighting) {
+    publish(object, sighting) {
       const isDeparture = resource.selects && sighting.type === "deleted";
-      if (!isDeparture || decide(store.get(object), sighting) === undefined) return await publish(object, sighting);
+      if (!isDeparture || decide(store.get(object), sighting) === undefined) return publish(object, sighting);
       const question = { apiServer, resource, key: object, signal: deadline };
-      await publish(object, await answerOf(() => departureOf(question, sighting)));
+      return answerOf(() => departureOf(question, sighting)).then((found) => publish(object, found));
     },
     adopt,
     async publishAbsence(object, listVersion, epoch) {

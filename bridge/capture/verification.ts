@@ -160,7 +160,7 @@ async function inLane<T>(lanes: Lanes, object: string, signal: AbortSignal, task
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const stop = () => reject(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
-  lanes.enqueue(object, async () => (signal.aborted ? undefined : resolve(await task()))).catch(reject);
+  lanes.enqueue(object, async () => (signal.aborted ? undefined : resolve(await task())))?.catch(reject);
   return await promise.finally(() => signal.removeEventListener("abort", stop));
 }
 

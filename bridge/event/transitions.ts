@@ -101,9 +101,17 @@ export function phaseTransition(
   };
 }
 
-/** The conditions of an object: type and status of each. */
-export function conditionStatuses(object: KubeObject): readonly (readonly [string, string])[] {
-  return [...conditionsOf(object).values()].map(({ type, status }) => [type, status] as const);
+/** The first conditions of an object: type and status of each, which are cut at so many characters. */
+export function conditionStatuses(
+  object: KubeObject,
+  conditionsMax: number,
+  lengthMax: number,
+): readonly (readonly [string, string])[] {
+  const found: (readonly [string, string])[] = [];
+  for (const { type, status } of conditionsOf(object).values()) {
+    if (found.push([type.slice(0, lengthMax), status.slice(0, lengthMax)]) === conditionsMax) break;
+  }
+  return found;
 }
 
 /** The conditions whose status differs, by their type; `undefined` when none does. A condition that appears is from `null`. */

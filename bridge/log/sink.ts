@@ -65,14 +65,18 @@ export function createSink(
     const { seq, duplicate } = await log.append(object, event, expected, "again");
     return duplicate === true ? { type: "conflict", last } : { type: "stored", sequence: seq };
   };
-  const insist = async (object: string, event: SealedEvent, expected: number, signal: AbortSignal) => {
+  const publish: Sink["publish"] = async (object, event, expected, signal) => {
     let backoff: Backoff | undefined;
     let waits = false;
     try {
       for (;;) {
         signal.throwIfAborted();
         try {
-          return await attempt(object, event, expected);
+          const result = await attempt(object, event, expected);
+          if (waits) countWaiting(-1);
+          waits = false;
+          if (waitingForRoom === 0) tell.room();
+          return result;
         } catch (error) {
           if (error instanceof JetStreamApiError && error.errCode === FENCE_IN_PROCESS) {
             await sleep(IN_PROCESS_WAIT_MS, undefined, { signal });
@@ -93,13 +97,7 @@ export function createSink(
       if (waits) countWaiting(-1);
     }
   };
-  return {
-    async publish(...publishing) {
-      const result = await insist(...publishing);
-      if (waitingForRoom === 0) tell.room();
-      return result;
-    },
-  };
+  return { publish };
 }
 
 /** Tells each kind of trouble once in a while for all objects, and the end of the worst. */

@@ -71,7 +71,8 @@ export function createStore(stateBytesMax: number): Store {
       const { sequence, fence, absence } = object;
       const before = known.get(key);
       const uid = before?.uid === object.uid ? before.uid : ownCopy(object.uid);
-      const resourceVersion = ownCopy(object.resourceVersion);
+      // Of a state it is a string of its own already, as JSON.parse makes them.
+      const resourceVersion = state === undefined ? ownCopy(object.resourceVersion) : object.resourceVersion;
       known.set(before === undefined ? ownCopy(key) : key, { uid, resourceVersion, sequence, fence, absence });
       if (state === undefined && absence === undefined) return;
       forget(key);

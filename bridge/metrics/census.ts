@@ -195,10 +195,9 @@ function standings(): (object: KubeObject, source: WatchedResource["phase"]) => 
   const shared = new Map<string, Standing>();
   return (object, source) => {
     const phase = phaseOf(object, source, undefined, "")?.name.slice(0, TEXT_LENGTH_MAX);
-    const conditions = conditionStatuses(object)
-      .slice(0, CONDITIONS_MAX)
-      .map(([type, status]) => [type.slice(0, TEXT_LENGTH_MAX), status.slice(0, TEXT_LENGTH_MAX)] as const);
-    const key = JSON.stringify([phase, conditions]);
+    const conditions = conditionStatuses(object, CONDITIONS_MAX, TEXT_LENGTH_MAX);
+    let key = phase === undefined ? "" : `=${phase.length}:${phase}`;
+    for (const [type, status] of conditions) key += ` ${type.length}:${type}${status.length}:${status}`;
     const known = shared.get(key);
     if (known !== undefined) return known;
     if (shared.size >= STANDINGS_MAX) shared.clear();
@@ -247,6 +246,7 @@ function aheadSinceOf(object: KubeObject, before: CountedObject | undefined, at:
 
 /** Whole seconds of an RFC 3339 time; `undefined` for what is none. */
 function secondsOf(time: string | null | undefined): number | undefined {
-  const ms = Date.parse(time ?? "");
+  if (!time) return undefined;
+  const ms = Date.parse(time);
   return Number.isNaN(ms) ? undefined : Math.floor(ms / 1000);
 }

@@ -95,6 +95,7 @@ export function objectReader({ metrics, diverged }: ObjectWishes): ObjectReader 
   const pairs = diverged.map(({ spec, status }) => [parseFieldPath(spec), parseFieldPath(status)] as const);
   return {
     values(object) {
+      if (wanted.length === 0) return undefined;
       const values = wanted.flatMap((read, metric) => read(object).map((each) => ({ metric, ...each })));
       return values.length === 0 ? undefined : values;
     },

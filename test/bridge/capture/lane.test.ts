@@ -28,7 +28,7 @@ describe("lanes", () => {
     let accepted = false;
     const third = lanes
       .enqueue("c", async () => undefined)
-      .then(() => {
+      ?.then(() => {
         accepted = true;
       });
     await turn();
@@ -65,12 +65,11 @@ describe("lanes", () => {
     let ran = false;
     await lanes.enqueue("a", () => Promise.reject(new Error("broken")));
     await assert.rejects(lanes.idle(), /broken/);
-    await assert.rejects(
-      lanes.enqueue("a", async () => {
+    await assert.rejects(async () => {
+      await lanes.enqueue("a", async () => {
         ran = true;
-      }),
-      /broken/,
-    );
+      });
+    }, /broken/);
     assert.equal(ran, false);
   });
 });
