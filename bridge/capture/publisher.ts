@@ -153,7 +153,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   };
   /** Asks until there is an answer: without it the object cannot go on. So many answers that a blob is lost are one. */
   const answerOf = async <T>(ask: () => Promise<T>, lostTries = 1): Promise<T> => {
-    const backoff = createBackoff(REFLECTOR_BACKOFF);
+    let backoff: Backoff | undefined;
     for (let lost = 0; ; ) {
       deadline.throwIfAborted();
       try {
@@ -164,6 +164,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
           toldAtMs = performance.now();
           logger.warn({ resource: title, error: (error as Error).message }, "no answer yet: asking again");
         }
+        backoff ??= createBackoff(REFLECTOR_BACKOFF);
         await backoff.wait(deadline);
         await options.jetStream.whenConnected(deadline);
       }

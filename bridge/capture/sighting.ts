@@ -19,8 +19,8 @@ type Deletion = Extract<Sighting, { readonly type: "added" | "modified" | "delet
 const CLOCK_SKEW_MS_MAX = 60_000;
 
 /** The object's key in a store: the first six tokens of its subjects. */
-export function keyOf(resource: WatchedResource, { metadata }: KubeObject): string {
-  return objectSubject({ ...resource, namespace: metadata.namespace ?? "", name: metadata.name });
+export function keyOf({ cluster, group, kind }: WatchedResource, { metadata }: KubeObject): string {
+  return objectSubject({ cluster, group, kind, namespace: metadata.namespace ?? "", name: metadata.name });
 }
 
 /**

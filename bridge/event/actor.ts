@@ -28,8 +28,9 @@ export function actorOf(object: KubeObject, patch: readonly PatchOperation[] | u
 /** Where the changed field stands in the object now; an element that was removed stands nowhere, whatever has its position now. */
 function pathOf(object: KubeObject, { op, path }: ValueOperation): Segments {
   const segments = parsePointer(path);
+  if (op !== "remove") return segments;
   const parent = segments.slice(0, -1);
-  return op === "remove" && Array.isArray(valueAt(object, parent)) ? [...parent, "-"] : segments;
+  return Array.isArray(valueAt(object, parent)) ? [...parent, "-"] : segments;
 }
 
 /**
@@ -59,14 +60,20 @@ function newestOwner(
 function depthOf(fieldSet: Fields, path: Segments, object: unknown): number {
   let fields = fieldSet;
   let here = object;
-  for (const [depth, key] of path.entries()) {
+  let depth = 0;
+  for (const key of path) {
+    depth++;
     const below = fieldsAt(fields, key, here);
     if (below === undefined) return 0;
-    if (isEmpty(below)) return depth + 1;
+    if (isEmpty(below)) return depth;
     fields = below;
-    here = valueAt(here, [key]);
+    here = childOf(here, key);
   }
   return path.length;
+}
+
+function childOf(value: unknown, key: string): unknown {
+  return value !== null && typeof value === "object" && Object.hasOwn(value, key) ? (value as Fields)[key] : undefined;
 }
 
 /** What a field set has below one key of a map, or below the list element at this position; `undefined` when it has nothing there. */

@@ -56,8 +56,12 @@ export const Envelope = z.looseObject({
 });
 export type Envelope = z.infer<typeof Envelope>;
 
+/** What stands around the data. */
+export const Attributes = Envelope.omit({ data: true });
+export type Attributes = z.infer<typeof Attributes>;
+
 /** An event whose data did not fit into the message: `dataref` (a CloudEvents extension) says where it is. */
-export const ReferringEnvelope = Envelope.omit({ data: true }).extend({
+export const ReferringEnvelope = Attributes.extend({
   dataref: z.string().min(1),
   data: z.undefined().optional(),
 });

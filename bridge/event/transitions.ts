@@ -123,13 +123,14 @@ export function conditionTransitions(
   const old = before === null ? new Map<string, Condition>() : conditionsOf(before);
   const now = conditionsOf(after);
   const found: [string, ConditionTransition][] = [];
-  for (const type of new Set([...old.keys(), ...now.keys()])) {
-    const [was, is] = [old.get(type), now.get(type)];
-    if (was?.status === is?.status) continue;
+  const compare = (type: string, was: Condition | undefined, is: Condition | undefined) => {
+    if (was?.status === is?.status) return;
     const heldSeconds = secondsBetween(was?.lastTransitionTime, is?.lastTransitionTime ?? at);
     const { reason = null, message = null } = is ?? {};
     found.push([type, { from: was?.status ?? null, to: is?.status ?? null, reason, message, heldSeconds }]);
-  }
+  };
+  for (const [type, was] of old) compare(type, was, now.get(type));
+  for (const [type, is] of now) if (!old.has(type)) compare(type, undefined, is);
   return found.length === 0 ? undefined : Object.fromEntries(found);
 }
 

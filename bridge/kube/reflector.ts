@@ -94,6 +94,14 @@ export async function* reflect(options: ReflectorOptions): AsyncGenerator<WatchE
     expired: false,
   };
   let attempt = 0;
+  const note = (event: WatchEvent) => {
+    if (position.resourceVersion !== undefined) position.newestVersion = position.resourceVersion;
+    if (!isProgress(event)) return;
+    if (event.type !== "listed") position.expired = false;
+    // What works again has recovered: cuts that follow each other must not add up to a wait that outlasts the watch history.
+    backoff.reset();
+    attempt = 0;
+  };
   while (!signal.aborted) {
     const startedMs = Date.now();
     let events = 0;
@@ -101,11 +109,7 @@ export async function* reflect(options: ReflectorOptions): AsyncGenerator<WatchE
       for await (const batch of connection(options, position)) {
         for (const event of batch) {
           events++;
-          // What works again has recovered: cuts that follow each other must not add up to a wait that outlasts the watch history.
-          if (isProgress(event)) {
-            backoff.reset();
-            attempt = 0;
-          }
+          note(event);
           yield event;
         }
       }
@@ -151,16 +155,7 @@ async function* connection(options: ReflectorOptions, position: Position): Async
     yield [{ type: "rewound" }];
   }
   const isList = position.resourceVersion === undefined;
-  for await (const batch of isList ? list(options, position) : watch(options, position))
-    yield followed(batch, position);
-}
-
-function* followed(batch: Batch<WatchEvent>, position: Position): Generator<WatchEvent> {
-  for (const event of batch) {
-    if (position.resourceVersion !== undefined) position.newestVersion = position.resourceVersion;
-    if (isProgress(event) && event.type !== "listed") position.expired = false;
-    yield event;
-  }
+  yield* isList ? list(options, position) : watch(options, position);
 }
 
 /**
@@ -193,8 +188,9 @@ async function* streamedList(
 ): AsyncGenerator<Batch<WatchEvent>> {
   const query = { sendInitialEvents: "true", resourceVersionMatch: "NotOlderThan", resourceVersion: "" };
   let initial = true;
-  const told = function* (batch: Batch<StreamedEvent>): Generator<WatchEvent> {
-    for (const event of batch) {
+  const told = function* (lines: Batch<string>): Generator<WatchEvent> {
+    for (const line of lines) {
+      const event = toStreamedEvent(line);
       if (initial && event.type === "added") {
         yield { type: "initial", object: event.object, bytes: event.bytes };
       } else if (initial && event.type === "bookmark") {
@@ -210,7 +206,7 @@ async function* streamedList(
       }
     }
   };
-  for await (const batch of watchEvents(options, query)) yield told(batch);
+  for await (const batch of watchLines(options, query)) yield told(batch);
   if (initial) throw new ProtocolError("the list ended before it was complete");
 }
 
@@ -244,14 +240,14 @@ function* listedIn(page: ListPage, resource: WatchedResource): Generator<WatchEv
 }
 
 async function* watch(options: ReflectorOptions, position: Position): AsyncGenerator<Batch<WatchEvent>> {
-  const told = function* (batch: Batch<StreamedEvent>): Generator<WatchEvent> {
-    for (const event of batch) {
+  const told = function* (lines: Batch<string>): Generator<WatchEvent> {
+    for (const line of lines) {
+      const event = toStreamedEvent(line);
       position.resourceVersion = versionOf(event);
       yield event;
     }
   };
-  for await (const batch of watchEvents(options, { resourceVersion: position.resourceVersion ?? "" }))
-    yield told(batch);
+  for await (const batch of watchLines(options, { resourceVersion: position.resourceVersion ?? "" })) yield told(batch);
 }
 
 interface ListPage {
@@ -275,10 +271,10 @@ type StreamedEvent =
   | { readonly type: "added" | "modified" | "deleted"; readonly object: KubeObject; readonly bytes: number }
   | { readonly type: "bookmark"; readonly resourceVersion: string; readonly endsInitial: boolean };
 
-async function* watchEvents(
+async function* watchLines(
   options: ReflectorOptions,
   query: Readonly<Record<string, string>>,
-): AsyncGenerator<Batch<StreamedEvent>> {
+): AsyncGenerator<Batch<string>> {
   const { apiServer, resource, signal, random = Math.random, readerAwayMs = READER_AWAY_MS } = options;
   const timeoutSeconds = String(Math.floor(WATCH_SECONDS_MIN * (1 + random())));
   const streaming = query["sendInitialEvents"] !== undefined;
@@ -297,14 +293,10 @@ async function* watchEvents(
     options.onState({ type: "paused" });
   };
   try {
-    for await (const lines of attended(readLines(body), readerAwayMs, giveUp)) yield streamedEvents(lines);
+    yield* attended(readLines(body), readerAwayMs, giveUp);
   } finally {
     body.destroy();
   }
-}
-
-function* streamedEvents(lines: Iterable<string>): Generator<StreamedEvent> {
-  for (const line of lines) yield toStreamedEvent(line);
 }
 
 function toStreamedEvent(line: string): StreamedEvent {

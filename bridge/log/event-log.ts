@@ -67,7 +67,7 @@ export interface EventLog {
 }
 
 const StoredMessage = z.object({
-  message: z.object({ subject: z.string(), seq: z.int(), data: z.base64().default("") }),
+  message: z.object({ subject: z.string(), seq: z.int(), data: z.string().default("") }),
 });
 
 /** The resourceVersion of a message, because the id of a deletion has none. */
@@ -147,7 +147,7 @@ function parseEventHeaders(subject: string, messageId = "", resourceVersion = ""
 /** Whether a message is small enough; the server counts its headers. */
 function isWithin(bytesMax: number, payload: string, headers: Readonly<Record<string, string>>): boolean {
   let headerBytes = HEADER_FRAME_BYTES;
-  for (const [name, value] of Object.entries(headers)) headerBytes += name.length + value.length + HEADER_LINE_BYTES;
+  for (const name in headers) headerBytes += name.length + (headers[name]?.length ?? 0) + HEADER_LINE_BYTES;
   const room = bytesMax - headerBytes;
   // Nearly all are so small that they need no counting.
   return payload.length * UTF8_BYTES_MAX <= room || Buffer.byteLength(payload) <= room;

@@ -95,6 +95,7 @@ export function encodeToken(text: string): string {
   if (/^[A-Za-z0-9-]+$/.test(text)) return text;
   if (text === "") return "=";
   if (text === ".") return "=2E";
+  if (/^[A-Za-z0-9.-]+$/.test(text)) return text.replaceAll(".", "_");
   let token = "";
   for (const byte of Buffer.from(text, "utf8")) {
     if (isPlain(byte)) token += String.fromCharCode(byte);
