@@ -247,6 +247,17 @@ describe("an event", () => {
     assert.equal(event["kind"], "Database");
   });
 
+  test("of a watch has each attribute checked by the SDK when the first event brings it", () => {
+    const checked = new Set<string>();
+    const first = { before: undefined, resourceVersion: "101", gap: false, seenAtMs: SEEN_AT };
+    seal({ ...context, checked }, { ...first, op: "existing", object: database("101", {}) });
+    assert.deepEqual([checked.has("namespace"), checked.has("phasefrom"), checked.has("data")], [true, false, false]);
+    const failed = database("102", { spec: { replicas: 3 }, status: { phase: "Failed" } }, failedBy);
+    const event = seal({ ...context, checked }, { ...first, op: "updated", object: failed, before: running });
+    const { data: _, ...attributes } = event?.envelope ?? {};
+    assert.deepEqual([...checked].toSorted(), Object.keys(attributes).toSorted());
+  });
+
   test("of a cluster-scoped object of the core group has no namespace and no group in its path", () => {
     const node: KubeObject = {
       apiVersion: "v1",

@@ -24,6 +24,8 @@ describe("a token of a subject", () => {
     { name: "the escape itself is encoded", text: "a=b", token: "a=3Db" },
     { name: "other scripts are encoded byte by byte", text: "Fehlgeschlagen ✗", token: "Fehlgeschlagen=20=E2=9C=97" },
     { name: "nothing is not an empty token, which NATS refuses", text: "", token: "=" },
+    { name: "dots alone are underscores", text: "..", token: "__" },
+    { name: "a dot beside what is no letter is the same", text: "a.b c", token: "a_b=20c" },
     { name: "a lone dot is not mistaken for none", text: ".", token: "=2E" },
   ];
   for (const { name, text, token } of rows) {
