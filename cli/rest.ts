@@ -10,13 +10,13 @@ import { runInNewContext } from "node:vm";
 type Collect = (options: { readonly type: "major"; readonly flavor: "last-resort" }) => void;
 
 /** So that what is paid for a collection, some 40 ms, is at most a hundredth of the time. */
-const LOOK_MS = 5_000;
+const LOOK_MS = 4_000;
 /** The part of that time in which a process at rest did something; starting takes less, too. */
 const BUSY_MAX = 0.1;
 /** More empty pages than the last collection left: a large heap cannot be packed any closer, and is not to be collected again and again. */
 const EMPTY_BYTES_MIN = 6 * 1024 * 1024;
 
-/** Looks every `lookMs` (5 s; for tests), and holds no process. */
+/** Looks every `lookMs` (4 s; for tests), and holds no process. */
 export function giveBackAtRest(signal: AbortSignal, { lookMs = LOOK_MS } = {}): void {
   let before = performance.eventLoopUtilization();
   let leftEmpty = 0;
