@@ -60,6 +60,7 @@ async function startOnPort(command: string, etcd: EtcdServer, port: number, opti
     args: () => args,
     folder,
     isReady: () => isReady(url, folder.path, tokens["admin"] ?? ""),
+    restartMsMax: 2_000, // it keeps nothing itself, and waits a minute for whoever watches
   });
   const caPem = readFileSync(certificatePath(folder.path), "utf8");
   const kubeconfigPath = join(folder.path, "kubeconfig");

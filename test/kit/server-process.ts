@@ -23,6 +23,11 @@ export interface ServerSpec {
   readonly readyMsMax?: number;
   /** How long SIGTERM is given before SIGKILL, where the data is thrown away. @default 2_000 */
   readonly stopMsMax?: number;
+  /**
+   * The same before it starts again on its data: one that is killed in the middle of its end may forget what it had confirmed, which is for a
+   * test to ask for, with `kill()`. @default 60_000
+   */
+  readonly restartMsMax?: number;
 }
 
 /** How a process ended: one of the two is null. */
@@ -63,9 +68,6 @@ export class ServerStartError extends Error {
 
 /** Log lines in an error: the last ones say why. */
 const ERROR_LINES = 25;
-
-/** A server that is killed in the middle of its end forgets what it had confirmed: that is for a test to ask for, with `kill()`. */
-const RESTART_STOP_MS_MAX = 60_000;
 
 const POLL_MS = 25;
 
@@ -108,8 +110,17 @@ export async function startServer(spec: ServerSpec): Promise<ServerProcess> {
 
   async function kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     const closed = running?.closed;
+    if (ENDING.has(signal)) keepAlive(true); // else this process would be over before, and nothing would tell it
     running?.child.kill(signal);
     if (ENDING.has(signal)) await closed;
+  }
+
+  /** Whether the server keeps this process alive. */
+  function keepAlive(isKept: boolean): void {
+    const hold = isKept ? "ref" : "unref";
+    running?.child[hold]();
+    (running?.child.stdout as Socket | undefined)?.[hold]();
+    (running?.child.stderr as Socket | undefined)?.[hold]();
   }
 
   async function terminate(stopMsMax: number): Promise<void> {
@@ -144,15 +155,11 @@ export async function startServer(spec: ServerSpec): Promise<ServerProcess> {
     logTail: (lines) => log.text(lines),
     kill,
     async restart() {
-      await terminate(RESTART_STOP_MS_MAX);
+      await terminate(spec.restartMsMax ?? 60_000);
       await start();
     },
     stop,
-    unref() {
-      running?.child.unref();
-      (running?.child.stdout as Socket | undefined)?.unref();
-      (running?.child.stderr as Socket | undefined)?.unref();
-    },
+    unref: () => keepAlive(false),
     [Symbol.asyncDispose]: stop,
   };
 }

@@ -1,6 +1,7 @@
 /** What the kit promises about a server process, on small fake servers; and about the real nats-server. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -142,6 +143,25 @@ test("a start whose port was taken meanwhile is tried again with another one", a
     withFreePorts(1, () => Promise.reject(new Error("bad flag"))),
     /bad flag/,
   );
+});
+
+test("stop() waits for the end of a server that keeps nobody alive, also when it is slow to end", async () => {
+  const child = spawn(process.execPath, [
+    "--input-type=module",
+    "--eval",
+    `
+    import { startServer } from ${JSON.stringify(import.meta.resolve("./server-process.ts"))};
+    import { createDataFolder } from ${JSON.stringify(import.meta.resolve("./data-folder.ts"))};
+    const source = ${JSON.stringify(`process.on("SIGTERM", () => {}); console.log("ready"); ${FOREVER}`)};
+    const spec = { name: "fake", command: process.execPath, args: () => ["--eval", source], isReady: /ready/ };
+    const server = await startServer({ ...spec, folder: createDataFolder("fake"), stopMsMax: 100 });
+    server.unref();
+    await server.stop();
+    console.log("stopped");`,
+  ]);
+  const output = child.stdout.toArray();
+  const [code] = await once(child, "close");
+  assert.deepEqual([code, (await output).join("")], [0, "stopped\n"]);
 });
 
 test("a port that was given away is given to nobody else, also while its server is down", async (t) => {
