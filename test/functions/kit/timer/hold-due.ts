@@ -11,7 +11,7 @@ const HOLD_MS = 3_600_000;
 
 /**
  * Holds back what is due of a subscription that runs, from now on and whatever process runs it. Resolves to what lets go of it.
- * Source: NATS ADR-12 (`CONSUMER.PAUSE`, nats-server 2.11).
+ * Source: JetStream API `$JS.API.CONSUMER.PAUSE`, nats-server 2.11.
  */
 export async function holdDue(jetStream: JetStream, subscription = "test"): Promise<() => Promise<void>> {
   const consumer = `CR_TIMERS.cr-${subscription}`;
