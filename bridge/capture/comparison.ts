@@ -10,7 +10,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SentEnvelope } from "../event/envelope.ts";
 import type { Sighting } from "../event/occurrence.ts";
-import { type ObservedState, seal } from "../event/seal.ts";
+import { type ObservedState, seal, TooDeepError } from "../event/seal.ts";
 import type { ApiServer } from "../kube/api-server.ts";
 import { compareResourceVersions, type KubeObject } from "../kube/kube-object.ts";
 import { currentVersion, metadataPages } from "../kube/metadata-list.ts";
@@ -233,9 +233,17 @@ function kindOf(
   if (known === undefined || !isAlive(known)) return "missing";
   if (known.uid !== found.metadata.uid) return "replaced";
   const sighting = sightingOf(found, epoch);
-  const update = { op: "updated", gap: true } as const;
-  const isTold = state !== undefined && seal(resource, occurrenceOf(sighting, update, state, Date.now())) === undefined;
-  return isTold ? undefined : "stale";
+  return state !== undefined && isTold(resource, sighting, state) ? undefined : "stale";
+}
+
+/** Whether there is nothing to tell of the object beyond this state, or nothing that can be told. */
+function isTold(resource: WatchedResource, sighting: Sighting, state: ObservedState): boolean {
+  try {
+    return seal(resource, occurrenceOf(sighting, { op: "updated", gap: true }, state, Date.now())) === undefined;
+  } catch (error) {
+    if (error instanceof TooDeepError) return true;
+    throw error;
+  }
 }
 
 function isAlive(known: Pick<KnownObject, "absence"> | undefined): boolean {

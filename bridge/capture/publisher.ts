@@ -5,7 +5,7 @@
  */
 import { type Backoff, createBackoff, REFLECTOR_BACKOFF } from "../backoff.ts";
 import { type Decision, decide, type Sighting, versionOf } from "../event/occurrence.ts";
-import { type ObservedState, type SealedEvent, seal } from "../event/seal.ts";
+import { type ObservedState, type SealedEvent, seal, TooDeepError } from "../event/seal.ts";
 import type { ApiServer } from "../kube/api-server.ts";
 import { BlobLostError } from "../log/blob.ts";
 import { type EventLog, readLast, traceAfter } from "../log/event-log.ts";
@@ -82,7 +82,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
     for (let round = 1; ; round++) {
       const decision = decide(store.get(object), sighting);
       if (decision === undefined) return;
-      await publishNext(object, sighting, decision);
+      try {
+        await publishNext(object, sighting, decision);
+      } catch (error) {
+        if (!(error instanceof TooDeepError)) throw error;
+        logger.error({ resource: title, object, error: error.message }, "this object is not told; the others are");
+        return nothingToTell(object, sighting);
+      }
       if (round < ROUNDS_EXPECTED) continue;
       logger.error(
         { object, round, op: decision.op },
@@ -116,7 +122,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const trace = traceFields(parseTraceparent(envelope.traceparent));
     logger.debug({ resource: title, subject, id, sequence, ...trace }, "published");
   };
-  /** Only ignored paths changed: the log keeps its event, memory the newer version, so that it is not compared again. */
+  /** Only ignored paths changed, or it cannot be told: the log keeps its event, memory the newer version, so that it is not compared again. */
   const nothingToTell = (object: string, sighting: Sighting) => {
     const known = store.get(object);
     if (known !== undefined) store.set(object, { ...known, resourceVersion: versionOf(sighting) });

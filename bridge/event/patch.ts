@@ -8,7 +8,8 @@ import { z } from "zod";
 import type { Json } from "../kube/kube-object.ts";
 import { parsePointer, valueAt } from "./field-path.ts";
 
-const value = z.json() as z.ZodType<Json>;
+/** It is read from JSON: to look at it whole would be work for nothing, and too deep for the stack where an object is. */
+const value = z.unknown().refine((found) => found !== undefined, "Invalid input: expected a value") as z.ZodType<Json>;
 
 /** One operation of the patch, with what it replaced, so that it can be undone. */
 export const PatchOperation = z.discriminatedUnion("op", [

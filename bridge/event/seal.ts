@@ -86,11 +86,35 @@ const CRITICAL = { severitytext: "CRITICAL", severitynumber: 18 } as const;
 /** The order of the parts in the attribute `changed`. */
 const PARTS: readonly Part[] = ["metadata", "spec", "status"];
 
-/** Makes the event, or `undefined` when an update changed nothing that is not ignored. `isSampled`: whether its trace is recorded; default none. */
+/** An object is nested deeper than JSON can be written: some thousand levels, where API servers take 10,000. There can be no event about it. */
+export class TooDeepError extends Error {
+  readonly code = "TOO_DEEP";
+  override readonly name = "TooDeepError";
+}
+
+/**
+ * Makes the event, or `undefined` when an update changed nothing that is not ignored. `isSampled`: whether its trace is recorded; default none.
+ * Throws TooDeepError.
+ */
 export function seal(
   context: SealContext,
   occurrence: Occurrence,
   isSampled: (traceId: string) => boolean = () => false,
+): SealedEvent | undefined {
+  try {
+    return sealed(context, occurrence, isSampled);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new TooDeepError("the object is nested too deeply to be written as JSON: there is no event about it", {
+      cause: error,
+    });
+  }
+}
+
+function sealed(
+  context: SealContext,
+  occurrence: Occurrence,
+  isSampled: (traceId: string) => boolean,
 ): SealedEvent | undefined {
   const { op, before } = occurrence;
   const object = withoutManagedFields(occurrence.object);

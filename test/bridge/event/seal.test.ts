@@ -5,9 +5,15 @@ import { ALWAYS_IGNORED } from "../../../bridge/capture/resource.ts";
 import { beforeOf } from "../../../bridge/event/change.ts";
 import { MalformedEventError, opOf, parseEnvelope } from "../../../bridge/event/envelope.ts";
 import { pathSet } from "../../../bridge/event/path-set.ts";
-import { type ObservedState, type Occurrence, type SealContext, seal } from "../../../bridge/event/seal.ts";
+import {
+  type ObservedState,
+  type Occurrence,
+  type SealContext,
+  seal,
+  TooDeepError,
+} from "../../../bridge/event/seal.ts";
 import { parsePhaseSource } from "../../../bridge/event/transitions.ts";
-import type { KubeObject } from "../../../bridge/kube/kube-object.ts";
+import type { Json, KubeObject } from "../../../bridge/kube/kube-object.ts";
 import { versionIn } from "../../../bridge/log/epoch.ts";
 
 const context: SealContext = {
@@ -275,6 +281,28 @@ describe("an event", () => {
     });
     const envelope = parseEnvelope(event?.payload ?? "");
     assert.deepEqual([envelope.subject, envelope.namespace], ["/apis/v1/nodes/n1", undefined]);
+  });
+});
+
+describe("an object that is nested deeply", () => {
+  const deep = (levels: number, value: number) => {
+    let nested: Json = value;
+    for (let level = 0; level < levels; level++) nested = level % 2 === 0 ? { a: nested } : [nested];
+    return database("101", { spec: { a: nested } });
+  };
+  const update = (levels: number, valueBefore: number): Occurrence => {
+    const before = { object: deep(levels, valueBefore), phase: undefined };
+    return { op: "updated", object: deep(levels, 2), before, resourceVersion: "101", gap: false, seenAtMs: SEEN_AT };
+  };
+
+  test("has an event whose patch goes down to 200 levels, and none when nothing differs", () => {
+    const [operation] = sealed(update(2_000, 1)).envelope.data.patch ?? [];
+    assert.equal(operation?.path.split("/").length, 201);
+    assert.equal(seal(context, update(2_000, 2)), undefined);
+  });
+
+  test("has none when it is deeper than JSON can be written", () => {
+    assert.throws(() => seal(context, update(50_000, 1)), TooDeepError);
   });
 });
 
