@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { type TestContext, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { database, databasePath } from "../../../kit/database-crd.ts";
 import { until } from "../../../kit/until.ts";
 import { linesOf, openTerminal, type Running, type Terminal } from "./kubectl.ts";
@@ -181,8 +182,9 @@ async function runWatch(t: TestContext, open: Open, { command, initially, steps 
   const running = await startWatching(terminal, command);
   t.after(() => running.kill());
   const expected = [...initially];
+  const isShown = () => isDeepStrictEqual(linesOf(running.output()), expected);
   // What is missing is seen in the comparison, which says more than that the wait was in vain.
-  const untilShown = () => until(() => linesOf(running.output()).length >= expected.length).catch(() => {});
+  const untilShown = () => until(isShown).catch(() => {});
   await untilShown();
   for (const step of steps) {
     await step.act(terminal);

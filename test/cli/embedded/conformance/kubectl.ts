@@ -118,7 +118,9 @@ function startCommand(
     stderr += chunk;
   });
   const deadline = setTimeout(() => child.kill("SIGKILL"), RUN_MS_MAX);
-  const output = (): string => steady(stdout + stderr);
+  // A line of the one may be half written when the other has one.
+  const output = (): string =>
+    steady(stdout === "" || stdout.endsWith("\n") ? stdout + stderr : `${stdout}\n${stderr}`);
   const ended = new Promise<Outcome>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code) => {
