@@ -19,6 +19,7 @@ import {
 import { createBackoff } from "../backoff.ts";
 import { isAtLeast } from "../dotted-version.ts";
 import { readSecret } from "../secret.ts";
+import { readAnswer } from "./answer.ts";
 import {
   isUnavailable,
   JetStreamApiError,
@@ -309,22 +310,6 @@ async function followStatus(connection: NatsConnection, tell: (event: Connection
     else if (status.type === "reconnect") tell({ type: "connected" });
     else if (status.type === "error") tell({ type: "error", message: String(status.data) });
   }
-}
-
-/** A reply's JSON. Throws JetStreamApiError for an error answer and for the header-only answer "no responders". */
-function readAnswer<T>(reply: NatsMessage, subject: string): T {
-  if (reply.status === 503) {
-    throw new JetStreamApiError(`nobody answers ${subject}: no stream takes it, or JetStream is off`, 503, 0);
-  }
-  const { buffer, byteOffset, length } = reply.data;
-  const answer = JSON.parse(Buffer.from(buffer, byteOffset, length).toString("utf8")) as {
-    error?: { code: number; err_code?: number; description: string };
-  };
-  if (answer.error !== undefined) {
-    const { code, err_code = 0, description } = answer.error;
-    throw new JetStreamApiError(`${description} (${subject}, error ${err_code})`, code, err_code);
-  }
-  return answer as T;
 }
 
 /** All that the client asks of headers here is their bytes; its own ones take as long to make as the rest of the message. */
