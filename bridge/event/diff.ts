@@ -71,16 +71,13 @@ function compare(before: Json, after: Json, place: Place): void {
   const { shape } = place.rules;
   const isWhole = shape !== undefined && (shape.isAtomicMap === true || shape.list?.type === "atomic");
   if (isWhole) compareWhole(before, after, place);
-  else if (place.depth >= DEPTH_MAX) compareTexts(before, after, place);
   else compareParts(before, after, place);
 }
 
 function compareWhole(before: Json, after: Json, place: Place): void {
   const { patch, isSame } = place.result;
   const inner: PatchOperation[] = [];
-  const whole = { ...place, result: { patch: inner, isSame } };
-  if (place.depth >= DEPTH_MAX) compareTexts(before, after, whole);
-  else compareParts(before, after, whole);
+  compareParts(before, after, { ...place, result: { patch: inner, isSame } });
   if (changesValues(inner)) patch.push({ op: "replace", path: pointerOf(place), value: after, oldValue: before });
 }
 
@@ -90,13 +87,10 @@ function compareTexts(before: Json, after: Json, place: Place): void {
 
 function compareParts(before: Json, after: Json, place: Place): void {
   if (!isContainer(before) || !isContainer(after)) replace(before, after, pointerOf(place), place.result);
+  else if (place.depth >= DEPTH_MAX) compareTexts(before, after, place);
   else if (Array.isArray(before) && Array.isArray(after)) compareLists(before, after, place);
   else if (Array.isArray(before) || Array.isArray(after)) replace(before, after, pointerOf(place), place.result);
-  else {
-    const keysAfter = Object.keys(after);
-    if (isRecord(keysAfter)) compareRecords(before, after, keysAfter, place);
-    else compareTables(before, after, keysAfter, place);
-  }
+  else compareMaps(before, after, place);
 }
 
 /** Compares two values below a place that are not one and the same. */
@@ -112,6 +106,17 @@ function replace(before: Json, after: Json, path: string, { patch, isSame }: Res
   if (!isSame?.(before, after)) patch.push({ op: "replace", path, value: after, oldValue: before });
 }
 
+function compareMaps(before: JsonMap, after: JsonMap, place: Place): void {
+  const { rules, result } = place;
+  const keysAfter = Object.keys(after);
+  const shared = isRecord(keysAfter) ? compareRecords(before, after, place) : compareTables(before, after, place);
+  if (keysAfter.length === shared) return;
+  for (const key of keysAfter) {
+    if (Object.hasOwn(before, key) || rulesBelow(rules, key) === undefined) continue;
+    result.patch.push({ op: "add", path: pointerBelow(place, key), value: after[key] as Json });
+  }
+}
+
 /** From so many keys on V8 makes a hash table of a map that it parses (measured: Node 24); of fewer it makes a record with fields. */
 const TABLE_KEYS = 128;
 
@@ -122,52 +127,36 @@ function isRecord(keys: readonly string[]): boolean {
 }
 
 /**
- * `for in` reads a record's fields without looking for their names, which saves a third of what a comparison costs, but for good no longer once this
- * loop has met anything but records. So tables have a loop of their own.
+ * How many keys of `before` are in `after` as well. `for in` reads a record's fields without looking for their names, which saves a third of
+ * what a comparison costs, but for good no longer once this loop has met anything but records. So tables have a loop of their own.
  */
-function compareRecords(before: JsonMap, after: JsonMap, keysAfter: readonly string[], place: Place): void {
+function compareRecords(before: JsonMap, after: JsonMap, place: Place): number {
   let shared = 0;
   for (const key in before) {
     const old = before[key] as Json;
     const now = after[key];
-    const isShared = isThere(after, key, now);
-    if (isShared) shared++;
-    if (isShared && old !== now) compareBelow(place, key, old, now as Json);
-    else if (!isShared) remove(place, key, old);
+    if (old === now ? now !== undefined : compareKey(place, key, old, after, now)) shared++;
   }
-  if (keysAfter.length !== shared) add(before, after, keysAfter, place);
+  return shared;
 }
 
-function compareTables(before: JsonMap, after: JsonMap, keysAfter: readonly string[], place: Place): void {
+function compareTables(before: JsonMap, after: JsonMap, place: Place): number {
   let shared = 0;
   for (const key of Object.keys(before)) {
     const old = before[key] as Json;
     const now = after[key];
-    const isShared = isThere(after, key, now);
-    if (isShared) shared++;
-    if (isShared && old !== now) compareBelow(place, key, old, now as Json);
-    else if (!isShared) remove(place, key, old);
+    if (old === now ? now !== undefined : compareKey(place, key, old, after, now)) shared++;
   }
-  if (keysAfter.length !== shared) add(before, after, keysAfter, place);
+  return shared;
 }
 
-/** Whether a map has the key at which this was found: it may be nothing that JSON has there, but what JavaScript lends to every object. */
-function isThere(map: JsonMap, key: string, found: unknown): boolean {
-  if (found === undefined) return false;
-  return (typeof found !== "function" && key !== "__proto__") || Object.hasOwn(map, key);
-}
-
-function remove(place: Place, key: string, oldValue: Json): void {
-  if (rulesBelow(place.rules, key) === undefined) return;
-  place.result.patch.push({ op: "remove", path: pointerBelow(place, key), oldValue });
-}
-
-/** What only `after` has. */
-function add(before: JsonMap, after: JsonMap, keysAfter: readonly string[], place: Place): void {
-  for (const key of keysAfter) {
-    if (Object.hasOwn(before, key) || rulesBelow(place.rules, key) === undefined) continue;
-    place.result.patch.push({ op: "add", path: pointerBelow(place, key), value: after[key] as Json });
-  }
+/** Compares a key's values that are not one and the same; whether `after` has the key. */
+function compareKey(place: Place, key: string, old: Json, after: JsonMap, found: Json | undefined): boolean {
+  const isThere = isLent(key, found) ? Object.hasOwn(after, key) : found !== undefined;
+  if (isThere) compareBelow(place, key, old, found as Json);
+  else if (rulesBelow(place.rules, key) !== undefined)
+    place.result.patch.push({ op: "remove", path: pointerBelow(place, key), oldValue: old });
+  return isThere;
 }
 
 function compareLists(before: Json[], after: Json[], place: Place): void {
@@ -237,4 +226,9 @@ type JsonMap = Record<string, Json>;
 
 function isContainer(value: Json): value is Json[] | JsonMap {
   return typeof value === "object" && value !== null;
+}
+
+/** Whether what is found at a key may be nothing that JSON has there, but what JavaScript lends to every object: a function, or `__proto__`. */
+function isLent(key: string, found: unknown): boolean {
+  return typeof found === "function" || key === "__proto__";
 }
